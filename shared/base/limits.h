@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Limits: every bound on what we read from outside, by name
+ *
+ * An input that exceeds one is refused with a fault that names the limit.
+ */
+
+#define LIMIT_DOCUMENT_BYTES     (1024 * 1024)        /* one YAML or trust file of the desired state */
+#define LIMIT_YAML_DEPTH         64                   /* nesting of collections */
+#define LIMIT_YAML_NODES         200000               /* nodes, aliases counted as what they expand to */
+#define LIMIT_JSON_BYTES         (64 * 1024 * 1024)   /* one JSON document from an engine or a file */
+#define LIMIT_JSON_DEPTH         64
+#define LIMIT_APP_FILES          2000                 /* files under apps/<app>/ */
+#define LIMIT_APP_BYTES          (64 * 1024 * 1024)   /* their sum */
+#define LIMIT_FLEET_DOCUMENTS    20000                /* documents of one desired state */
+#define LIMIT_SERVICES           2000                 /* services of one app */
+#define LIMIT_REPLICAS           256
+#define LIMIT_COMMIT_BYTES       (256 * 1024)         /* one raw commit object */
+#define LIMIT_COMMIT_PARENTS     16
+#define LIMIT_RANGE_COMMITS      200000               /* commits verified in one pass */
+#define LIMIT_TREE_BYTES         (16 * 1024 * 1024)
+#define LIMIT_TREE_DEPTH         32
+#define LIMIT_SIGNATURE_BYTES    (16 * 1024)          /* armoured SSHSIG */
+#define LIMIT_SIGNERS_BYTES      (1024 * 1024)        /* allowed_signers */
+#define LIMIT_SIGNERS_LINES      10000
+#define LIMIT_HTTP_HEADER_BYTES  (256 * 1024)
+#define LIMIT_HTTP_BODY_BYTES    (64 * 1024 * 1024)
+#define LIMIT_ENVELOPE_BYTES     (32 * 1024 * 1024)   /* one DSSE envelope */
+#define LIMIT_STATE_BYTES        (16 * 1024 * 1024)   /* one state file */
+#define LIMIT_NAME_BYTES         63                   /* host, app, service, environment names */
+#define LIMIT_PROCESS_OUTPUT     (1024 * 1024)        /* what a child may print to us */
+#define LIMIT_CONFIG_BYTES       (256 * 1024)         /* tally.yaml, Docker's config.json */
+#define LIMIT_INTERPOLATION_BYTES (64 * 1024)         /* one value after ${…} */
+#define LIMIT_INTERPOLATION_DEPTH 8                   /* ${A:-${B:-…}} */
