@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * JSON: reading with limits, and the one canonical way to write it
+ *
+ * Canonical is RFC 8785 (JCS) without floating-point numbers: no white space, keys sorted by UTF-16 code units,
+ * the shortest escapes, integers in decimal. Everything that is hashed or signed is written this way, so the same
+ * value is the same bytes everywhere.
+ */
+
+#include <jansson.h>
+
+#include "shared/base/buffer.h"
+#include "shared/base/cleanup.h"
+#include "shared/base/fault.h"
+
+DEFINE_OWN(json_t, json_decref)
+#define own_json own(json_decref_p)
+
+/* Parse a whole text: repeated keys, trailing text, NUL and depth beyond LIMIT_JSON_DEPTH are FAULT_CONFIG; @name is for the message. */
+int json_parse(const char *name, const void *bytes, size_t size, json_t **ret, struct fault *reterr);
+
+/* Append the canonical form. A real number is FAULT_INTERNAL. */
+int json_canonical(const json_t *value, struct buffer *out, struct fault *reterr);
+
+/* For people and for git diffs: sorted keys, two spaces, a final newline. */
+int json_pretty(const json_t *value, struct buffer *out, struct fault *reterr);
+
+/* Convenience on objects; NULL or the default when the key is missing or of another type. Borrowed. */
+const char *json_get_string(const json_t *object, const char *key);
+int64_t json_get_integer(const json_t *object, const char *key, int64_t otherwise);
+bool json_get_bool(const json_t *object, const char *key, bool otherwise);
+/* Set a string, or nothing when @value is NULL. */
+void json_set_string(json_t *object, const char *key, const char *value);
