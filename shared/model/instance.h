@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Instance: one container (allocation, task) that a runtime reports as ours. */
+
+#include "shared/data/table.h"
+
+enum instance_state {
+        INSTANCE_CREATED,     /* made, never started */
+        INSTANCE_RUNNING,
+        INSTANCE_RESTARTING,  /* the engine restarts it after it stopped by itself */
+        INSTANCE_PAUSED,
+        INSTANCE_EXITED,
+        INSTANCE_REMOVING,
+        INSTANCE_DEAD,
+        INSTANCE_STATE_MAX_,
+};
+extern const char *const instance_state_names[]; /* the Engine API's words: created running restarting paused exited removing dead */
+
+enum health {
+        HEALTH_NONE,      /* no health check: running counts as healthy */
+        HEALTH_STARTING,
+        HEALTH_HEALTHY,
+        HEALTH_UNHEALTHY,
+        HEALTH_MAX_,
+};
+extern const char *const health_names[]; /* none starting healthy unhealthy */
+
+struct instance {
+        const char *id;
+        const char *name;
+        const char *app, *service, *release, *version, *spec; /* from the labels tallyman.*; spec is the specification's digest */
+        int64_t index;             /* 1-based number of the replica within its service and specification */
+        const char *image;         /* the reference it was made from: repository@sha256:… */
+        const char *image_id;      /* what the engine says it really runs */
+        bool image_matches;        /* image_id is what the engine holds for the pinned digest (index, manifest or config told apart) */
+        enum instance_state state;
+        enum health health;
+        int64_t exit_code;
+        int64_t restarts;          /* how often the engine restarted it by itself */
+        int64_t started_at;        /* wall clock, ms; 0: never */
+        struct string_list networks_missing;  /* networks of its specification that it is not attached to */
+        struct string_list files_changed;     /* mounts whose source on the host is not the declared content any more */
+};
+
+extern const struct table instance_table;
+
+/* What one runtime runs for one host. */
+struct observation {
+        const char *runtime;
+        bool available;            /* false: the runtime could not be asked; instances is then empty and nothing may be concluded */
+        const char *reason;        /* why not, for people; NULL when available */
+        const char *version;       /* of the engine */
+        struct struct_list instances; /* struct instance, sorted by app, service, spec, index, id */
+};
+extern const struct table observation_table;

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Workload: an app as a runtime will run it
+ *
+ * What `render` of a runtime makes from the app's compose file, its files and the release's pins. The pure core decides
+ * on it; the runtime carries it out. It has a table, so that it can stand in the world document and be replayed.
+ */
+
+#include <jansson.h>
+
+#include "shared/data/digest.h"
+#include "shared/data/table.h"
+
+enum depend_condition {
+        DEPEND_STARTED,
+        DEPEND_HEALTHY,
+        DEPEND_COMPLETED,
+        DEPEND_CONDITION_MAX_,
+};
+extern const char *const depend_condition_names[]; /* the Compose Specification's words: service_started, … */
+
+struct depend {
+        const char *service;
+        enum depend_condition condition;
+        bool required;                  /* false: go on without it when it isn't there or fails */
+};
+
+/* One service: `replicas` instances made from one specification. */
+struct workload_service {
+        const char *name;
+        const char *image;              /* repository@sha256:…, as pinned, without tag */
+        const char *spec_digest;        /* sha256 of the canonical specification: label tallyman.spec */
+        int64_t replicas;
+        struct struct_list depends_on;  /* struct depend */
+        bool health_checked;            /* the container has a health check (its own or the image's is not known here) */
+        bool exclusive;                 /* cannot run beside its predecessor: host port, container_name, … */
+        int64_t stop_grace_ms;
+        json_t *spec;                   /* the runtime's own instance specification; not in the world document, borrowed */
+};
+
+struct workload {
+        const char *app;
+        const char *release;            /* release id, sha256:… */
+        const char *version;
+        const char *runtime;
+        struct struct_list services;    /* struct workload_service, in dependency order (a service stands after what it depends on) */
+        json_t *resources;              /* the runtime's networks, volumes and files to make first; not in the world document */
+        const char *artifact;           /* the immutable artifact (locked compose file), text */
+        const char *artifact_digest;    /* its sha256 */
+};
+
+extern const struct table depend_table;
+extern const struct table workload_service_table;
+extern const struct table workload_table;
+
+const struct workload_service *workload_find(const struct workload *w, const char *service);
