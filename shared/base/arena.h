@@ -34,7 +34,10 @@ char *arena_strdup(struct arena *a, const char *s);           /* NULL in, NULL o
 char *arena_strndup(struct arena *a, const char *s, size_t n); /* copies exactly n bytes and a NUL */
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Grow a list by one: *items has *n elements of @size; returns the new, zeroed element. Amortised O(1). */
+/*
+ * Grow a list by one: *items has *n elements of @size and comes from here or from arena_array(), or is NULL
+ * while *n is 0. Returns the new, zeroed element; the others may have moved. Amortised O(1).
+ */
 void *arena_push(struct arena *a, void *items_ptr, size_t *n, size_t size);
 
 #define arena_new_of(a, type) ((type *)arena_alloc((a), sizeof(type)))

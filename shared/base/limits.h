@@ -34,3 +34,5 @@
 #define LIMIT_CONFIG_BYTES       (256 * 1024)         /* tally.yaml, Docker's config.json */
 #define LIMIT_INTERPOLATION_BYTES (64 * 1024)         /* one value after ${…} */
 #define LIMIT_INTERPOLATION_DEPTH 8                   /* ${A:-${B:-…}} */
+#define LIMIT_EXCERPT_BYTES      200                  /* of the offending line, in a fault */
+#define LIMIT_LOG_MESSAGE        (16 * 1024)          /* one log line; the rest is cut off */

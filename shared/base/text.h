@@ -51,6 +51,14 @@ bool path_is_inside(const char *s);
 bool utf8_is_valid(const char *s, size_t n);
 /* Number of characters in n bytes of valid UTF-8. */
 size_t utf8_length(const char *s, size_t n);
+/* The character at the start of @n bytes: its size in bytes, or 0 when there is none or it is not valid. */
+size_t utf8_decode(const char *s, size_t n, uint32_t *ret);
+/*
+ * Make text from outside harmless for terminals and logs, in place: every character that controls (C0, C1,
+ * directional overrides) and every byte that is not UTF-8 becomes '?', a line end or tab a space; the
+ * characters in @keep stay.
+ */
+void text_make_harmless(char *s, const char *keep);
 
 /* '*' and '?' over whole strings: match_pattern() of OpenSSH match.c. Linear in practice, bounded recursion. */
 bool pattern_matches(const char *pattern, const char *s);
