@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Fleet: the desired state as documents: Fleet, Host, Environment, App, Release
+ *
+ * fleet_read() makes it from the entries of the accepted commit's tree, purely: fleet.yaml, hosts/<host>.yaml,
+ * environments/<env>/environment.yaml, environments/<env>/<app>.yaml and what stands under apps/<app>/; everything else
+ * is ignored. It reads the documents and checks what they say about each other. What an app runs (its compose file) is
+ * read by fleet_resolve(), one release at a time, so that a host pays for its own apps only.
+ */
+
+#include "shared/data/table.h"
+#include "shared/model/compose.h"
+#include "shared/model/files.h"
+#include "shared/model/release.h"
+
+enum host_state {
+        HOST_ACTIVE,
+        HOST_RETIRED,   /* gone on purpose: nothing is addressed to it, its ledger stays valid */
+        HOST_REVOKED,   /* its key is not trusted any more */
+        HOST_STATE_MAX_,
+};
+extern const char *const host_state_names[]; /* active retired revoked */
+
+enum rollout_strategy { STRATEGY_RECREATE, STRATEGY_MAX_ };
+extern const char *const rollout_strategy_names[]; /* recreate */
+enum rollout_failure { ON_FAILURE_ROLLBACK, ON_FAILURE_PAUSE, ON_FAILURE_MAX_ };
+extern const char *const rollout_failure_names[]; /* rollback pause */
+enum drift_mode { DRIFT_REPAIR, DRIFT_REPORT, DRIFT_MODE_MAX_ };
+extern const char *const drift_mode_names[]; /* repair report */
+enum app_runtime { APP_DOCKER, APP_FAKE, APP_RUNTIME_MAX_ };
+extern const char *const app_runtime_names[]; /* docker fake */
+
+struct host {
+        struct text_at host;
+        struct text_at environment;
+        struct string_map labels;
+        struct text_at key;             /* "ssh-ed25519 AAAA… comment"; text NULL: not enrolled yet */
+        enum host_state state;
+        struct source_pos at;
+};
+
+struct promotion {
+        struct text_at from;            /* environment */
+};
+
+struct environment {
+        struct text_at environment;     /* set from the folder's name when there is no environment.yaml */
+        int64_t order;                  /* for display and promotion, lowest first */
+        const struct promotion *promotion; /* NULL: none */
+        struct string_map variables;    /* for the compose files of this environment; win over the app's .env */
+        struct source_pos at;
+};
+
+struct rollout {
+        enum rollout_strategy strategy;
+        int64_t min_healthy_ms;         /* health must hold this long: default 2s */
+        int64_t healthy_deadline_ms;    /* default 5m */
+        int64_t progress_deadline_ms;   /* default 10m */
+        enum rollout_failure on_failure;
+};
+
+struct app {
+        struct text_at app;             /* set from the folder's name when there is no app.yaml */
+        enum app_runtime runtime;       /* app_runtime_names[] gives the runtime's name */
+        struct text_at file;            /* in the app's folder; default compose.yaml */
+        struct rollout rollout;
+        enum drift_mode drift;
+        bool prune;                     /* default false */
+        int64_t keep;                   /* images of how many older releases stay: default 1 */
+        struct source_pos at;
+        const struct tree_entry *entries; /* under apps/<app>/, sorted by path */
+        size_t n_entries;
+};
+
+struct release_source {
+        const char *repository, *commit, *branch, *build, *pipeline; /* each NULL when absent */
+};
+
+struct release {
+        struct text_at app;
+        struct text_at version;
+        struct string_map images;       /* service: reference with a digest */
+        struct string_map on;           /* label selector; n 0: every host of the environment */
+        const struct release_source *source; /* NULL: absent */
+        const char *created, *by;       /* what `tally lock` wrote down; NULL: absent */
+        struct source_pos at;
+        const char *environment;        /* from the path */
+        const struct app *of;           /* the app */
+};
+
+struct fleet {
+        const char *name;               /* of fleet.yaml; "fleet" when there is none */
+        const char *description;        /* NULL: none */
+        struct host *hosts;             /* sorted by name, as all of these */
+        size_t n_hosts;
+        struct environment *environments;
+        size_t n_environments;
+        struct app *apps;
+        size_t n_apps;
+        struct release *releases;       /* by environment, then app */
+        size_t n_releases;
+};
+
+/* One per kind, for `tally schema` and for writing. */
+extern const struct table fleet_table, host_table, environment_table, app_table, release_table;
+/* All of the above, NULL-terminated, in the order people read them. */
+extern const struct table *const fleet_tables[];
+
+/*
+ * Read the desired state. @entries (any order) and what they point at are borrowed. Entries whose bytes are NULL are known to be
+ * there and not read: that is enough for files under apps/ whose app is not resolved, and a fault for documents.
+ */
+int fleet_read(const struct tree_entry *entries, size_t n, struct arena *a, struct fleet *ret, struct fault *reterr);
+
+/* True when fleet_read() wants the bytes of @path: a document, app.yaml included. */
+bool fleet_path_is_document(const char *path);
+/* The app that @path belongs to (apps/<app>/…), copied to @buf of LIMIT_NAME_BYTES + 1; NULL when to none. */
+const char *fleet_path_app(const char *path, char *buf);
+
+/* Logarithmic; NULL when there is none. */
+const struct host *fleet_host(const struct fleet *f, const char *host);
+const struct environment *fleet_environment(const struct fleet *f, const char *environment);
+const struct app *fleet_app(const struct fleet *f, const char *app);
+const struct release *fleet_release(const struct fleet *f, const char *environment, const char *app);
+
+/* Does the release's selector take this host, which is active and of its environment? */
+bool release_selects(const struct release *r, const struct host *h);
+/* The releases addressed to @h, sorted by app; in @a. None unless the host is active. */
+const struct release *const *fleet_select(const struct fleet *f, const struct host *h, struct arena *a, size_t *ret_n);
+
+/* A release with all it needs to run. */
+struct deployment {
+        const struct release *release;
+        const struct app *app;
+        const struct environment *environment;
+        const struct app_files *files;
+        struct compose compose;         /* with every image pinned */
+        const char *id;                 /* release id, sha256:… */
+};
+
+/*
+ * Read the app's compose file with the environment's variables, pin its images, compute the release id. The bytes of every
+ * entry under apps/<app>/ must have been read.
+ */
+int fleet_resolve(const struct fleet *f, const struct release *r, struct arena *a, struct deployment *ret,
+                  struct fault *reterr);
+
+/* fleet_resolve() for every release: what `tally check` does. Stops at the first fault. */
+int fleet_check(const struct fleet *f, struct arena *a, struct fault *reterr);
