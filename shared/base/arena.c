@@ -19,7 +19,14 @@ struct chunk {
         alignas(max_align_t) unsigned char data[];
 };
 
+struct deferred {
+        struct deferred *next;
+        void (*release)(void *p);
+        void *p;
+};
+
 struct arena {
+        struct deferred *deferred;
         struct chunk *chunks; /* the first one is filled, the others are full or held one big block */
         size_t next_room;
         size_t used;
@@ -62,6 +69,8 @@ struct arena *arena_new(void) {
 void arena_free(struct arena *a) {
         if (!a)
                 return;
+        for (struct deferred *d = a->deferred; d; d = d->next)
+                d->release(d->p);
         for (struct chunk *c = a->chunks, *next; c; c = next) {
                 next = c->next;
                 free(c);
@@ -180,6 +189,13 @@ char *arena_printf(struct arena *a, const char *fmt, ...) {
         (void)vsnprintf(text, (size_t)n + 1, fmt, again);
         va_end(again);
         return text;
+}
+
+void arena_defer(struct arena *a, void (*release)(void *p), void *p) {
+        struct deferred *d = arena_new_of(a, struct deferred);
+
+        *d = (struct deferred){ .next = a->deferred, .release = release, .p = p };
+        a->deferred = d;
 }
 
 size_t arena_used(const struct arena *a) {

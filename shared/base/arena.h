@@ -42,5 +42,8 @@ void *arena_push(struct arena *a, void *items_ptr, size_t *n, size_t size);
 
 #define arena_new_of(a, type) ((type *)arena_alloc((a), sizeof(type)))
 
+/* Call @release(@p) when the arena is freed, the last one first: for what lives as long but has its own memory. */
+void arena_defer(struct arena *a, void (*release)(void *p), void *p);
+
 /* Bytes handed out so far. */
 size_t arena_used(const struct arena *a);
