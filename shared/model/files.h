@@ -13,18 +13,18 @@
 #include "shared/base/fault.h"
 #include "shared/data/digest.h"
 
-enum tree_type {
-        TREE_FILE,
-        TREE_EXECUTABLE,
-        TREE_SYMLINK,
-        TREE_SUBMODULE,
-        TREE_TYPE_MAX_,
+enum desired_type {
+        DESIRED_FILE,
+        DESIRED_EXECUTABLE,
+        DESIRED_SYMLINK,
+        DESIRED_SUBMODULE,
+        DESIRED_TYPE_MAX_,
 };
 
 /* One entry of the accepted commit's tree. Borrowed by everything made from it. */
-struct tree_entry {
+struct desired_entry {
         const char *path;      /* from the root: "apps/shop/compose.yaml" */
-        enum tree_type type;
+        enum desired_type type;
         const void *bytes;     /* NULL: known to be there, but not read */
         size_t size;
 };
@@ -48,7 +48,7 @@ struct app_files {
  * a symlink, a submodule, a path that is not inside, more than LIMIT_APP_FILES or LIMIT_APP_BYTES (code LOAD_LIMIT);
  * FAULT_INTERNAL when an entry was not read.
  */
-int app_files_make(const char *folder, const struct tree_entry *entries, size_t n, struct arena *a,
+int app_files_make(const char *folder, const struct desired_entry *entries, size_t n, struct arena *a,
                    struct app_files *ret, struct fault *reterr);
 
 /* The file at @path (relative to the app's folder), or NULL. Logarithmic. */

@@ -53,7 +53,7 @@ struct environment {
         struct source_pos at;
 };
 
-struct rollout {
+struct rollout_settings {
         enum rollout_strategy strategy;
         int64_t min_healthy_ms;         /* health must hold this long: default 2s */
         int64_t healthy_deadline_ms;    /* default 5m */
@@ -65,12 +65,12 @@ struct app {
         struct text_at app;             /* set from the folder's name when there is no app.yaml */
         enum app_runtime runtime;       /* app_runtime_names[] gives the runtime's name */
         struct text_at file;            /* in the app's folder; default compose.yaml */
-        struct rollout rollout;
+        struct rollout_settings rollout;
         enum drift_mode drift;
         bool prune;                     /* default false */
         int64_t keep;                   /* images of how many older releases stay: default 1 */
         struct source_pos at;
-        const struct tree_entry *entries; /* under apps/<app>/, sorted by path */
+        const struct desired_entry *entries; /* under apps/<app>/, sorted by path */
         size_t n_entries;
 };
 
@@ -112,7 +112,7 @@ extern const struct table *const fleet_tables[];
  * Read the desired state. @entries (any order) and what they point at are borrowed. Entries whose bytes are NULL are known to be
  * there and not read: that is enough for files under apps/ whose app is not resolved, and a fault for documents.
  */
-int fleet_read(const struct tree_entry *entries, size_t n, struct arena *a, struct fleet *ret, struct fault *reterr);
+int fleet_read(const struct desired_entry *entries, size_t n, struct arena *a, struct fleet *ret, struct fault *reterr);
 
 /* True when fleet_read() wants the bytes of @path: a document, app.yaml included. */
 bool fleet_path_is_document(const char *path);

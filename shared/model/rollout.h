@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Rollout: where an app stands on its way from one release to the next
+ *
+ * The one piece of deployment state that cannot be read off the engine: which instances served before, since when the new
+ * ones are healthy, and which releases failed here. Persisted (rollouts/<app>.json) before each effect that follows from it.
+ *
+ *      settled → preparing → staging → evaluating → finishing → settled
+ *                    └──────────┴───────────┴──→ reverting → settled (release poisoned)
+ *                                                    └────→ stuck   (the revert failed: loud)
+ */
+
+#include "shared/data/table.h"
+
+enum phase {
+        PHASE_ABSENT,      /* nothing of this app was ever brought here */
+        PHASE_SETTLED,
+        PHASE_PREPARING,   /* pulling and verifying; no instance is touched */
+        PHASE_STAGING,     /* new instances take over, service by service */
+        PHASE_EVALUATING,  /* all new instances run; health must hold */
+        PHASE_FINISHING,   /* the new release is proven; the old instances are retired */
+        PHASE_REVERTING,   /* the old instances take over again */
+        PHASE_PAUSED,      /* failed, and on_failure is pause: a person decides */
+        PHASE_STUCK,       /* the revert itself failed */
+        PHASE_REMOVING,    /* the app is no longer declared */
+        PHASE_MAX_,
+};
+extern const char *const phase_names[];
+
+struct rollout {
+        const char *app;
+        enum phase phase;
+        const char *release, *version;          /* where it is going; NULL when settled and nothing was deployed */
+        const char *settled_release, *settled_version; /* the last release proven here; NULL: none yet */
+        struct string_list kept;                /* ids of the instances that ran before this rollout began */
+        bool prepared;                          /* preparing succeeded */
+        int64_t started_at;                     /* wall ms: of the rollout */
+        int64_t progress_at;                    /* wall ms: of the last step forward */
+        int64_t seen_at;                        /* wall ms: when decide() last looked while a rollout was under way: deadlines count watched time only */
+        int64_t healthy_since;                  /* wall ms: since when all new instances are healthy without a break; 0: not now */
+        int64_t attempts;                       /* failed tries of the current phase */
+        int64_t retry_at;                       /* wall ms: not before this */
+        const char *failure_code;               /* reason code of the failure being handled, or of the last rollout; NULL: none */
+        const char *failure_text;
+        struct string_list poisoned;            /* release ids that failed here, oldest first */
+        int64_t intent;                         /* sequence number of the open intent record, -1: none */
+        int64_t repairs;                        /* drift repairs since the last quiet hour */
+        int64_t repaired_at;                    /* wall ms: of the last one */
+};
+
+extern const struct table rollout_table;
+
+bool rollout_is_poisoned(const struct rollout *r, const char *release);

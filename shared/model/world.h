@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * World: everything that a decision depends on, as one document
+ *
+ * judge() and decide() see this and nothing else; time is a value in it. Its canonical JSON goes to the ledger as
+ * worlds/<sha256>.json, its digest into the decision record; `tally replay` reads it back and must get the same decision.
+ */
+
+#include "shared/model/fleet.h"
+#include "shared/model/instance.h"
+#include "shared/model/rollout.h"
+#include "shared/model/verdict.h"
+#include "shared/model/workload.h"
+
+#define WORLD_SCHEMA "tallyman/world/v1"
+
+/* An app's rollout settings as they stand in app.yaml, defaults filled in. */
+struct world_settings {
+        int64_t min_healthy_ms, healthy_deadline_ms, progress_deadline_ms;
+        enum rollout_failure on_failure;
+        enum drift_mode drift;
+        bool prune;
+};
+
+struct world_app {
+        const char *app;
+        const char *runtime;
+        bool declared;                    /* a release is addressed to this host */
+        struct workload *wanted;          /* the declared release; NULL when not declared */
+        struct workload *settled;         /* the last proven release as it was rendered then; NULL: none */
+        struct world_settings settings;
+        struct rollout rollout;
+        struct struct_list verdicts;      /* struct verdict, filled in by judge() */
+        struct struct_list instances;     /* struct instance: what the runtime shows of this app */
+        bool observed;                    /* the runtime could be asked */
+        const char *unobserved;           /* why not; NULL when observed */
+};
+
+struct world {
+        const char *schema;
+        const char *host, *environment;
+        const char *commit;               /* the accepted commit, hex */
+        int64_t now;                      /* wall clock, ms */
+        bool suspended;
+        const char *suspended_reason;
+        bool ledger_writable;
+        struct struct_list apps;          /* struct world_app, sorted by app */
+};
+
+extern const struct table world_settings_table;
+extern const struct table world_app_table;
+extern const struct table world_table;
