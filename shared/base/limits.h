@@ -20,14 +20,28 @@
 #define LIMIT_COMMIT_BYTES       (256 * 1024)         /* one raw commit object */
 #define LIMIT_COMMIT_PARENTS     16
 #define LIMIT_RANGE_COMMITS      200000               /* commits verified in one pass */
+#define LIMIT_HISTORY_COMMITS    1000000              /* commits whose parents are read to know what is old */
 #define LIMIT_TREE_BYTES         (16 * 1024 * 1024)
 #define LIMIT_TREE_DEPTH         32
+#define LIMIT_TREE_NAME_BYTES    255                  /* one name in a tree: what Linux takes */
 #define LIMIT_SIGNATURE_BYTES    (16 * 1024)          /* armoured SSHSIG */
-#define LIMIT_SIGNERS_BYTES      (1024 * 1024)        /* allowed_signers */
+#define LIMIT_SIGNERS_BYTES      (4 * 1024 * 1024)    /* allowed_signers */
 #define LIMIT_SIGNERS_LINES      10000
+#define LIMIT_PRINCIPAL_BYTES    255                  /* one principal of an allowed_signers line */
 #define LIMIT_HTTP_HEADER_BYTES  (256 * 1024)
 #define LIMIT_HTTP_BODY_BYTES    (64 * 1024 * 1024)
+#define LIMIT_HTTP_REDIRECTS     5                    /* followed for one request */
+#define LIMIT_URL_BYTES          2048                 /* of a repository */
+#define LIMIT_BRANCH_BYTES       200                  /* name of a branch */
+#define LIMIT_PACKED_REFS_BYTES  (64 * 1024 * 1024)   /* packed-refs of a local remote */
+#define LIMIT_SYMREF_DEPTH       5                    /* symbolic refs that point at symbolic refs */
+#define LIMIT_LSREFS_BYTES       (256 * 1024)         /* a server's answer about one branch */
+#define LIMIT_KNOWN_HOSTS_BYTES  (1024 * 1024)
+#define LIMIT_KNOWN_HOSTS_LINES  10000
+#define LIMIT_CREDENTIALS_BYTES  (64 * 1024)          /* the credentials file */
+#define LIMIT_MIRROR_PATHS       100000               /* files listed of one tree */
 #define LIMIT_ENVELOPE_BYTES     (32 * 1024 * 1024)   /* one DSSE envelope */
+#define LIMIT_ENVELOPE_SIGNATURES 16
 #define LIMIT_STATE_BYTES        (16 * 1024 * 1024)   /* one state file */
 #define LIMIT_NAME_BYTES         63                   /* host, app, service, environment names */
 #define LIMIT_PROCESS_OUTPUT     (1024 * 1024)        /* what a child may print to us */
@@ -36,3 +50,10 @@
 #define LIMIT_INTERPOLATION_DEPTH 8                   /* ${A:-${B:-…}} */
 #define LIMIT_EXCERPT_BYTES      200                  /* of the offending line, in a fault */
 #define LIMIT_LOG_MESSAGE        (16 * 1024)          /* one log line; the rest is cut off */
+#define LIMIT_IMAGE_BYTES        1024                 /* one image reference */
+#define LIMIT_IMAGE_NAME_BYTES   255                  /* registry and repository: distribution/reference, NameTotalLengthMax */
+#define LIMIT_PORTS              4096                 /* ports of one service, ranges expanded */
+#define LIMIT_COMMAND_BYTES      (128 * 1024)         /* one command line that is split into words */
+#define LIMIT_ENV_LINES          10000                /* lines of one env file */
+#define LIMIT_WORKER_LINE        1024                 /* one line that a worker tells tallyd */
+#define LIMIT_WORKER_BYTES       (64 * 1024)          /* all of them, in one pass */
