@@ -297,7 +297,7 @@ static int read_key(struct reader *r, const yaml_event_t *event, struct node_ent
         if (event->type != YAML_SCALAR_EVENT && event->type != YAML_ALIAS_EVENT) {
                 fault_set_at(r->reterr, &at, "a key must be a scalar, not %s",
                              event->type == YAML_MAPPING_START_EVENT ? "a map" : "a list");
-                fault_hint(r->reterr, "quote a key that begins with '{' or '['");
+                fault_hint(r->reterr, "quote a text that begins with '{' or '['");
                 return refuse(r, REASON_LOAD_INVALID, -EINVAL);
         }
         error = read_value(r, event, &key);
