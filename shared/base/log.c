@@ -90,7 +90,8 @@ static void put_json_line(struct buffer *b, enum log_level level, const char *me
 }
 
 /* One write() for each line, so that lines of several processes do not mix. */
-static void log_to_stderr(enum log_level level, const char *message, const struct log_field *fields, size_t n_fields) {
+static void log_to_stderr(enum log_level level, const char *message, const struct log_field *fields,
+                          size_t n_fields) {
         own_buffer struct buffer line = BUFFER_INIT;
 
         if (setup.format == LOG_FORMAT_JSON)

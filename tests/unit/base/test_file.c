@@ -350,8 +350,8 @@ static void a_killed_writer_leaves_old_or_new_and_the_sweep_clears_up(void **sta
 static void the_sweep_removes_only_its_own_kind(void **state) {
         struct folder *dir = *state;
         static const char *const kept[] = {
-                ".tmp-0123456789abcde", ".tmp-0123456789abcdef0", ".tmp-0123456789abcdeF", ".tmp-", "tmp-0123456789abcdef",
-                "state",
+                ".tmp-0123456789abcde", ".tmp-0123456789abcdef0", ".tmp-0123456789abcdeF", ".tmp-",
+                "tmp-0123456789abcdef", "state",
         };
 
         put(dir->fd, ".tmp-0123456789abcdef", "half");
@@ -425,7 +425,8 @@ static void a_held_lock_names_its_holder_and_ends_with_it(void **state) {
 
         assert_int_equal(kill(pid, SIGKILL), 0);
         assert_int_equal(waitpid(pid, NULL, 0), pid);
-        assert_int_equal(file_lock(dir->fd, "lock", 0, &fd, &g), 0); /* the file is still there, and locks nothing */
+        /* The file is still there, and locks nothing. */
+        assert_int_equal(file_lock(dir->fd, "lock", 0, &fd, &g), 0);
         assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
         (void)snprintf(expected, sizeof(expected), "%ld\n", (long)getpid());
         assert_content(dir->fd, "lock", expected);
@@ -514,7 +515,8 @@ int main(void) {
                 TEST(a_removed_lock_file_is_made_anew),
                 TEST(a_lock_that_cannot_be_made_is_a_fault),
                 TEST(write_all_tells_what_stopped_it),
-                TEST(a_full_disk_keeps_the_old_content), /* last: it leaves the process in its own mount namespace */
+                /* Last: it leaves the process in a mount namespace of its own. */
+                TEST(a_full_disk_keeps_the_old_content),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

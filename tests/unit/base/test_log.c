@@ -70,7 +70,8 @@ static void a_json_line_carries_time_level_and_fields(void **state) {
 
         log_setup(LOG_LEVEL_INFO, LOG_FORMAT_JSON, NULL);
         capture();
-        log_write(LOG_LEVEL_WARNING, LOG_FIELDS({ "TALLY_APP", "shop" }, { "TALLY_NONE", NULL }, { "TALLY_HOST", "w\"1" }),
+        log_write(LOG_LEVEL_WARNING,
+                  LOG_FIELDS({ "TALLY_APP", "shop" }, { "TALLY_NONE", NULL }, { "TALLY_HOST", "w\"1" }),
                   "say \"%s\" \\ \xc3\xa4", "hi");
         line = captured();
         rest = strchr(line, ',');

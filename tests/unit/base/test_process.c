@@ -150,7 +150,9 @@ static void a_missing_program_is_a_fault_with_a_hint(void **state) {
 static void arguments_are_not_a_shell_s(void **state) {
         own_process_result struct process_result result = { 0 };
         own_fault struct fault f = FAULT_INIT;
-        struct process_request req = { .argv = (const char *const[]){ "printf", "%s|", "$HOME; echo x", "a b", NULL } };
+        struct process_request req = {
+                .argv = (const char *const[]){ "printf", "%s|", "$HOME; echo x", "a b", NULL },
+        };
 
         assert_int_equal(process_run(&req, &result, &f), 0);
         assert_string_equal(buffer_str(&result.out), "$HOME; echo x|a b|");
@@ -212,8 +214,9 @@ static void what_a_child_leaves_in_the_background_does_not_hold_us_up(void **sta
         own_fault struct fault f = FAULT_INIT;
         int64_t start = clock_monotonic_ns();
         uint64_t pid = 0;
+        struct process_request req = { .argv = shell("sleep 60 & echo $!") };
 
-        assert_int_equal(process_run(&(struct process_request){ .argv = shell("sleep 60 & echo $!") }, &result, &f), 0);
+        assert_int_equal(process_run(&req, &result, &f), 0);
         assert_true(clock_monotonic_ns() - start < (int64_t)20 * SECOND);
         result.out.data[result.out.size - 1] = '\0';
         assert_int_equal(parse_u64(result.out.data, &pid), 0);
@@ -251,8 +254,10 @@ static void the_child_inherits_no_descriptor_and_no_signal_state(void **state) {
         unsigned long long blocked = 1, ignored = 1;
         sigset_t all, before;
         int n = 0, r;
-        /* ls itself holds the folder that it lists. */
-        struct process_request req = { .argv = shell("set -- $(ls /proc/self/fd); echo $#; cat /proc/$$/status") };
+        /* ls itself holds the folder that it lists; a shell that waits has signals blocked of its own. */
+        struct process_request req = {
+                .argv = shell("set -- $(ls /proc/self/fd); echo $#; exec cat /proc/self/status"),
+        };
 
         assert_true(leaky >= 0);
         (void)sigfillset(&all);
