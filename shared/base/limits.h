@@ -27,6 +27,7 @@
 #define LIMIT_SIGNATURE_BYTES    (16 * 1024)          /* armoured SSHSIG */
 #define LIMIT_SIGNERS_BYTES      (4 * 1024 * 1024)    /* allowed_signers */
 #define LIMIT_SIGNERS_LINES      10000
+#define LIMIT_PRIVATE_KEY_BYTES  (16 * 1024)
 #define LIMIT_PRINCIPAL_BYTES    255                  /* one principal of an allowed_signers line */
 #define LIMIT_HTTP_HEADER_BYTES  (256 * 1024)
 #define LIMIT_HTTP_BODY_BYTES    (64 * 1024 * 1024)
