@@ -27,6 +27,7 @@
         X(TRUST_TOUCH,           "a security key signed without the touch that is required")                          \
         X(FETCH_FAILED,          "the repository cannot be reached")                                                  \
         X(FETCH_HOST_KEY,        "the server's host key is not the pinned one")                                       \
+        X(FETCH_CERTIFICATE,     "the server's TLS certificate does not verify")                                      \
         X(FETCH_REDIRECT,        "the server redirects to another host")                                              \
         X(FETCH_AUTH,            "the server refuses our credentials")                                                \
         X(FETCH_BRANCH_MISSING,  "the branch does not exist in the repository")                                       \

@@ -50,3 +50,12 @@ enum host_key_verdict known_hosts_check(const struct known_hosts *k, const char 
 
 /* The types pinned for a host, comma-separated in the order of the file ("ssh-ed25519,ecdsa-sha2-nistp256"); may be empty. */
 void known_hosts_types(const struct known_hosts *k, const char *host, unsigned port, struct buffer *out);
+
+/*
+ * The line for the best key pinned for a host (ed25519, then ECDSA), with a plain name: what libssh2 needs to ask the server for a key
+ * of that type. Appends nothing when there is none.
+ */
+void known_hosts_put_preferred(const struct known_hosts *k, const char *host, unsigned port, struct buffer *out);
+
+/* Append "host" or "[host]:port", as lines of the file spell it. */
+void known_hosts_put_name(const char *host, unsigned port, struct buffer *out);

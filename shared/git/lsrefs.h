@@ -2,10 +2,11 @@
 #pragma once
 
 /*
- * ls-refs: the tip of one branch of an http(s) remote, in two small requests (gitprotocol-v2(5))
+ * ls-refs: the tip of one branch of an http(s) remote, in one small request (gitprotocol-v2(5))
  *
- * The cost does not depend on how many refs the remote has. A server that does not speak version 2, answers
- * with something unexpected or wants credentials in a way we do not offer is "don't know": ask libgit2.
+ * Version 2 over http is stateless, so the command is sent without asking for the capabilities first; a server that
+ * only speaks an older version answers with an error. The cost does not depend on how many refs the remote has. Whatever is
+ * unexpected is "don't know": ask libgit2.
  */
 
 #include "shared/base/buffer.h"
@@ -21,8 +22,8 @@ struct lsrefs_settings {
 
 /*
  * FAULT_TRANSIENT/FETCH_FAILED when the server cannot be reached at all (asking libgit2 would not help);
- * FETCH_AUTH for 401 and 403; FAULT_DENIED/FETCH_REDIRECT for a redirect to another host.
- * Otherwise 0 and *ret_answer; *ret_tip is set for REF_FOUND only.
+ * FETCH_AUTH for 401 and 403; FAULT_DENIED/FETCH_REDIRECT for any redirect, FETCH_CERTIFICATE for a certificate that does not verify;
+ * FAULT_CONFIG for a URL that cannot be used. Otherwise 0 and *ret_answer; *ret_tip is set for REF_FOUND only.
  */
 int lsrefs_tip(struct http *http, const struct lsrefs_settings *settings, const char *url, const char *branch,
                enum ref_answer *ret_answer, struct object_id *ret_tip, struct fault *reterr);
@@ -31,9 +32,7 @@ int lsrefs_tip(struct http *http, const struct lsrefs_settings *settings, const 
  * The pieces, for tests and the fuzzer. pkt-line: gitprotocol-common(5).
  */
 
-/* Whether the answer to info/refs offers version 2 with ls-refs and SHA-1 objects. */
-bool lsrefs_offers_v2(const void *bytes, size_t size);
-/* Append the ls-refs request for refs/heads/<branch>. */
+/* Append the request for refs/heads/<branch>. */
 void lsrefs_request(const char *branch, struct buffer *out);
-/* Read the ls-refs answer. */
+/* Read the answer to it. */
 enum ref_answer lsrefs_parse(const void *bytes, size_t size, const char *branch, struct object_id *ret);

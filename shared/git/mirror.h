@@ -20,7 +20,6 @@
 #include "shared/base/cleanup.h"
 #include "shared/base/fault.h"
 #include "shared/git/object.h"
-#include "shared/git/tree.h"
 
 struct git_repository;
 struct mirror;
@@ -79,7 +78,7 @@ int mirror_tree_of(struct mirror *m, const struct object_id *commit, struct obje
  * What stands at @path (path_is_inside()) in a commit. -ENOENT (a fault, too) when nothing does, or when a component before the last
  * is no folder.
  */
-int mirror_find(struct mirror *m, const struct object_id *commit, const char *path, enum tree_mode *ret_mode,
+int mirror_find(struct mirror *m, const struct object_id *commit, const char *path, enum object_mode *ret_mode,
                 struct object_id *ret_id, struct fault *reterr);
 
 /*
@@ -91,7 +90,7 @@ int mirror_read_path(struct mirror *m, const struct object_id *commit, const cha
 
 struct mirror_entry {
         const char *path;        /* from the root of the tree, in the arena */
-        enum tree_mode mode;     /* links and submodules are listed, not followed: the loader refuses them */
+        enum object_mode mode;    /* links and submodules are listed, not followed: the loader refuses them */
         struct object_id id;
 };
 
