@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "shared/model/rollout.h"
+
+#include "shared/base/text.h"
+
+const char *const phase_names[] = {
+        [PHASE_ABSENT] = "absent",
+        [PHASE_SETTLED] = "settled",
+        [PHASE_PREPARING] = "preparing",
+        [PHASE_STAGING] = "staging",
+        [PHASE_EVALUATING] = "evaluating",
+        [PHASE_FINISHING] = "finishing",
+        [PHASE_REVERTING] = "reverting",
+        [PHASE_PAUSED] = "paused",
+        [PHASE_STUCK] = "stuck",
+        [PHASE_REMOVING] = "removing",
+        NULL,
+};
+
+#define AT(member) offsetof(struct rollout, member)
+static const struct field rollout_fields[] = {
+        { .key = "app", .type = FIELD_STRING, .at = AT(app), .flags = FIELD_REQUIRED, .doc = "The app." },
+        { .key = "phase", .type = FIELD_ENUM, .at = AT(phase), .flags = FIELD_REQUIRED, .names = phase_names,
+          .doc = "Where it stands." },
+        { .key = "release", .type = FIELD_STRING, .at = AT(release), .flags = FIELD_OMIT,
+          .doc = "The release it is going to." },
+        { .key = "version", .type = FIELD_STRING, .at = AT(version), .flags = FIELD_OMIT, .doc = "Its version." },
+        { .key = "settled_release", .type = FIELD_STRING, .at = AT(settled_release), .flags = FIELD_OMIT,
+          .doc = "The last release proven here." },
+        { .key = "settled_version", .type = FIELD_STRING, .at = AT(settled_version), .flags = FIELD_OMIT,
+          .doc = "Its version." },
+        { .key = "kept", .type = FIELD_STRING_LIST, .at = AT(kept),
+          .doc = "Ids of the instances that ran before this rollout began." },
+        { .key = "prepared", .type = FIELD_BOOL, .at = AT(prepared), .doc = "Images and files are here and verified." },
+        { .key = "started_at", .type = FIELD_INTEGER, .at = AT(started_at), .doc = "When the rollout began, ms." },
+        { .key = "progress_at", .type = FIELD_INTEGER, .at = AT(progress_at), .doc = "When it last went forward, ms." },
+        { .key = "seen_at", .type = FIELD_INTEGER, .at = AT(seen_at), .doc = "When it was last looked at, ms." },
+        { .key = "healthy_since", .type = FIELD_INTEGER, .at = AT(healthy_since),
+          .doc = "Since when all new instances are healthy, ms; 0: they are not." },
+        { .key = "attempts", .type = FIELD_INTEGER, .at = AT(attempts), .doc = "Failed tries of this phase." },
+        { .key = "retry_at", .type = FIELD_INTEGER, .at = AT(retry_at), .doc = "The next try is not before this, ms." },
+        { .key = "failure_code", .type = FIELD_STRING, .at = AT(failure_code), .flags = FIELD_OMIT,
+          .doc = "Reason code of the failure." },
+        { .key = "failure_text", .type = FIELD_STRING, .at = AT(failure_text), .flags = FIELD_OMIT,
+          .doc = "The same for people." },
+        { .key = "poisoned", .type = FIELD_STRING_LIST, .at = AT(poisoned), .doc = "Releases that failed here." },
+        { .key = "intent", .type = FIELD_INTEGER, .at = AT(intent), .absent = -1,
+          .doc = "Sequence number of the open intent record; -1: none." },
+        { .key = "repairs", .type = FIELD_INTEGER, .at = AT(repairs), .doc = "Repairs since the last quiet hour." },
+        { .key = "repaired_at", .type = FIELD_INTEGER, .at = AT(repaired_at), .doc = "When drift was last repaired, ms." },
+        { },
+};
+#undef AT
+
+const struct table rollout_table = {
+        .title = "Rollout",
+        .size = sizeof(struct rollout),
+        .fields = rollout_fields,
+        .doc = "Where an app stands on its way from one release to the next.",
+};
+
+bool rollout_is_poisoned(const struct rollout *r, const char *release) {
+        for (size_t i = 0; i < r->poisoned.n; i++)
+                if (str_eq(r->poisoned.items[i].text, release))
+                        return true;
+        return false;
+}
