@@ -34,7 +34,7 @@ struct signers {
         struct source source;
         struct signer *lines;   /* in the order of the file, without comments and blank lines */
         size_t n;
-        const struct signer **by_key; /* sorted by id, then by line */
+        const struct signer **by_key; /* the same lines, sorted by key, then by line */
 };
 
 /*
