@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Drift: what runs, held against what a workload declares, by content. Pure.
+ */
+
+#include "shared/model/decision.h"
+#include "shared/model/workload.h"
+
+/*
+ * A workload beside the instances of its app, indexed so that every question costs O(log n). The instances must be
+ * sorted as observe() gives them: by service, specification, index.
+ */
+struct lookup {
+        const struct workload *workload;
+        const struct struct_list *instances;
+        const struct workload_service **by_name; /* sorted by name */
+        bool *job;                               /* per service: its instances end by themselves, another waits for that */
+};
+
+struct lookup *lookup_new(const struct workload *w, const struct struct_list *instances, struct arena *a);
+/* NULL when the workload declares no such service. */
+const struct workload_service *lookup_service(const struct lookup *l, const char *name);
+bool lookup_is_job(const struct lookup *l, const struct workload_service *service);
+/* The instances of one service: first and one past the last. */
+void lookup_range(const struct lookup *l, const char *service, const struct instance **ret_first,
+                  const struct instance **ret_end);
+
+/* Runs, or, for a job, has run to its end with exit code 0. */
+bool instance_is_up(const struct instance *i, bool job);
+/* Is up, and its health check, if it has one, passes. */
+bool instance_is_healthy(const struct instance *i, bool job);
+/* Stopped by itself, or is being restarted by the engine: a crash, not a slow start. */
+bool instance_has_failed(const struct instance *i, bool job);
+
+/* The best instance for replica @index of @service: of its specification; NULL when there is none. */
+const struct instance *lookup_instance(const struct lookup *l, const struct workload_service *service, int64_t index);
+
+/* Whether @i is the instance that its service's replica should be. */
+bool lookup_is_wanted(const struct lookup *l, const struct instance *i);
+
+/* What is wrong with @i as an instance of @service: a reason code, with @ret_detail for people; NULL: nothing. */
+const char *instance_drift(const struct instance *i, bool job, struct arena *a, const char **ret_detail);
+
+/*
+ * Every difference between workload and instances, as struct drift: missing, stopped, other image, other specification,
+ * changed file, detached network, ill health, and extra instances.
+ */
+void drift_find(const struct lookup *l, struct arena *a, struct struct_list *ret);
+
+/* The worst health of the instances that the workload wants; HEALTH_NONE when nothing has a check, or nothing is there. */
+enum health lookup_health(const struct lookup *l);

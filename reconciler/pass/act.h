@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Act: carry out what was decided, in order, and say what became of it
+ *
+ * The actions of one app stop at its first failure; other apps go on. Every action is safe to repeat, so being killed
+ * in the middle costs nothing but time.
+ */
+
+#include "providers/runtime.h"
+#include "shared/model/decision.h"
+#include "shared/model/world.h"
+
+struct act_result {
+        const struct action *action;
+        bool done;                      /* false: failed, or left out after a failure before it */
+        bool skipped;
+        int64_t started_at, finished_at; /* wall ms; 0 when skipped */
+        const char *code;               /* reason code of the failure, or NULL */
+        const char *message;            /* of the failure */
+        const char *instance;           /* id of the instance that was acted on or made */
+};
+
+/* Finds the runtime that carries an app; never NULL for an app of the world. */
+typedef struct runtime *(*act_runtime)(void *data, const struct world_app *app);
+
+/* Told after each action: the pass persists the rollout's progress. */
+struct act_observer {
+        void (*done)(void *data, const struct world_app *app, const struct act_result *result, const struct fault *fault);
+        void *data;
+};
+
+/* Results, one an action, live in @a. A failing action is no fault of act() itself. */
+struct act_result *act(const struct world *world, const struct decision *decision, act_runtime runtime_of, void *data,
+                       const struct progress *progress, const struct act_observer *observer, struct arena *a);
+
+/* The workload an action works from: the wanted or the settled one, by its release; NULL when neither. */
+const struct workload *act_workload(const struct world_app *app, const struct action *action);
+
+/* Whether it changes an instance: needs an intent record before it. */
+bool action_changes_workload(const struct action *action);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "reconciler/pass/decide.h"
+
+#include "reconciler/core/rollout.h"
+#include "shared/base/reason.h"
+#include "shared/base/text.h"
+
+static bool is_under_way(enum phase phase) {
+        return phase != PHASE_ABSENT && phase != PHASE_SETTLED && phase != PHASE_PAUSED && phase != PHASE_STUCK;
+}
+
+/* Extra instances are told but don't make what is declared any worse. */
+static bool has_harmful_drift(const struct decision_app *out) {
+        const struct drift *drift = out->drift.items;
+
+        for (size_t i = 0; i < out->drift.n; i++)
+                if (!str_eq(drift[i].code, REASON_DRIFT_EXTRA))
+                        return true;
+        return false;
+}
+
+static enum app_state state_of(const struct step *s) {
+        const struct rollout *r = s->next;
+
+        if (!s->app->observed)
+                return APP_DEGRADED;
+        if (r->phase == PHASE_PAUSED || r->phase == PHASE_STUCK)
+                return APP_FAILED;
+        if (is_under_way(r->phase) || s->acts)
+                return APP_PROGRESSING;
+        if (s->app->wanted && !str_eq(s->app->wanted->release, r->settled_release))
+                return rollout_is_poisoned(r, s->app->wanted->release) ? APP_FAILED : APP_BLOCKED;
+        if (has_harmful_drift(s->out) || s->out->health == HEALTH_UNHEALTHY)
+                return APP_DEGRADED;
+        return s->out->health == HEALTH_STARTING ? APP_PROGRESSING : APP_CONVERGED;
+}
+
+/* What holds a declared release back, for people. */
+static void tell_gate(struct step *s) {
+        const struct verdict *v = verdict_decisive(&s->app->verdicts);
+
+        if (s->app->declared && v && v->verdict != VERDICT_ALLOW &&
+            !str_eq(s->app->wanted ? s->app->wanted->release : NULL, s->next->settled_release))
+                step_wait(s, v->message ? v->message : v->gate, 0);
+}
+
+static void decide_app(const struct world *world, const struct world_app *app, struct arena *a, struct decision *d) {
+        struct decision_app *out = arena_push(a, &d->apps.items, &d->apps.n, sizeof(struct decision_app));
+        struct step s = { .world = world, .app = app, .arena = a, .actions = &d->actions, .out = out, .next = &out->rollout };
+
+        out->app = app->app;
+        out->rollout = app->rollout;
+        out->rollout.app = app->app;
+
+        if (!app->observed) {
+                /* Nothing may be concluded from an engine that doesn't answer; a hold starts over when it is back. */
+                s.next->healthy_since = 0;
+                step_wait(&s, app->unobserved ? app->unobserved : "the runtime to answer", 0);
+        } else if (world->suspended && is_under_way(app->rollout.phase)) {
+                step_wait(&s, world->suspended_reason ? world->suspended_reason : "acting on this host is suspended", 0);
+        } else {
+                rollout_step(&s);
+        }
+        if (!s.goal)
+                step_aim(&s, app->settled ? app->settled : app->wanted);
+        out->health = s.lookup && app->observed ? lookup_health(s.lookup) : HEALTH_NONE;
+        out->state = state_of(&s);
+        tell_gate(&s);
+}
+
+void decide(const struct world *world, struct arena *a, struct decision *ret) {
+        const struct world_app *apps = world->apps.items;
+
+        *ret = (struct decision){ .actions = { .items = NULL } };
+        for (size_t i = 0; i < world->apps.n; i++)
+                decide_app(world, &apps[i], a, ret);
+}

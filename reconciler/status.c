@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "reconciler/status.h"
+
+#include "reconciler/core/drift.h"
+#include "shared/base/clock.h"
+#include "shared/base/reason.h"
+#include "shared/base/text.h"
+#include "shared/data/json.h"
+
+const char *const host_status_names[] = {
+        [STATUS_CONVERGED] = "converged",
+        [STATUS_PROGRESSING] = "progressing",
+        [STATUS_BLOCKED] = "blocked",
+        [STATUS_DEGRADED] = "degraded",
+        [STATUS_REFUSED] = "refused",
+        [STATUS_FAILED] = "failed",
+        NULL,
+};
+
+static const enum host_status status_of_app[APP_STATE_MAX_] = {
+        [APP_CONVERGED] = STATUS_CONVERGED,
+        [APP_PROGRESSING] = STATUS_PROGRESSING,
+        [APP_BLOCKED] = STATUS_BLOCKED,
+        [APP_DEGRADED] = STATUS_DEGRADED,
+        [APP_FAILED] = STATUS_FAILED,
+};
+
+enum host_status status_of(const struct decision *d, const struct status_facts *facts) {
+        const struct decision_app *apps = d->apps.items;
+        enum host_status worst = facts->blocked ? STATUS_BLOCKED : STATUS_CONVERGED;
+
+        if (facts->refusal.commit)
+                worst = STATUS_REFUSED;
+        for (size_t i = 0; i < d->apps.n; i++)
+                if (status_of_app[apps[i].state] > worst)
+                        worst = status_of_app[apps[i].state];
+        return worst;
+}
+
+static json_t *release_json(const char *release, const char *version) {
+        json_t *o;
+
+        if (!release)
+                return json_null();
+        o = json_object();
+        json_set_string(o, "release", release);
+        json_set_string(o, "version", version);
+        return o;
+}
+
+static json_t *string_list_json(const struct string_list *list) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; i < list->n; i++)
+                json_array_append_new(array, json_string(list->items[i].text));
+        return array;
+}
+
+static json_t *list_json(const struct table *t, const struct struct_list *list) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; i < list->n; i++)
+                json_array_append_new(array, table_write(t, (const char *)list->items + i * t->size));
+        return array;
+}
+
+/* What an instance is in its app: of the release that serves, of one on its way in or out, or of none. */
+static const char *role_of(const struct lookup *wanted, const struct lookup *settled, const struct instance *i) {
+        if (settled && lookup_is_wanted(settled, i))
+                return "current";
+        if (wanted && lookup_is_wanted(wanted, i))
+                return settled ? "next" : "current";
+        return settled && lookup_service(settled, i->service) ? "previous" : "extra";
+}
+
+static json_t *instances_json(const struct world_app *app, const struct rollout *r, struct arena *a) {
+        const struct instance *items = app->instances.items;
+        bool same = app->wanted && str_eq(app->wanted->release, r->settled_release);
+        struct lookup *wanted = app->wanted ? lookup_new(app->wanted, &app->instances, a) : NULL;
+        struct lookup *settled = same ? wanted : app->settled ? lookup_new(app->settled, &app->instances, a) : NULL;
+        json_t *array = json_array();
+
+        for (size_t i = 0; i < app->instances.n; i++) {
+                json_t *o = json_object();
+
+                json_set_string(o, "id", items[i].id);
+                json_set_string(o, "name", items[i].name);
+                json_set_string(o, "service", items[i].service);
+                json_set_string(o, "image", items[i].image);
+                json_set_string(o, "state", instance_state_names[items[i].state]);
+                json_set_string(o, "health", health_names[items[i].health]);
+                json_set_string(o, "role", role_of(wanted, settled, &items[i]));
+                json_array_append_new(array, o);
+        }
+        return array;
+}
+
+static const char *app_health(const struct world_app *app, const struct decision_app *d) {
+        if (!app->observed)
+                return "unknown";
+        if (d->health == HEALTH_NONE)
+                return d->state == APP_CONVERGED && app->instances.n > 0 ? "healthy" : "none";
+        return health_names[d->health];
+}
+
+static json_t *app_json(const struct world_app *app, const struct decision_app *d, struct arena *a) {
+        json_t *o = json_object();
+
+        json_set_string(o, "app", app->app);
+        json_set_string(o, "state", app_state_names[d->state]);
+        json_set_string(o, "phase", phase_names[d->rollout.phase]);
+        json_set_string(o, "health", app_health(app, d));
+        json_object_set_new(o, "desired", app->wanted ? release_json(app->wanted->release, app->wanted->version) : json_null());
+        json_object_set_new(o, "running", release_json(d->rollout.settled_release, d->rollout.settled_version));
+        json_object_set_new(o, "poisoned", string_list_json(&d->rollout.poisoned));
+        json_object_set_new(o, "drift", list_json(&drift_table, &d->drift));
+        json_object_set_new(o, "gates", list_json(&verdict_table, &app->verdicts));
+        json_object_set_new(o, "instances", instances_json(app, &d->rollout, a));
+        if (d->rollout.failure_code) {
+                json_t *failure = json_object();
+
+                json_set_string(failure, "code", d->rollout.failure_code);
+                json_set_string(failure, "message", d->rollout.failure_text);
+                json_object_set_new(o, "failure", failure);
+        }
+        json_set_string(o, "waits_for", d->waits_for);
+        return o;
+}
+
+static json_t *desired_json(const struct status_facts *facts) {
+        json_t *o = json_object(), *refusal;
+        char at[RFC3339_TEXT_MAX];
+
+        json_set_string(o, "branch", facts->branch);
+        json_object_set_new(o, "tip", facts->tip ? json_string(facts->tip) : json_null());
+        json_object_set_new(o, "accepted", facts->accepted ? json_string(facts->accepted) : json_null());
+        json_set_string(o, "stale", facts->stale);
+        if (!facts->refusal.commit) {
+                json_object_set_new(o, "refusal", json_null());
+                return o;
+        }
+        refusal = json_object();
+        json_set_string(refusal, "commit", facts->refusal.commit);
+        json_set_string(refusal, "code", facts->refusal.code);
+        json_set_string(refusal, "message", facts->refusal.message);
+        json_set_string(refusal, "at", rfc3339_format(facts->refusal.at, at));
+        json_object_set_new(o, "refusal", refusal);
+        return o;
+}
+
+json_t *status_document(const struct world *world, const struct decision *decision, const struct status_facts *facts) {
+        const struct world_app *apps = world->apps.items;
+        const struct decision_app *decided = decision->apps.items;
+        own_arena struct arena *scratch = arena_new();
+        json_t *o = json_object(), *array = json_array();
+
+        json_set_string(o, "schema", STATUS_SCHEMA);
+        json_set_string(o, "host", world->host);
+        json_set_string(o, "environment", world->environment);
+        json_set_string(o, "fleet", facts->fleet);
+        json_set_string(o, "state", host_status_names[status_of(decision, facts)]);
+        json_object_set_new(o, "desired", desired_json(facts));
+        if (facts->blocked) {
+                json_t *blocked = json_object();
+
+                json_set_string(blocked, "code", facts->blocked_code);
+                json_set_string(blocked, "message", facts->blocked);
+                json_object_set_new(o, "blocked", blocked);
+        }
+        for (size_t i = 0; i < decision->apps.n; i++)
+                json_array_append_new(array, app_json(&apps[i], &decided[i], scratch));
+        json_object_set_new(o, "apps", array);
+        return o;
+}
+
+static int app_exit_code(const struct world_app *app, const struct decision_app *d) {
+        switch (d->state) {
+        case APP_CONVERGED:
+                return 0;
+        case APP_PROGRESSING:
+                return 3;
+        case APP_BLOCKED:
+                return verdict_combined(&app->verdicts) == VERDICT_DENY ? 4 : 3;
+        case APP_DEGRADED:
+                return app->observed && app->settings.drift == DRIFT_REPORT ? 3 : 1;
+        case APP_FAILED:
+        case APP_STATE_MAX_:
+                break;
+        }
+        return 5;
+}
+
+int status_exit_code(const struct world *world, const struct decision *decision, const struct status_facts *facts) {
+        /* Which of several codes a script should see first. */
+        static const int rank[] = { [0] = 0, [3] = 1, [1] = 2, [4] = 3, [5] = 4 };
+        const struct world_app *apps = world->apps.items;
+        const struct decision_app *decided = decision->apps.items;
+        int worst = facts->refusal.commit                                    ? 4
+                    : str_eq(facts->blocked_code, REASON_HOST_KEY_MISMATCH) ? 4
+                    : facts->blocked                                         ? 3
+                    : facts->stale                                           ? 1
+                                                                             : 0;
+
+        for (size_t i = 0; i < decision->apps.n; i++) {
+                int code = app_exit_code(&apps[i], &decided[i]);
+
+                if (rank[code] > rank[worst])
+                        worst = code;
+        }
+        return worst;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "shared/model/world.h"
+
+#define AT(member) offsetof(struct world_settings, member)
+static const struct field settings_fields[] = {
+        { .key = "min_healthy_time", .type = FIELD_DURATION, .at = AT(min_healthy_ms),
+          .doc = "How long health must hold without a break." },
+        { .key = "healthy_deadline", .type = FIELD_DURATION, .at = AT(healthy_deadline_ms),
+          .doc = "How long new instances may take to become healthy." },
+        { .key = "progress_deadline", .type = FIELD_DURATION, .at = AT(progress_deadline_ms),
+          .doc = "How long a rollout may go without a step forward." },
+        { .key = "on_failure", .type = FIELD_ENUM, .at = AT(on_failure), .names = rollout_failure_names,
+          .doc = "What to do when the new release fails." },
+        { .key = "drift", .type = FIELD_ENUM, .at = AT(drift), .names = drift_mode_names,
+          .doc = "Whether drift is repaired or only reported." },
+        { .key = "prune", .type = FIELD_BOOL, .at = AT(prune), .doc = "Remove what is no longer declared." },
+        { },
+};
+#undef AT
+
+const struct table world_settings_table = {
+        .title = "WorldSettings",
+        .size = sizeof(struct world_settings),
+        .fields = settings_fields,
+        .doc = "An app's rollout settings.",
+};
+
+#define AT(member) offsetof(struct world_app, member)
+static const struct field app_fields[] = {
+        { .key = "app", .type = FIELD_STRING, .at = AT(app), .flags = FIELD_REQUIRED, .doc = "The app." },
+        { .key = "runtime", .type = FIELD_STRING, .at = AT(runtime), .flags = FIELD_REQUIRED,
+          .doc = "The runtime that carries it." },
+        { .key = "declared", .type = FIELD_BOOL, .at = AT(declared), .doc = "A release is addressed to this host." },
+        { .key = "wanted", .type = FIELD_STRUCT_PTR, .at = AT(wanted), .flags = FIELD_OMIT, .sub = &workload_table,
+          .doc = "The declared release as it will run." },
+        { .key = "settled", .type = FIELD_STRUCT_PTR, .at = AT(settled), .flags = FIELD_OMIT, .sub = &workload_table,
+          .doc = "The last release proven here, as it was rendered then." },
+        { .key = "settings", .type = FIELD_STRUCT, .at = AT(settings), .sub = &world_settings_table,
+          .doc = "Rollout settings." },
+        { .key = "rollout", .type = FIELD_STRUCT, .at = AT(rollout), .sub = &rollout_table,
+          .doc = "Where the app stands." },
+        { .key = "verdicts", .type = FIELD_STRUCT_LIST, .at = AT(verdicts), .sub = &verdict_table,
+          .doc = "What the gates say." },
+        { .key = "instances", .type = FIELD_STRUCT_LIST, .at = AT(instances), .sub = &instance_table,
+          .doc = "What the runtime shows." },
+        { .key = "observed", .type = FIELD_BOOL, .at = AT(observed), .doc = "The runtime could be asked." },
+        { .key = "unobserved", .type = FIELD_STRING, .at = AT(unobserved), .flags = FIELD_OMIT,
+          .doc = "Why the runtime could not be asked." },
+        { },
+};
+#undef AT
+
+const struct table world_app_table = {
+        .title = "WorldApp",
+        .size = sizeof(struct world_app),
+        .fields = app_fields,
+        .doc = "One app of the world.",
+};
+
+#define AT(member) offsetof(struct world, member)
+static const struct field world_fields[] = {
+        { .key = "schema", .type = FIELD_STRING, .at = AT(schema), .flags = FIELD_REQUIRED,
+          .doc = "Always " WORLD_SCHEMA "." },
+        { .key = "host", .type = FIELD_STRING, .at = AT(host), .flags = FIELD_REQUIRED, .doc = "This host." },
+        { .key = "environment", .type = FIELD_STRING, .at = AT(environment), .flags = FIELD_REQUIRED,
+          .doc = "The host's environment." },
+        { .key = "commit", .type = FIELD_STRING, .at = AT(commit), .flags = FIELD_REQUIRED,
+          .doc = "The accepted commit." },
+        { .key = "now", .type = FIELD_INTEGER, .at = AT(now), .flags = FIELD_REQUIRED,
+          .doc = "Wall clock, milliseconds since 1970." },
+        { .key = "suspended", .type = FIELD_BOOL, .at = AT(suspended), .doc = "Acting on this host is suspended." },
+        { .key = "suspended_reason", .type = FIELD_STRING, .at = AT(suspended_reason), .flags = FIELD_OMIT,
+          .doc = "Why." },
+        { .key = "ledger_writable", .type = FIELD_BOOL, .at = AT(ledger_writable),
+          .doc = "Records can be stored locally." },
+        { .key = "apps", .type = FIELD_STRUCT_LIST, .at = AT(apps), .sub = &world_app_table,
+          .doc = "Every app that is declared for this host or has instances on it, sorted." },
+        { },
+};
+#undef AT
+
+const struct table world_table = {
+        .title = "World",
+        .size = sizeof(struct world),
+        .fields = world_fields,
+        .doc = "Everything that a decision depends on.",
+};
