@@ -58,3 +58,5 @@
 #define LIMIT_ENV_LINES          10000                /* lines of one env file */
 #define LIMIT_WORKER_LINE        1024                 /* one line that a worker tells tallyd */
 #define LIMIT_WORKER_BYTES       (64 * 1024)          /* all of them, in one pass */
+#define LIMIT_PULL_LINE          (64 * 1024)          /* one line of the engine's progress of a pull */
+#define LIMIT_IMAGE_LAYERS       512                  /* layers whose progress is followed */

@@ -47,6 +47,7 @@
         X(IMAGE_NOT_FOUND,       "the registry does not have the pinned digest")                                      \
         X(IMAGE_DIGEST_MISMATCH, "what arrived is not what was pinned")                                               \
         X(RESOURCE_FOREIGN,      "a container, network, volume or name is there already and is not ours")             \
+        X(RESOURCE_MISSING,      "an external network or volume, or a folder of the host, is not there")              \
         X(ROLLOUT_UNHEALTHY,     "the new instances did not become healthy in time")                                  \
         X(ROLLOUT_EXITED,        "a new instance stopped by itself")                                                  \
         X(ROLLOUT_START_FAILED,  "a new instance could not be created or started")                                    \
