@@ -14,7 +14,7 @@
  *              { .key = "name",  .type = FIELD_STRING, .at = offsetof(struct owner, name), .flags = FIELD_REQUIRED, .format = "name", .doc = "…" },
  *              { .key = "grace", .type = FIELD_DURATION, .at = offsetof(struct owner, grace_ms), .absent = 10000, .doc = "…" },
  *              { .key = "mode",  .type = FIELD_ENUM, .at = offsetof(struct owner, mode), .names = mode_names, .doc = "…" },
- *              { }
+ *              { .key = NULL }
  *      };
  *      static const struct table owner_table = { .title = "Owner", .size = sizeof(struct owner), .fields = owner_fields,
  *              .position = offsetof(struct owner, at) + 1 };
@@ -47,7 +47,7 @@ enum field_type {
         FIELD_STRUCT_PTR,   /* pointer to a struct of sub; NULL when absent */
         FIELD_STRUCT_LIST,  /* struct struct_list of sub */
         FIELD_STRUCT_MAP,   /* struct struct_list of sub; sub->map_key receives the key */
-        FIELD_JSON,         /* json_t * (owned by the arena's run: never freed)  any JSON value */
+        FIELD_JSON,         /* json_t *            any JSON value; the arena releases it */
         FIELD_CUSTOM,       /* anything            through read/write/schema */
         FIELD_TYPE_MAX_,
 };
@@ -69,7 +69,7 @@ struct field {
         unsigned flags;
         int64_t absent;                  /* BOOL, INTEGER, DURATION, ENUM: the value when the key is missing */
         int64_t minimum, maximum;        /* INTEGER, DURATION: inclusive, when not both 0 */
-        const char *format;              /* STRING, TEXT: "name", "digest", "path", "image", "non-empty": checked and put in the schema; NULL: any */
+        const char *format;              /* STRING, TEXT: "name", "digest", "path", "image", "non-empty": checked and put in the schema; NULL: any. Of lists and maps of strings: each value */
         const char *const *names;        /* ENUM: NULL-terminated, index = value; a NULL name inside is skipped by "" */
         const struct table *sub;         /* STRUCT*, STRUCT_LIST, STRUCT_MAP */
         const char *doc;                 /* one sentence: the schema's description, and the manual page's */
@@ -105,11 +105,17 @@ struct table {
  */
 int table_read(const struct table *t, const struct node *node, void *object, struct arena *a, struct fault *reterr);
 
-/* Read from parsed JSON: for our own files and stored worlds. @name is for messages. */
+/*
+ * Read from parsed JSON: for our own files and stored worlds. @name is for messages. What table_write() writes as null
+ * (FIELD_STRING, FIELD_TEXT and FIELD_STRUCT_PTR without FIELD_OMIT) reads back as absent here, whatever the flags.
+ */
 int table_read_json(const struct table *t, const char *name, const json_t *json, void *object, struct arena *a,
                     struct fault *reterr);
 
-/* A new JSON object with what table_read() would read back as equal. Aborts without memory. */
+/*
+ * A new JSON object with what table_read_json() reads back as equal. Aborts without memory. FIELD_OMIT leaves a false
+ * or 0 in where the default is another; an enumeration's value whose word is "" is always left out.
+ */
 json_t *table_write(const struct table *t, const void *object);
 
 /* JSON Schema (draft 2020-12) of @t, self-contained; a new reference. */
