@@ -39,6 +39,7 @@ struct daemon {
         int64_t limit_ms;
         uint64_t started_us;         /* CLOCK_MONOTONIC, of the worker */
         int exit_code;               /* of the worker that ended last */
+        bool shrink;                 /* a pass has ended since we last gave memory back */
 };
 
 static void daemon_done(struct daemon *d) {
@@ -240,7 +241,7 @@ static int do_arm(struct daemon *d) {
                                  outcome == OUTCOME_FAILED ? "failed" : "did not come to its end", delay);
         else
                 (void)sd_notifyf(0, "STATUS=%s", d->next.status[0] ? d->next.status : "Waiting for the next pass");
-        footprint_shrink();
+        d->shrink = true;
         return arm_in(d, d->poll, CLOCK_BOOTTIME, wait.delay_ms, wait.accuracy_ms);
 }
 
@@ -382,6 +383,24 @@ static int add_sources(struct daemon *d) {
         return r;
 }
 
+/* sd_event_loop(), which after a pass gives memory back as the last thing before it waits. */
+static int loop(struct daemon *d) {
+        int r = 0;
+
+        while (r >= 0 && sd_event_get_state(d->loop) != SD_EVENT_FINISHED) {
+                r = sd_event_prepare(d->loop);
+                if (r == 0) {
+                        if (d->shrink)
+                                footprint_shrink();
+                        d->shrink = false;
+                        r = sd_event_wait(d->loop, UINT64_MAX);
+                }
+                if (r > 0)
+                        r = sd_event_dispatch(d->loop);
+        }
+        return r;
+}
+
 int daemon_run(const struct options *options, const char *worker, struct fault *reterr) {
         own_daemon struct daemon d = {
                 .options = options, .program = worker, .schedule = SCHEDULE_INIT, .worker = WORKER_INIT,
@@ -400,7 +419,7 @@ int daemon_run(const struct options *options, const char *worker, struct fault *
         (void)sd_notify(0, "READY=1");
         r = handle(&d, SUPERVISOR_TIMER);
         if (r >= 0)
-                r = sd_event_loop(d.loop);
+                r = loop(&d);
         if (r < 0)
                 return cannot(r, "go on", reterr);
         log_write(LOG_LEVEL_NOTICE, LOG_FIELDS({ "MESSAGE_ID", MESSAGE_TALLYD_STOPPED }), "tallyd has stopped");

@@ -70,7 +70,7 @@ static int lock(const char *run_dir, int *ret_fd, struct fault *reterr) {
         r = file_lock(dir, LOCK_NAME, 0, ret_fd, reterr);
         if (r == -EWOULDBLOCK)
                 fault_hint(reterr, "another tallyd runs with %s; to ask it for a pass: tally sync", run_dir);
-        return fault_context(reterr, r, "%s", run_dir);
+        return r < 0 ? fault_context(reterr, r, "%s", run_dir) : 0;
 }
 
 static int run(const struct options *options, struct fault *reterr) {
