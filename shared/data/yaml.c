@@ -14,6 +14,7 @@
 #include "shared/base/limits.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
+#include "shared/data/yaml_map.h"
 #include "shared/data/yaml_scalar.h"
 #include "shared/data/yaml_text.h"
 
@@ -36,14 +37,6 @@ struct reader {
         unsigned depth;          /* collections around the current value */
         unsigned height;         /* set by each value: the levels in it */
         struct fault *reterr;
-};
-
-/* A map while it is read: merged entries are kept apart, because the ones written out win. */
-struct map_build {
-        struct node_entry *entries;
-        size_t n;
-        struct node_entry *merged;
-        size_t n_merged;
 };
 
 static int read_value(struct reader *r, const yaml_event_t *event, const struct node **ret);
@@ -208,87 +201,6 @@ static int read_items(struct reader *r, struct node *list) {
  * Maps
  */
 
-struct ranked {
-        const char *key;
-        size_t rank;
-};
-
-static int compare_ranked(const void *a, const void *b) {
-        const struct ranked *x = a, *y = b;
-        int c = strcmp(x->key, y->key);
-
-        return c ? c : (x->rank > y->rank) - (x->rank < y->rank);
-}
-
-/* The entry written first that repeats a key of an earlier one. By sorting: a big map must not cost its square. */
-static const struct node_entry *find_repeated(const struct ranked *order, size_t n, const struct map_build *m) {
-        size_t first = m->n;
-
-        for (size_t i = 1; i < n; i++)
-                if (strcmp(order[i - 1].key, order[i].key) == 0 && order[i].rank < first)
-                        first = order[i].rank;
-        return first < m->n ? &m->entries[first] : NULL;
-}
-
-/* Append what merge keys brought, without keys that are there already; the first of several wins. */
-static void add_merged(struct reader *r, struct map_build *m, const struct ranked *order, size_t n) {
-        size_t n_own = m->n;
-        bool *hidden;
-
-        hidden = arena_array(r->a, n, sizeof(*hidden));
-        for (size_t i = 1; i < n; i++)
-                hidden[order[i].rank] = strcmp(order[i - 1].key, order[i].key) == 0;
-        for (size_t i = 0; i < m->n_merged; i++)
-                if (!hidden[n_own + i])
-                        *(struct node_entry *)arena_push(r->a, &m->entries, &m->n, sizeof(*m->entries)) = m->merged[i];
-}
-
-static int finish_map(struct reader *r, struct map_build *m) {
-        size_t n = m->n + m->n_merged;
-        own_free struct ranked *order = NULL;
-        const struct node_entry *repeated;
-
-        order = calloc(n + 1, sizeof(*order));
-        if (!order)
-                return fault_set_oom(r->reterr);
-        for (size_t i = 0; i < n; i++)
-                order[i] = (struct ranked){ i < m->n ? m->entries[i].key : m->merged[i - m->n].key, i };
-        qsort(order, n, sizeof(*order), compare_ranked);
-
-        repeated = find_repeated(order, n, m);
-        if (repeated) {
-                fault_set_at(r->reterr, &repeated->at, "repeated key '%s'", repeated->key);
-                fault_hint(r->reterr, "each key stands once in a map; remove one of them");
-                return refuse(r, REASON_LOAD_INVALID, -EINVAL);
-        }
-        if (m->n_merged > 0)
-                add_merged(r, m, order, n);
-        return 0;
-}
-
-static int merge_from(struct reader *r, struct map_build *m, const struct node *value, const struct source_pos *at) {
-        if (value->type != NODE_MAP) {
-                fault_set_at(r->reterr, at, "'<<' must be a map or a list of maps, not %s",
-                             node_type_to_string(value->type));
-                fault_hint(r->reterr, "quote the key to use '<<' as a name");
-                return refuse(r, REASON_LOAD_INVALID, -EINVAL);
-        }
-        for (size_t i = 0; i < value->n; i++)
-                *(struct node_entry *)arena_push(r->a, &m->merged, &m->n_merged, sizeof(*m->merged)) =
-                        value->entries[i];
-        return 0;
-}
-
-static int merge_value(struct reader *r, struct map_build *m, const struct node *value, const struct source_pos *at) {
-        int error = 0;
-
-        if (value->type != NODE_LIST)
-                return merge_from(r, m, value, at);
-        for (size_t i = 0; i < value->n && error == 0; i++)
-                error = merge_from(r, m, value->items[i], at);
-        return error;
-}
-
 static int read_key(struct reader *r, const yaml_event_t *event, struct node_entry *ret, bool *ret_merge) {
         struct source_pos at = position_at(r, &event->start_mark);
         const struct node *key = NULL;
@@ -312,7 +224,7 @@ static int read_key(struct reader *r, const yaml_event_t *event, struct node_ent
         return 0;
 }
 
-static int read_entry(struct reader *r, const yaml_event_t *key_event, struct map_build *m, bool *merged) {
+static int read_entry(struct reader *r, const yaml_event_t *key_event, struct yaml_map *m) {
         own_event yaml_event_t event = { .type = YAML_NO_EVENT };
         struct node_entry entry = { .key = NULL };
         struct source_pos at;
@@ -330,23 +242,15 @@ static int read_entry(struct reader *r, const yaml_event_t *key_event, struct ma
         if (error < 0)
                 return error;
 
-        if (!merge) {
-                *(struct node_entry *)arena_push(r->a, &m->entries, &m->n, sizeof(entry)) = entry;
-                return 0;
-        }
-        if (*merged) {
-                fault_set_at(r->reterr, &entry.at, "repeated key '<<'");
-                fault_hint(r->reterr, "merge several maps with a list: '<<: [*one, *two]'");
-                return refuse(r, REASON_LOAD_INVALID, -EINVAL);
-        }
-        *merged = true;
-        return merge_value(r, m, entry.value, &at);
+        if (merge)
+                return yaml_map_merge(m, &entry, &at, r->a, r->reterr);
+        *(struct node_entry *)arena_push(r->a, &m->entries, &m->n, sizeof(entry)) = entry;
+        return 0;
 }
 
 static int read_entries(struct reader *r, struct node *map) {
-        struct map_build m = { .n = 0 };
+        struct yaml_map m = { .n = 0 };
         unsigned height = 0;
-        bool merged = false;
         int error;
 
         for (;;) {
@@ -357,13 +261,13 @@ static int read_entries(struct reader *r, struct node *map) {
                         return error;
                 if (event.type == YAML_MAPPING_END_EVENT)
                         break;
-                error = read_entry(r, &event, &m, &merged);
+                error = read_entry(r, &event, &m);
                 if (error < 0)
                         return error;
                 if (r->height > height)
                         height = r->height;
         }
-        error = finish_map(r, &m);
+        error = yaml_map_finish(&m, r->a, r->reterr);
         if (error < 0)
                 return error;
         map->entries = m.entries;
