@@ -18,10 +18,14 @@
 DEFINE_OWN(json_t, json_decref)
 #define own_json own(json_decref_p)
 
-/* Parse a whole text: repeated keys, trailing text, NUL and depth beyond LIMIT_JSON_DEPTH are FAULT_CONFIG; @name is for the message. */
+/*
+ * Parse a whole text of any value: what is not UTF-8, repeated keys, trailing text, NUL, depth beyond LIMIT_JSON_DEPTH
+ * and size beyond LIMIT_JSON_BYTES are FAULT_CONFIG at their line and column. @name is for the message, which never
+ * quotes the text: it may hold credentials.
+ */
 int json_parse(const char *name, const void *bytes, size_t size, json_t **ret, struct fault *reterr);
 
-/* Append the canonical form. A real number is FAULT_INTERNAL. */
+/* Append the canonical form. A real number, or depth beyond LIMIT_JSON_DEPTH, is FAULT_INTERNAL. */
 int json_canonical(const json_t *value, struct buffer *out, struct fault *reterr);
 
 /* For people and for git diffs: sorted keys, two spaces, a final newline. */

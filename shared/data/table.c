@@ -49,7 +49,8 @@ static bool reads_as_absent(const struct field *f, const struct node *node) {
                 return false;
         if (f->flags & FIELD_NULLABLE)
                 return true;
-        return node->at.line == 0 && (f->type == FIELD_STRING || f->type == FIELD_TEXT || f->type == FIELD_STRUCT_PTR);
+        return node->at.line == 0 &&
+               (f->type == FIELD_STRING || f->type == FIELD_TEXT || f->type == FIELD_STRUCT_PTR);
 }
 
 /*
@@ -168,7 +169,8 @@ static int refuse_word(struct reader *r, const struct field *f, const struct inp
 
         if (!node_is_scalar(in->node) || in->node->type == NODE_NULL)
                 return refuse_type(r, in, buffer_str(&words));
-        fault_set_at(r->reterr, &in->node->at, "%s must be %s, not '%s'", in->what, buffer_str(&words), in->node->text);
+        fault_set_at(r->reterr, &in->node->at, "%s must be %s, not '%s'", in->what, buffer_str(&words),
+                     in->node->text);
         near = closest_name(in->node->text, known);
         if (near)
                 fault_hint(r->reterr, "did you mean '%s'?", near);

@@ -43,7 +43,7 @@ static int refuse(struct fault *reterr, const char *code, const char *hint) {
 static int refuse_break(struct fault *reterr, const struct source_pos *at, uint32_t c) {
         if (c == '\r') {
                 fault_set_at(reterr, at, "a carriage return without a line feed");
-                return refuse(reterr, REASON_LOAD_INVALID, "end lines with LF or CRLF; write \"\\r\" for the character");
+                return refuse(reterr, REASON_LOAD_INVALID, "end lines with LF or CRLF");
         }
         fault_set_at(reterr, at, "the character U+%04X ends a line for some readers and not for others", c);
         return refuse(reterr, REASON_LOAD_INVALID, "write it as an escape in a text in double quotes");
@@ -166,8 +166,8 @@ static const struct complaint {
         { NULL, "found undefined tag handle", false, "the tag is not supported here",
           "remove the tag; a text that begins with '!' must be quoted" },
         { NULL, "found incompatible YAML document", false, "the document says that it is not YAML 1.2", NULL },
-        { NULL, "did not find expected <document start>", false, "something follows the document that is no part of it",
-          "check the indentation; a document is one map" },
+        { NULL, "did not find expected <document start>", false,
+          "something follows the document that is no part of it", "check the indentation; a document is one map" },
         { NULL, "found unexpected ':'", false, "a ':' cannot stand here", "quote a text that holds ':'" },
 };
 
@@ -221,7 +221,8 @@ int yaml_text_refuse(const yaml_parser_t *parser, const struct source *source, s
                 return fault_set_oom(reterr);
         if (parser->error == YAML_READER_ERROR) {
                 at = position_of(source, offset < source->size ? offset : source->size);
-                fault_set_at(reterr, &at, "the character U+%04X cannot stand in YAML", (unsigned)parser->problem_value);
+                fault_set_at(reterr, &at, "the character U+%04X cannot stand in YAML",
+                             (unsigned)parser->problem_value);
                 return refuse(reterr, REASON_LOAD_INVALID, "write it as an escape in a text in double quotes");
         }
         assert(parser->problem);
