@@ -200,7 +200,9 @@ static void repair(struct step *s) {
 static void phase_undeclared(struct step *s) {
         const struct instance *items = s->app->instances.items;
 
-        if (s->app->settings.prune && !s->world->suspended && s->world->ledger_writable) {
+        bool anything = s->app->instances.n > 0 || s->next->settled_release;
+
+        if (anything && s->app->settings.prune && !s->world->suspended && s->world->ledger_writable) {
                 go(s, PHASE_REMOVING);
                 return;
         }
