@@ -46,7 +46,7 @@
 struct trust_options {
         /* A security key's signature must say that it was touched. Keys that are no security keys are not affected. */
         bool require_touch;
-        int64_t skew_ms; /* how far in the future a committer date may lie; TRUST_SKEW_MS by default */
+        int64_t skew_ms; /* how far in the future a committer date may lie; 0: TRUST_SKEW_MS */
 };
 
 /*

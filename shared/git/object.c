@@ -48,6 +48,22 @@ bool object_id_is_zero(const struct object_id *id) {
         return object_id_equal(id, &zero);
 }
 
+int object_read(const struct object_reader *reader, const struct object_id *id, enum object_type type, size_t limit,
+                const void **ret_bytes, size_t *ret_size, struct fault *reterr) {
+        char hex[OBJECT_ID_TEXT_MAX];
+        int r;
+
+        r = reader->read(reader->data, id, type, limit, ret_bytes, ret_size, reterr);
+        if (r >= 0)
+                return 0;
+        if (!reterr->code)
+                reterr->code = REASON_TRUST_MISSING_OBJECT;
+        if (reterr->kind != FAULT_INTERNAL)
+                reterr->kind = FAULT_DENIED;
+        return fault_context(reterr, r, "the %s %.12s cannot be read", object_type_to_string(type),
+                             object_id_format(id, hex));
+}
+
 /*
  * Commits
  */

@@ -55,6 +55,13 @@ struct object_reader {
         void *data;
 };
 
+/*
+ * Ask @reader. A refusal says why the object could not be read, as FAULT_DENIED with code TRUST_MISSING_OBJECT unless
+ * the reader gave another code; FAULT_INTERNAL stays what it is.
+ */
+int object_read(const struct object_reader *reader, const struct object_id *id, enum object_type type, size_t limit,
+                const void **ret_bytes, size_t *ret_size, struct fault *reterr);
+
 /* Bytes inside the raw object; not NUL-terminated. */
 struct object_text {
         const char *data;

@@ -10,7 +10,7 @@
  * malformed line refuses the whole file, at its line and column. The rest is as there: principals are a comma-separated
  * list of patterns with negation, the options are cert-authority, namespaces="list", valid-after="time" and
  * valid-before="time", each at most once; times are YYYYMMDD[HHMM[SS]] with Z for UTC, else in the local time zone (and,
- * as in OpenSSH, its standard time); both ends count as valid. A line without namespaces is good for every namespace.
+ * as in OpenSSH, its standard time: write the Z when hosts may differ); both ends count as valid. A line without namespaces is good for every namespace.
  * Key types that we don't verify are valid lines which match nothing.
  */
 
