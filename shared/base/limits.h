@@ -60,3 +60,5 @@
 #define LIMIT_WORKER_BYTES       (64 * 1024)          /* all of them, in one pass */
 #define LIMIT_PULL_LINE          (64 * 1024)          /* one line of the engine's progress of a pull */
 #define LIMIT_IMAGE_LAYERS       512                  /* layers whose progress is followed */
+#define LIMIT_VERIFIED_RECORDS   262144               /* commits remembered as verified */
+#define LIMIT_LEDGER_BLOB        (64 * 1024 * 1024)   /* one file of the ledger: a world, an artifact */

@@ -65,6 +65,7 @@
         X(LEDGER_PUSH_FAILED,    "the ledger could not be pushed and is kept")                                        \
         X(LEDGER_DIVERGED,       "the ledger branch at the remote is not ours")                                       \
         X(LEDGER_REWOUND,        "the ledger branch at the remote went back")                                         \
+        X(LEDGER_INVALID,        "the ledger does not verify")                                                        \
         X(STATE_UNWRITABLE,      "the state folder cannot be written")                                                \
         X(STATE_CORRUPT,         "a state file cannot be read")                                                       \
         X(CLOCK_BACKWARDS,       "the clock went back since the last record")
