@@ -40,6 +40,7 @@
 #define LIMIT_KNOWN_HOSTS_BYTES  (1024 * 1024)
 #define LIMIT_KNOWN_HOSTS_LINES  10000
 #define LIMIT_CREDENTIALS_BYTES  (64 * 1024)          /* the credentials file */
+#define LIMIT_FETCH_BYTES        (4LL * 1024 * 1024 * 1024) /* one fetch */
 #define LIMIT_MIRROR_PATHS       100000               /* files listed of one tree */
 #define LIMIT_ENVELOPE_BYTES     (32 * 1024 * 1024)   /* one DSSE envelope */
 #define LIMIT_ENVELOPE_SIGNATURES 16
@@ -62,3 +63,9 @@
 #define LIMIT_IMAGE_LAYERS       512                  /* layers whose progress is followed */
 #define LIMIT_VERIFIED_RECORDS   262144               /* commits remembered as verified */
 #define LIMIT_LEDGER_BLOB        (64 * 1024 * 1024)   /* one file of the ledger: a world, an artifact */
+#define LIMIT_CHALLENGE_BYTES    4096                 /* one WWW-Authenticate header of a registry */
+#define LIMIT_CHALLENGES         16                   /* challenges of one answer */
+#define LIMIT_CHALLENGE_PARAMETERS 16                 /* of one challenge */
+#define LIMIT_TOKEN_BYTES        (64 * 1024)          /* a registry's bearer token, and the document that it comes in */
+#define LIMIT_MANIFEST_BYTES     (4 * 1024 * 1024)    /* one image manifest or index: what registries take */
+#define LIMIT_MEDIA_TYPE_BYTES   255                  /* RFC 6838, 4.2: two names of 127 */

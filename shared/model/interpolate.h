@@ -37,12 +37,17 @@ struct variables variables_make(const struct variable *items, size_t n, struct a
 /* Both; where both have a name, @over wins. In @a. */
 struct variables variables_merge(const struct variables *under, const struct variables *over, struct arena *a);
 
+/* Where values come from: NULL for a variable that is not set. variables_lookup() is one over struct variables. */
+typedef const char *(*variable_lookup)(const void *data, const char *name);
+const char *variables_lookup(const void *variables, const char *name);
+
 /*
- * One text; the result is in @a (or @text itself when there is nothing in it to replace). Positions in faults count from @at, the
- * text's first character; code LOAD_INVALID, LOAD_REFERENCE for a variable that is not set, LOAD_LIMIT.
+ * One text; the result is in @a (or @text itself when there is nothing in it to replace). Faults point at the
+ * expression when it can be found in the source from @at on; code LOAD_INVALID, LOAD_REFERENCE for a variable that is not
+ * set, LOAD_LIMIT. They name variables, never values.
  */
-int interpolate_text(const char *text, const struct source_pos *at, const struct variables *v, struct arena *a,
-                     const char **ret, struct fault *reterr);
+int interpolate_text(const char *text, const struct source_pos *at, variable_lookup lookup, const void *data,
+                     struct arena *a, const char **ret, struct fault *reterr);
 
 /*
  * Every scalar value of a tree, keys are left alone. What changed becomes an integer or boolean when it reads as one, as

@@ -10,6 +10,7 @@
  * are under x-tallyman): what they hold belongs on the host, not in the ledger.
  */
 
+#include "shared/base/buffer.h"
 #include "shared/model/compose.h"
 
 struct lockfile_input {
