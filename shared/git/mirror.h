@@ -7,8 +7,8 @@
  * Holds the objects of the desired state (and, in its own folder, of other hosts' ledgers). Nothing is ever checked
  * out. Whoever fetches into it holds the lock of the pass; readers need none.
  *
- * A mirror is a cache: one that cannot be opened, has a ref to an object that is gone, or was marked damaged is set
- * aside as `<name>.broken-<seconds since 1970>` (the newest one is kept, older ones are removed) and made anew.
+ * A mirror is a cache: one that cannot be opened, is shallow or borrows objects, has a ref to an object that is gone, or was
+ * marked damaged is set aside as `<name>.broken-<seconds since 1970>` (the newest one is kept, older ones are removed) and made anew.
  */
 
 #include <stdbool.h>
@@ -26,14 +26,14 @@ struct mirror;
 
 /*
  * Open or make @folder/@name. @ret_broken (may be NULL) is the name the old one was set aside under, "" when nothing was wrong.
- * FAULT_TRANSIENT/STATE_UNWRITABLE when it can be neither opened nor made; FAULT_DENIED/TRUST_SHALLOW as mirror_check().
+ * FAULT_TRANSIENT/STATE_UNWRITABLE when it can be neither opened nor made.
  */
 #define MIRROR_NAME_MAX 128
 int mirror_open(const char *folder, const char *name, struct mirror **ret, char ret_broken[MIRROR_NAME_MAX],
                 struct fault *reterr);
 /*
  * The same for a repository that is more than a cache (the ledger): nothing is set aside. One that is there but cannot be used is
- * FAULT_TRANSIENT/STATE_CORRUPT (-EUCLEAN), and the caller decides.
+ * FAULT_TRANSIENT/STATE_CORRUPT (-EUCLEAN), or FAULT_DENIED/TRUST_SHALLOW as mirror_check(), and the caller decides.
  */
 int mirror_open_kept(const char *folder, const char *name, struct mirror **ret, struct fault *reterr);
 /* Rename @folder/@name to `<name>.broken-<seconds since 1970>`; others stay. */
@@ -70,6 +70,11 @@ struct object_reader mirror_reader(struct mirror *m);
 int mirror_ref(const struct mirror *m, const char *name, struct object_id *ret, struct fault *reterr);
 /* Point a full ref name at @id, whatever it was. Atomic and durable; the caller is the only writer. */
 int mirror_set_ref(struct mirror *m, const char *name, const struct object_id *id, struct fault *reterr);
+/* The same by compare-and-swap: @from NULL means that it must not exist. FAULT_CONFLICT/-EAGAIN when it is something else. */
+int mirror_swap_ref(const struct mirror *m, const char *name, const struct object_id *from, const struct object_id *to,
+                    struct fault *reterr);
+/* See what another process has added. */
+int mirror_refresh(struct mirror *m, struct fault *reterr);
 
 /* The tree of a commit. */
 int mirror_tree_of(struct mirror *m, const struct object_id *commit, struct object_id *ret_tree, struct fault *reterr);

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "shared/git/library.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <git2.h>
+
+#include "shared/base/cleanup.h"
+#include "shared/git/error.h"
+
+#define CACHE_BYTES (2 * 1024 * 1024)
+#define NO_FILE "/dev/null"
+
+/* Environment variables that libgit2 and OpenSSL read while they start, and only then. */
+struct variable {
+        const char *name;
+        char *saved;
+};
+
+static int variable_set(struct variable *v, const char *value, struct fault *reterr) {
+        const char *now = getenv(v->name);
+
+        free(v->saved);
+        v->saved = now ? strdup(now) : NULL;
+        if ((now && !v->saved) || setenv(v->name, value, 1) < 0)
+                return fault_set_oom(reterr);
+        return 0;
+}
+
+static void variable_restore(struct variable *v) {
+        if (v->saved)
+                (void)setenv(v->name, v->saved, 1);
+        else
+                (void)unsetenv(v->name);
+        free(v->saved);
+        v->saved = NULL;
+}
+
+static int configure(void) {
+        static const git_config_level_t levels[] = { GIT_CONFIG_LEVEL_PROGRAMDATA, GIT_CONFIG_LEVEL_SYSTEM,
+                                                     GIT_CONFIG_LEVEL_XDG, GIT_CONFIG_LEVEL_GLOBAL };
+        int rc = 0;
+
+        /* url.<base>.insteadOf and its kin in somebody's ~/.gitconfig would change where we fetch from. */
+        for (size_t i = 0; rc >= 0 && i < sizeof(levels) / sizeof(levels[0]); i++)
+                rc = git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, (int)levels[i], "");
+        if (rc >= 0)
+                rc = git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
+        if (rc >= 0)
+                rc = git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 1);
+        if (rc >= 0)
+                rc = git_libgit2_opts(GIT_OPT_ENABLE_STRICT_OBJECT_CREATION, 1);
+        if (rc >= 0)
+                rc = git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, (ssize_t)CACHE_BYTES);
+        /* A local remote belongs to whom it belongs; libgit2 runs no hook and no command of its configuration. */
+        if (rc >= 0)
+                rc = git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
+        return rc;
+}
+
+static int start(struct fault *reterr) {
+        int rc = git_libgit2_init();
+
+        if (rc == 1)
+                rc = configure();
+        return rc < 0 ? git_fault(reterr, rc, "starting libgit2") : 0;
+}
+
+int git_begin(struct fault *reterr) {
+        /* Reading the CA bundle takes libgit2 more time than all else that it does in a quiet pass. */
+        own(variable_restore) struct variable file = { .name = "SSL_CERT_FILE" };
+        own(variable_restore) struct variable dir = { .name = "SSL_CERT_DIR" };
+        int r = variable_set(&file, NO_FILE, reterr);
+
+        if (r >= 0)
+                r = variable_set(&dir, NO_FILE, reterr);
+        return r < 0 ? r : start(reterr);
+}
+
+void git_end(void) {
+        (void)git_libgit2_shutdown();
+}
+
+int git_begin_child(const char *home, const char *ca_file, struct fault *reterr) {
+        int rc = git_libgit2_init();
+
+        while (rc > 0)
+                rc = git_libgit2_shutdown();
+        if (setenv("HOME", home ? home : NO_FILE, 1) < 0)
+                return fault_set_oom(reterr);
+        if (ca_file && (setenv("SSL_CERT_FILE", ca_file, 1) < 0 || setenv("SSL_CERT_DIR", NO_FILE, 1) < 0))
+                return fault_set_oom(reterr);
+        return start(reterr);
+}
