@@ -32,8 +32,13 @@ extern const char *const drift_mode_names[]; /* repair report */
 enum app_runtime { APP_DOCKER, APP_FAKE, APP_RUNTIME_MAX_ };
 extern const char *const app_runtime_names[]; /* docker fake */
 
+/* What holds when a rollout says nothing. */
+#define FLEET_MIN_HEALTHY_MS       INT64_C(2000)
+#define FLEET_HEALTHY_DEADLINE_MS  (INT64_C(5) * 60 * 1000)
+#define FLEET_PROGRESS_DEADLINE_MS (INT64_C(10) * 60 * 1000)
+
 struct host {
-        struct text_at host;
+        struct text_at host;            /* first, as the name is in all of these */
         struct text_at environment;
         struct string_map labels;
         struct text_at key;             /* "ssh-ed25519 AAAA… comment"; text NULL: not enrolled yet */

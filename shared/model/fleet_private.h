@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Fleet, inside: documents by their paths (fleet_path.c), and what they must say about each other (fleet_check.c). */
+
+#include "shared/base/limits.h"
+#include "shared/model/fleet.h"
+
+enum fleet_place {
+        PLACE_NONE,         /* nothing of ours */
+        PLACE_FLEET,        /* fleet.yaml */
+        PLACE_HOST,         /* hosts/<name>.yaml */
+        PLACE_ENVIRONMENT,  /* environments/<folder>/environment.yaml */
+        PLACE_RELEASE,      /* environments/<folder>/<name>.yaml */
+        PLACE_APP,          /* apps/<folder>/app.yaml */
+        PLACE_APP_FILE,     /* apps/<folder>/… */
+        PLACE_MISNAMED,     /* where a document stands, but with a name that is none: hosts/web1.yml, hosts/Web1.yaml */
+        PLACE_MAX_,
+};
+
+struct fleet_path {
+        enum fleet_place place;
+        char folder[LIMIT_NAME_BYTES + 1];
+        char name[LIMIT_NAME_BYTES + 1];
+};
+
+struct fleet_path fleet_path_read(const char *path);
+
+int fleet_fault(struct fault *reterr, const struct source_pos *at, const char *code, const char *fmt, ...)
+        __attribute__((format(printf, 4, 5)));
+
+/* After everything was read and sorted. Sets release.of. */
+int fleet_check_documents(struct fleet *f, struct fault *reterr);
