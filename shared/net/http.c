@@ -362,6 +362,8 @@ static int perform_once(struct exchange *x, const char *url, const char *what, s
 
         curl_easy_reset(e); /* the options; connections stay */
         set_connection(x->http);
+        if (x->req->direct)
+                curl_easy_setopt(e, CURLOPT_PROXY, "");
         set_limits(e, x->req);
         set_method(e, x->req, x);
         curl_easy_setopt(e, CURLOPT_URL, url);

@@ -68,6 +68,7 @@ struct http_request {
         int stall_timeout_ms;            /* no byte either way for this long (whole seconds, rounded up); 0: 60 s; -1: never */
         size_t max_body;                 /* 0: LIMIT_HTTP_BODY_BYTES; a body beyond it is FAULT_TRANSIENT/-EFBIG. For sinks: no limit when 0 */
         enum http_redirect redirect;
+        bool direct;                     /* through no proxy, whatever the environment says: for this machine itself */
         const char *reason;              /* reason code put into transient faults (static); NULL: none */
 };
 
