@@ -45,6 +45,7 @@
         X(IMAGE_PULL_FAILED,     "an image cannot be pulled")                                                         \
         X(IMAGE_AUTH,            "the registry refuses our credentials")                                              \
         X(IMAGE_NOT_FOUND,       "the registry does not have the pinned digest")                                      \
+        X(REGISTRY_UNAVAILABLE,  "the registry cannot be reached, or gives no usable answer")                         \
         X(IMAGE_DIGEST_MISMATCH, "what arrived is not what was pinned")                                               \
         X(RESOURCE_FOREIGN,      "a container, network, volume or name is there already and is not ours")             \
         X(RESOURCE_MISSING,      "an external network or volume, or a folder of the host, is not there")              \
