@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "providers/docker/quiet.h"
+
+#include <string.h>
+
+#include "providers/docker/docker_private.h"
+#include "providers/docker/files.h"
+#include "providers/docker/observe.h"
+#include "shared/base/reason.h"
+#include "shared/base/text.h"
+#include "shared/data/json.h"
+
+static json_t *pick(const json_t *from, const char *const *keys) {
+        json_t *to = json_object();
+
+        for (; *keys; keys++)
+                if (json_object_get(from, *keys))
+                        json_object_set(to, *keys, json_object_get(from, *keys));
+        return to;
+}
+
+static int by_text(const void *x, const void *y) {
+        return strcmp(*(char *const *)x, *(char *const *)y);
+}
+
+/* An array as a sorted array of the elements' texts: engines keep no order. */
+static json_t *sorted(const json_t *array, const char *const *keys) {
+        size_t n = json_array_size(array), i;
+        own_free char **texts = calloc(n + 1, sizeof(*texts));
+        json_t *out = json_array(), *item;
+
+        json_array_foreach(array, i, item) {
+                own_json json_t *part = keys ? pick(item, keys) : json_incref(item);
+
+                texts[i] = json_dumps(part, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+                if (!texts[i])
+                        abort();
+        }
+        qsort(texts, n, sizeof(*texts), by_text);
+        for (i = 0; i < n; i++) {
+                json_array_append_new(out, json_string(texts[i]));
+                free(texts[i]);
+        }
+        return out;
+}
+
+static json_t *networks_of(const json_t *entry) {
+        static const char *const keys[] = { "NetworkID", "EndpointID", "Aliases", NULL };
+        json_t *out = json_object(), *network;
+        const char *name;
+
+        json_object_foreach(json_object_get(json_object_get(entry, "NetworkSettings"), "Networks"), name, network)
+                json_object_set_new(out, name, pick(network, keys));
+        return out;
+}
+
+/* Text and numbers of the status without its durations. */
+static json_t *status_of(const json_t *entry) {
+        struct status_text s = status_parse(json_get_string(entry, "Status"));
+
+        return json_pack("{sI si}", "exit_code", (json_int_t)s.exit_code, "health", (int)s.health);
+}
+
+static json_t *container_of(const json_t *entry) {
+        static const char *const keys[] = { "Id", "Image", "ImageID", "State", "Labels", NULL };
+        static const char *const mount_keys[] = { "Type", "Name", "Source", "Destination", "RW", NULL };
+        static const char *const port_keys[] = { "IP", "PrivatePort", "PublicPort", "Type", NULL };
+        json_t *out = pick(entry, keys);
+
+        json_object_set_new(out, "Names", sorted(json_object_get(entry, "Names"), NULL));
+        json_object_set_new(out, "Mounts", sorted(json_object_get(entry, "Mounts"), mount_keys));
+        json_object_set_new(out, "Ports", sorted(json_object_get(entry, "Ports"), port_keys));
+        json_object_set_new(out, "Networks", networks_of(entry));
+        json_object_set_new(out, "Status", status_of(entry));
+        return out;
+}
+
+bool docker_listing_fingerprint(const json_t *list, struct digest *ret) {
+        own_json json_t *all = json_array(), *ordered = NULL;
+        own_free char *text = NULL;
+        size_t i;
+        json_t *entry;
+
+        if (!json_is_array(list))
+                return false;
+        json_array_foreach(list, i, entry)
+                json_array_append_new(all, container_of(entry));
+        ordered = sorted(all, NULL);
+        text = json_dumps(ordered, JSON_COMPACT);
+        if (!text)
+                abort();
+        *ret = digest_of(text, strlen(text));
+        return true;
+}
+
+/* Mounts whose source is named like our files. */
+static void stamp_files(const json_t *list, struct digest_state *state) {
+        size_t i, j;
+        json_t *entry, *mount;
+
+        json_array_foreach(list, i, entry)
+                json_array_foreach(json_object_get(entry, "Mounts"), j, mount) {
+                        const char *source = json_get_string(mount, "Source"), *base = source ? strrchr(source, '/') : NULL;
+
+                        if (base && base > source && files_name_is_valid(base + 1))
+                                files_stamp(source, state);
+                }
+}
+
+int docker_fingerprint(const char *endpoint, const char *host, struct digest *ret, struct fault *reterr) {
+        own_engine struct engine *e = NULL;
+        own_engine_reply struct engine_reply reply = ENGINE_REPLY_INIT;
+        own_buffer struct buffer path = BUFFER_INIT;
+        struct digest_state state;
+        struct digest listing;
+        int r;
+
+        r = engine_new(endpoint, &e, reterr);
+        if (r < 0)
+                return r;
+        docker_list_path(&path, host, NULL);
+        r = engine_call(e, &(struct engine_request){ .path = buffer_str(&path), .any_version = true }, &reply, reterr);
+        if (r < 0)
+                return r;
+        if (!engine_reply_is_ok(&reply))
+                return engine_refused(&reply, REASON_RUNTIME_UNAVAILABLE, "the engine cannot list containers", reterr);
+        if (!docker_listing_fingerprint(reply.json, &listing))
+                return fault_set_code(reterr, FAULT_TRANSIENT, REASON_RUNTIME_UNSUPPORTED,
+                                      "the engine's list of containers is not a list");
+        digest_begin(&state);
+        digest_update(&state, listing.text, strlen(listing.text));
+        stamp_files(reply.json, &state);
+        *ret = digest_end(&state);
+        return 0;
+}

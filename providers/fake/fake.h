@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Fake runtime: instances that exist in a JSON document only
+ *
+ * Always built; drives the tests of the reconciler. Its whole world, script included, is one document: in memory, or in
+ * the file that the endpoint "fake:PATH" names, read before and written after every call, so that a test can kill the
+ * process at the nth call and look at, or change, the world between two processes.
+ *
+ *      { "available": true, "reason": "why not",          // false: observe() says so, everything else is FAULT_TRANSIENT
+ *        "counts": { "create": 2, "*": 9 },               // calls so far, by name and together; observe() included
+ *        "trace": ["create shop/web 1 1.4.2", …],         // what was asked, oldest first
+ *        "fail": [{"call": "create", "nth": 2, "last": 3, "kind": "transient", "code": "IMAGE_PULL_FAILED", "message": "…"}],
+ *        "exit": [{"call": "start", "nth": 1, "after": true, "code": 137}],  // _exit() before, or after, the effect was written
+ *        "start": { "shop/web@1.4.2": {"health": "unhealthy", "exit_code": 1, "image_matches": false} },
+ *        "foreign": ["shop/web"],                         // create() of these finds the name taken by somebody else
+ *        "now": 0,                                        // started_at of what is started
+ *        "prepared": ["<release id>"],
+ *        "images": ["<repository@sha256:…>"],
+ *        "instances": [ … as instance_table writes them, with "public": bool … ] }
+ *
+ * "call" is a function's name or "*"; "nth" counts from 1 and "last" (default: nth; 0: for ever) ends the range. A start is looked up as
+ * "app/service@version", then "app/service".
+ */
+
+#include "providers/runtime.h"
+
+extern const struct runtime_ops fake_runtime_ops;
+
+/* The world, to be scripted and looked at with jansson; borrowed. With a file, it is what the last call left. */
+json_t *fake_world(struct runtime *rt);

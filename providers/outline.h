@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Outline: what every runtime's render() makes alike of a compose model
+ *
+ * App, release, services with their dependencies and replicas, and the artifact. What is left to the runtime: each service's spec and
+ * spec_digest, and the resources. Pure.
+ */
+
+#include "providers/runtime.h"
+
+/* Every image is pinned (compose_pin). Borrows from @compose and @settings; the rest lives in @a. */
+int outline_make(const struct runtime_settings *settings, const char *runtime, const struct compose *compose,
+                 const struct release *release, const char *release_id, struct arena *a, struct workload *ret,
+                 struct fault *reterr);
+
+/* Something of it can be had by one instance only: a port or an address of the host, a name, or data that is written. */
+bool outline_is_exclusive(const struct compose_service *s);
+
+/* The order that an observation promises: app, service, specification, index, id. */
+void outline_sort_instances(struct instance *instances, size_t n);

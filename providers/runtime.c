@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "providers/runtime.h"
+
+#include "providers/docker/docker.h"
+#include "providers/fake/fake.h"
+#include "shared/base/text.h"
+
+const struct runtime_ops *const runtime_table[] = {
+        &docker_runtime_ops,
+        &fake_runtime_ops,
+        NULL,
+};
+
+int runtime_ops_verify(const struct runtime_ops *ops, struct fault *reterr) {
+        const struct {
+                const char *name;
+                bool there;
+        } required[] = {
+                { "name", ops->name && ops->name[0] },
+                { "open", ops->open },
+                { "close", ops->close },
+                { "render", ops->render },
+                { "observe", ops->observe },
+                { "prepare", ops->prepare },
+                { "create", ops->create },
+                { "start", ops->start },
+                { "stop", ops->stop },
+                { "remove", ops->remove },
+        };
+
+        if (ops->abi != RUNTIME_ABI)
+                return fault_set(reterr, FAULT_INTERNAL, ENOTSUP, "a runtime is built for interface %u, not %u", ops->abi,
+                                 RUNTIME_ABI);
+        for (size_t i = 0; i < sizeof(required) / sizeof(required[0]); i++)
+                if (!required[i].there)
+                        return fault_set(reterr, FAULT_INTERNAL, EINVAL, "runtime '%s' has no %s",
+                                         ops->name ? ops->name : "?", required[i].name);
+        return 0;
+}
+
+const struct runtime_ops *runtime_find(const char *name) {
+        for (size_t i = 0; runtime_table[i]; i++)
+                if (str_eq(runtime_table[i]->name, name))
+                        return runtime_table[i];
+        return NULL;
+}
+
+int runtime_open(const struct runtime_ops *ops, const struct runtime_settings *settings, struct runtime **ret,
+                 struct fault *reterr) {
+        int r = runtime_ops_verify(ops, reterr);
+
+        if (r < 0)
+                return r;
+        r = ops->open(settings, ret, reterr);
+        return r < 0 ? fault_context(reterr, r, "runtime %s", ops->name) : 0;
+}
+
+void runtime_close(struct runtime *rt) {
+        if (rt)
+                rt->ops->close(rt);
+}
+
+/* Positions speak for themselves: a prefix would stand between them and the sentence. */
+int runtime_render(struct runtime *rt, const struct compose *compose, const struct release *release,
+                   const char *release_id, struct arena *a, struct workload *ret, struct fault *reterr) {
+        return rt->ops->render(rt, compose, release, release_id, a, ret, reterr);
+}
+
+int runtime_observe(struct runtime *rt, const struct workload *wanted, size_t n_wanted, struct arena *a,
+                    struct observation *ret, struct fault *reterr) {
+        int r = rt->ops->observe(rt, wanted, n_wanted, a, ret, reterr);
+
+        return r < 0 ? fault_context(reterr, r, "%s: cannot tell what runs", rt->ops->name) : 0;
+}
+
+int runtime_prepare(struct runtime *rt, const struct workload *w, const struct progress *progress, struct fault *reterr) {
+        int r = rt->ops->prepare(rt, w, progress, reterr);
+
+        return r < 0 ? fault_context(reterr, r, "%s: cannot prepare %s", w->app, w->version) : 0;
+}
+
+int runtime_create(struct runtime *rt, const struct workload *w, const struct workload_service *service, int64_t index,
+                   struct arena *a, const char **ret_id, struct fault *reterr) {
+        int r = rt->ops->create(rt, w, service, index, a, ret_id, reterr);
+
+        return r < 0 ? fault_context(reterr, r, "%s: cannot create %s %lld", w->app, service->name, (long long)index) : 0;
+}
+
+/* The app's name is not known of an instance that was only just created. */
+static int instance_context(const struct instance *instance, const char *verb, struct fault *reterr, int r) {
+        if (r >= 0)
+                return 0;
+        if (instance->app)
+                return fault_context(reterr, r, "%s: cannot %s %s", instance->app, verb,
+                                     instance->name ? instance->name : instance->id);
+        return fault_context(reterr, r, "cannot %s instance %.12s", verb, instance->id);
+}
+
+int runtime_start(struct runtime *rt, const struct instance *instance, struct fault *reterr) {
+        return instance_context(instance, "start", reterr, rt->ops->start(rt, instance, reterr));
+}
+
+int runtime_stop(struct runtime *rt, const struct instance *instance, struct fault *reterr) {
+        return instance_context(instance, "stop", reterr, rt->ops->stop(rt, instance, reterr));
+}
+
+int runtime_remove(struct runtime *rt, const struct instance *instance, struct fault *reterr) {
+        return instance_context(instance, "remove", reterr, rt->ops->remove(rt, instance, reterr));
+}
+
+int runtime_collect(struct runtime *rt, const struct workload *keep, size_t n_keep, struct fault *reterr) {
+        int r = rt->ops->collect ? rt->ops->collect(rt, keep, n_keep, reterr) : 0;
+
+        return r < 0 ? fault_context(reterr, r, "%s: cannot clean up", rt->ops->name) : 0;
+}
+
+int runtime_doctor(struct runtime *rt, json_t *out, struct fault *reterr) {
+        int r = rt->ops->doctor ? rt->ops->doctor(rt, out, reterr) : 0;
+
+        return r < 0 ? fault_context(reterr, r, "%s", rt->ops->name) : 0;
+}
