@@ -126,7 +126,7 @@ struct compose_service {
         struct image_ref ref;           /* parsed; compose_pin() puts the release's in its place. registry NULL: none */
         const char *pinned;             /* "repository@sha256:…" after compose_pin(), NULL before */
         struct compose_command command, entrypoint;
-        struct string_map environment;  /* env files and environment together, sorted by key; value.text NULL: unset it */
+        struct string_map environment;  /* env files and environment together, sorted by key, each key positioned in the file it stems from; value.text NULL: unset it */
         struct struct_list ports;       /* struct compose_port */
         struct struct_list expose;      /* struct compose_port, published 0: exposed only */
         struct struct_list mounts;      /* struct compose_mount, of `volumes`, sorted by target */

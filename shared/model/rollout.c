@@ -30,6 +30,8 @@ static const struct field rollout_fields[] = {
           .doc = "The last release proven here." },
         { .key = "settled_version", .type = FIELD_STRING, .at = AT(settled_version), .flags = FIELD_OMIT,
           .doc = "Its version." },
+        { .key = "settled_at", .type = FIELD_INTEGER, .at = AT(settled_at), .flags = FIELD_OMIT,
+          .doc = "Since when, ms." },
         { .key = "kept", .type = FIELD_STRING_LIST, .at = AT(kept),
           .doc = "Ids of the instances that ran before this rollout began." },
         { .key = "prepared", .type = FIELD_BOOL, .at = AT(prepared), .doc = "Images and files are here and verified." },

@@ -34,6 +34,7 @@ struct rollout {
         enum phase phase;
         const char *release, *version;          /* where it is going; NULL when settled and nothing was deployed */
         const char *settled_release, *settled_version; /* the last release proven here; NULL: none yet */
+        int64_t settled_at;                     /* wall ms: since when */
         struct string_list kept;                /* ids of the instances that ran before this rollout began */
         bool prepared;                          /* preparing succeeded */
         int64_t started_at;                     /* wall ms: of the rollout */
