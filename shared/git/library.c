@@ -2,41 +2,15 @@
 
 #include "shared/git/library.h"
 
+#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <git2.h>
 
-#include "shared/base/cleanup.h"
 #include "shared/git/error.h"
 
 #define CACHE_BYTES (2 * 1024 * 1024)
 #define NO_FILE "/dev/null"
-
-/* Environment variables that libgit2 and OpenSSL read while they start, and only then. */
-struct variable {
-        const char *name;
-        char *saved;
-};
-
-static int variable_set(struct variable *v, const char *value, struct fault *reterr) {
-        const char *now = getenv(v->name);
-
-        free(v->saved);
-        v->saved = now ? strdup(now) : NULL;
-        if ((now && !v->saved) || setenv(v->name, value, 1) < 0)
-                return fault_set_oom(reterr);
-        return 0;
-}
-
-static void variable_restore(struct variable *v) {
-        if (v->saved)
-                (void)setenv(v->name, v->saved, 1);
-        else
-                (void)unsetenv(v->name);
-        free(v->saved);
-        v->saved = NULL;
-}
 
 static int configure(void) {
         static const git_config_level_t levels[] = { GIT_CONFIG_LEVEL_PROGRAMDATA, GIT_CONFIG_LEVEL_SYSTEM,
@@ -60,7 +34,7 @@ static int configure(void) {
         return rc;
 }
 
-static int start(struct fault *reterr) {
+int git_begin(struct fault *reterr) {
         int rc = git_libgit2_init();
 
         if (rc == 1)
@@ -68,29 +42,28 @@ static int start(struct fault *reterr) {
         return rc < 0 ? git_fault(reterr, rc, "starting libgit2") : 0;
 }
 
-int git_begin(struct fault *reterr) {
-        /* Reading the CA bundle takes libgit2 more time than all else that it does in a quiet pass. */
-        own(variable_restore) struct variable file = { .name = "SSL_CERT_FILE" };
-        own(variable_restore) struct variable dir = { .name = "SSL_CERT_DIR" };
-        int r = variable_set(&file, NO_FILE, reterr);
-
-        if (r >= 0)
-                r = variable_set(&dir, NO_FILE, reterr);
-        return r < 0 ? r : start(reterr);
-}
-
 void git_end(void) {
         (void)git_libgit2_shutdown();
 }
 
 int git_begin_child(const char *home, const char *ca_file, struct fault *reterr) {
-        int rc = git_libgit2_init();
+        int r, rc = git_libgit2_init();
 
         while (rc > 0)
                 rc = git_libgit2_shutdown();
         if (setenv("HOME", home ? home : NO_FILE, 1) < 0)
                 return fault_set_oom(reterr);
+        /* What is set below replaces the system's bundle with mbedTLS; with OpenSSL it adds to it, unless it is not read. */
         if (ca_file && (setenv("SSL_CERT_FILE", ca_file, 1) < 0 || setenv("SSL_CERT_DIR", NO_FILE, 1) < 0))
                 return fault_set_oom(reterr);
-        return start(reterr);
+        r = git_begin(reterr);
+        if (r < 0 || !ca_file)
+                return r;
+        rc = git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, ca_file, NULL);
+        if (rc >= 0)
+                return 0;
+        (void)git_fault(reterr, rc, "reading the CA file %s", ca_file);
+        reterr->kind = FAULT_CONFIG;
+        reterr->code = NULL;
+        return -EINVAL;
 }

@@ -157,11 +157,14 @@ int mirror_check(const struct mirror *m, struct fault *reterr) {
         return r < 0 ? r : check_replaced(m->repo, m->path, reterr);
 }
 
-/* Every ref must lead to an object: a power cut or a lost pack shows here. */
+/* HEAD must be readable, and every ref lead to an object: a power cut or a lost pack shows here. */
 static int check_refs(const struct mirror *m, struct fault *reterr) {
         own(git_reference_iterator_free_p) git_reference_iterator *it = NULL;
-        int rc = git_reference_iterator_new(&it, m->repo);
+        own(git_reference_free_p) git_reference *head = NULL;
+        int rc = git_reference_lookup(&head, m->repo, "HEAD");
 
+        if (rc >= 0)
+                rc = git_reference_iterator_new(&it, m->repo);
         while (rc >= 0) {
                 own(git_reference_free_p) git_reference *ref = NULL;
                 const git_oid *id;

@@ -17,7 +17,6 @@
 #include "shared/base/text.h"
 #include "shared/git/child.h"
 #include "shared/git/error.h"
-#include "shared/git/library.h"
 #include "shared/git/refs.h"
 #include "shared/git/transport.h"
 
@@ -244,7 +243,7 @@ static int run(struct child *c, void *data, void *result, struct fault *reterr) 
         int r, rc = 0;
 
         job->transport.child = c;
-        r = git_begin_child(job->transport.home, job->transport.settings->ca_file, reterr);
+        r = transport_begin(&job->transport, reterr);
         if (r < 0)
                 return r;
         if (job->repository)

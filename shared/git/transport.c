@@ -18,6 +18,7 @@
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 #include "shared/git/error.h"
+#include "shared/git/library.h"
 
 #define SSH_PORT 22
 #define SSH_USER "git"
@@ -163,6 +164,20 @@ void transport_done(struct transport *t) {
                 remove_home(t->home);
         fault_done(&t->fault);
         *t = (struct transport){ .settings = NULL };
+}
+
+int transport_begin(const struct transport *t, struct fault *reterr) {
+        switch (t->url.scheme) {
+        case GIT_SCHEME_SSH:
+                return git_begin_child(t->home, NULL, reterr);
+        case GIT_SCHEME_HTTPS:
+                return git_begin_child(NULL, t->settings->ca_file, reterr);
+        case GIT_SCHEME_HTTP:
+        case GIT_SCHEME_LOCAL:
+        case GIT_SCHEME_MAX_:
+                break;
+        }
+        return git_begin(reterr);
 }
 
 /*

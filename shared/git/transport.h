@@ -32,6 +32,8 @@ int transport_prepare(struct transport *t, const struct remote_settings *setting
 /* Also for one that was never prepared, all zero. */
 void transport_done(struct transport *t);
 
+/* In the child: start libgit2 for it. */
+int transport_begin(const struct transport *t, struct fault *reterr);
 /* The callbacks, with @t as their payload. */
 void transport_callbacks(struct transport *t, git_remote_callbacks *ret);
 /* The fault of a callback when there is one, else git_fault() with "@doing <shown>". */
