@@ -17,7 +17,7 @@
 /* The most fields of one line; what is beyond is left out. */
 #define JOURNAL_FIELDS_MAX 32
 
-/* Whether @stream, the value of $JOURNAL_STREAM ("device:inode"; may be NULL), is the file behind @fd (systemd.exec(5)). */
+/* Whether @stream, the value of $JOURNAL_STREAM (systemd.exec(5): "device:inode"; may be NULL), is the file behind @fd. */
 bool journal_stream_is(const char *stream, int fd);
 
 /* For log_setup(). When the journal does not take the line, it goes to stderr, without fields. */

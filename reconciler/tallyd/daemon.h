@@ -25,5 +25,5 @@
  */
 int daemon_block_signals(struct fault *reterr);
 
-/* Run until SIGTERM or SIGINT. @worker: the program (a path, or a name to look up in PATH). The caller holds the lock. */
+/* Run until SIGTERM or SIGINT. @worker: a path, or a name to look up in PATH. The caller holds the lock. */
 int daemon_run(const struct options *options, const char *worker, struct fault *reterr);

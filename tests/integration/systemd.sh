@@ -111,12 +111,12 @@ echo 0123456789abcdef0123456789abcdef >"$root/etc/machine-id" # not a first boot
 # controllers, which is enough here.
 boot=()
 if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then
-        boot=(unshare --mount sh -c 'umount -R /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec "$@"' sh)
+        boot=(unshare --mount sh -c 'umount -R /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup; exec "$@"' sh)
 fi
 
 status=0
-timeout --kill-after=10 180 "${boot[@]}" systemd-nspawn --quiet --directory="$root" --machine="tally-test-$$" --register=no \
-        --keep-unit --private-network --link-journal=no --console=pipe --boot </dev/null >"$dir/console" 2>&1 ||
+timeout --kill-after=10 180 "${boot[@]}" systemd-nspawn --quiet --directory="$root" \
+        --machine="tally-test-$$" --register=no --keep-unit --private-network --link-journal=no --console=pipe --boot </dev/null >"$dir/console" 2>&1 ||
         status=$?
 if [ ! -s "$root/var/lib/tally-test/output" ]; then
         tail -n 20 "$dir/console" >&2
