@@ -126,7 +126,7 @@ static const char *read_separator(struct reader *r) {
 }
 
 static const char *read_challenge(struct reader *r, struct challenge *c) {
-        size_t n = token_length(r->p);
+        size_t n = token_length(r->p), token68 = 0;
         const char *wrong;
 
         *c = (struct challenge){ .scheme = CHALLENGE_OTHER };
@@ -139,15 +139,16 @@ static const char *read_challenge(struct reader *r, struct challenge *c) {
         r->p += n;
         if (*r->p == ' ') {
                 r->p += strspn(r->p, " ");
-                r->p += token68_length(r->p);
-                if (at_parameter(r)) {
+                token68 = token68_length(r->p);
+                r->p += token68;
+                if (token68 == 0 && at_parameter(r)) {
                         wrong = read_parameter(r, c);
                         if (wrong)
                                 return wrong;
                 }
         }
         wrong = read_separator(r);
-        while (!wrong && at_parameter(r)) {
+        while (!wrong && token68 == 0 && at_parameter(r)) {
                 wrong = read_parameter(r, c);
                 if (!wrong)
                         wrong = read_separator(r);

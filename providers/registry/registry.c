@@ -130,7 +130,7 @@ static int let_in(struct registry *r, const struct image_ref *ref, const struct 
         };
         own_arena struct arena *a = arena_new();
         struct challenge *challenges = NULL;
-        struct grant *grant;
+        struct grant *grant = NULL;
         size_t n = 0;
         int k = read_challenges(response, a, &challenges, &n, reterr);
 
