@@ -69,7 +69,7 @@ static int arm(sd_event_source *timer, uint64_t at_us, uint64_t accuracy_us) {
                 r = sd_event_source_set_time_accuracy(timer, accuracy_us);
         if (r >= 0)
                 r = sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
-        return r;
+        return r < 0 ? r : 0;
 }
 
 static int arm_in(struct daemon *d, sd_event_source *timer, clockid_t clock, int64_t delay_ms, int64_t accuracy_ms) {
@@ -181,7 +181,9 @@ static int start_worker(struct daemon *d, struct fault *reterr) {
         return r < 0 ? cannot(r, "watch the worker", reterr) : 0;
 }
 
-/* -ESRCH when there is no worker afterwards: the loop takes that for its end. */
+/* What an effect returns, beside 0 and -errno, when there is no worker after it: handle() takes that for its end. */
+#define NOT_STARTED 1
+
 static int do_start(struct daemon *d) {
         own_fault struct fault fault = FAULT_INIT;
         int r;
@@ -198,7 +200,7 @@ static int do_start(struct daemon *d) {
 
                 d->exit_code = -1;
                 log_error("%s", text ? text : "cannot run the worker");
-                return -ESRCH;
+                return NOT_STARTED;
         }
         r = sd_event_now(d->loop, CLOCK_MONOTONIC, &d->started_us);
         if (r < 0)
@@ -296,7 +298,7 @@ static int handle(struct daemon *d, enum supervisor_event event) {
                         (void)sd_notify(0, "STOPPING=1\nSTATUS=Stopping");
                 r = effects[step.effect](d);
                 event = SUPERVISOR_EXIT;
-        } while (r == -ESRCH);
+        } while (r == NOT_STARTED);
         return r;
 }
 
