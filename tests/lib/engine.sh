@@ -98,7 +98,7 @@ engine_launch() {
         PATH=$PATH:/usr/sbin:/sbin setsid $ENGINE_DOCKERD --config-file "$dir/daemon.json" \
                 >>"$dir/dockerd.log" 2>&1 </dev/null &
         pid=$!
-        disown "$pid" 2>/dev/null
+        disown "$pid" 2>/dev/null || :
         for ((i = 0; i < ENGINE_WAIT * 20; i++)); do
                 if [ "$(curl -sS --max-time 5 --unix-socket "$dir/docker.sock" http://engine/_ping 2>/dev/null)" = OK ]; then
                         return 0
@@ -156,13 +156,13 @@ engine_stop() {
         local dir pid id
         [ -d "$1" ] || return 0
         dir=$(cd "$1" && pwd -P)
-        pid=$(engine_pid "$dir/docker.pid" "$dir/daemon.json")
+        pid=$(engine_pid "$dir/docker.pid" "$dir/daemon.json") || pid=
         if [ -n "$pid" ]; then
                 local ENGINE_SOCKET=$dir/docker.sock
-                for id in $(engine_api GET '/containers/json?all=1' 2>/dev/null | grep -oE '"Id":"[0-9a-f]{64}"' | cut -d'"' -f4); do
-                        engine_api DELETE "/containers/$id?force=1&v=1" >/dev/null 2>&1
+                for id in $(engine_containers); do
+                        engine_api DELETE "/containers/$id?force=1&v=1" >/dev/null 2>&1 || :
                 done
-                engine_api POST /networks/prune >/dev/null 2>&1
+                engine_api POST /networks/prune >/dev/null 2>&1 || :
                 engine_end "$pid" 20
         fi
         pid=$(engine_pid "$dir/exec/containerd/containerd.pid" "$dir/exec") && engine_end "$pid" 5
@@ -170,9 +170,14 @@ engine_stop() {
                 engine_end "$pid" 1
         done
         awk -v dir="$dir/" 'index($2, dir) == 1 { print $2 }' /proc/mounts | sort -r | while read -r id; do
-                umount -l "$id" 2>/dev/null
+                umount -l "$id" 2>/dev/null || :
         done
         return 0
+}
+
+engine_containers() {
+        engine_api GET '/containers/json?all=1' 2>/dev/null | sed 's/"Id":"/\n&/g' |
+                sed -n 's/^"Id":"\([0-9a-f]\{64\}\)".*/\1/p'
 }
 
 # Shims of a killed containerd name its socket, which lies in our own folder.
@@ -207,7 +212,7 @@ $auth
 END
                 setsid docker-registry serve "$dir/config.yml" >>"$dir/registry.log" 2>&1 </dev/null &
                 pid=$!
-                disown "$pid" 2>/dev/null
+                disown "$pid" 2>/dev/null || :
                 echo "$pid" >"$dir/registry.pid"
                 echo "$port" >"$dir/registry.port"
                 for ((i = 0; i < 200; i++)); do
@@ -267,6 +272,10 @@ image_push() {
         done
         mkdir -p "$root/bin" "$root/www" "$root/tmp"
         cp -L "$(PATH=$PATH:/bin:/usr/bin command -v busybox)" "$root/bin/busybox"
+        # A busybox that is not static (Debian's installer leaves that one) brings its libraries along.
+        ldd "$root/bin/busybox" 2>/dev/null | grep -oE '/[^ ]+' | while read -r word; do
+                [ "$word" = "$root/bin/busybox:" ] || install -D -m 0755 "$word" "$root$word"
+        done
         for word in sh cat echo sleep true false test httpd wget nc ls touch env id stat hostname kill nslookup; do
                 ln -sf busybox "$root/bin/$word"
         done
@@ -298,18 +307,19 @@ image_make() {
         local name=$1 text=${2:-$1} dir made
         shift; [ $# -eq 0 ] || shift
         dir=$(mktemp -d) || return 1
-        made=$(image_push "$dir" "$name" latest "$text" "$(image_architecture)" "$@")
+        made=$(image_push "$dir" "$name" latest "$text" "$(image_architecture)" "$@") || made=
         rm -rf "$dir"
         [ -n "$made" ] || { engine_say "$name could not be pushed to $REGISTRY"; return 1; }
         echo "$REGISTRY/$name@${made% *}"
 }
 
 index_make() {
-        local name=$1 text=${2:-$1} arch dir made other digest
+        local name=$1 text=${2:-$1} arch dir made='' other='' digest
         shift; [ $# -eq 0 ] || shift
         dir=$(mktemp -d) || return 1
         arch=$(image_architecture)
-        made=$(image_push "$dir" "$name" '' "$text" "$arch" "$@") && other=$(image_push "$dir" "$name" '' "$text" s390x "$@")
+        made=$(image_push "$dir" "$name" '' "$text" "$arch" "$@") &&
+                other=$(image_push "$dir" "$name" '' "$text" s390x "$@") || made=
         if [ -z "$made" ] || [ -z "$other" ]; then
                 rm -rf "$dir"
                 engine_say "$name could not be pushed to $REGISTRY"
