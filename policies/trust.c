@@ -322,13 +322,16 @@ static bool knows(struct run *run, uint32_t i, const struct claim *claim) {
         return file_of(run, i, &f, &fault) == 0 && signers_know(&f->signers, &claim->sig.key);
 }
 
-/* An unknown key that the accepted file, one since then, or a parent's own knew was taken away: say so. */
+/*
+ * An unknown key was taken away when the accepted file knew it, or one since then, or a parent's that did not learn it on
+ * this very branch. Say so: it is another story than a key that never was there.
+ */
 static void tell_revoked(struct run *run, uint32_t i, const struct claim *claim, struct fault *reterr) {
         const struct history *h = run->history;
         bool known = knows(run, h->accepted, claim);
 
         for (unsigned k = 0; !known && k < h->commits[i].n_parents; k++)
-                known = knows(run, history_parent(h, i, k), claim);
+                known = knows(run, history_parent(h, i, k), claim) && !group_changed_key(run, claim, true);
         for (uint32_t pos = 0; !known && pos < h->n_order && h->order[pos] != i; pos++)
                 known = h->commits[h->order[pos]].flags & HISTORY_MAINLINE && knows(run, h->order[pos], claim);
         if (!known)
