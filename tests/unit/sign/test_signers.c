@@ -291,7 +291,7 @@ static void ten_thousand_lines_are_looked_up_quickly(void **state) {
         for (int i = 0; i < 100000; i++)
                 assert_fine(signers_find(&s, &k.key, "git", 0, &line, &fault));
         assert_string_equal(line->principal, "user7777@example.org");
-        assert_true(clock_monotonic_ns() - start < 2000000000);
+        assert_true(clock_monotonic_ns() - start < 10000000000);
 }
 
 /*
