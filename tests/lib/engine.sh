@@ -184,7 +184,7 @@ engine_containers() {
 engine_shims() {
         local file
         for file in /proc/[0-9]*/cmdline; do
-                if tr '\0' ' ' <"$file" 2>/dev/null | grep -qF -- "-address $1/exec/containerd/"; then
+                if { tr '\0' ' ' <"$file"; } 2>/dev/null | grep -qF -- "-address $1/exec/containerd/"; then
                         file=${file%/cmdline}
                         echo "${file#/proc/}"
                 fi
