@@ -10,7 +10,7 @@
  *      worlds/<sha256>.json
  *
  * One writer, the pass that holds the lock of the state. Commits have one parent, are SSH-signed by the host's key and
- * carry, for each record, the trailers Seq, Record-Sha256 and Prev-Sha256 (and App). Below evidence/, artifacts/ and worlds/
+ * carry, for each record, the trailers Seq and Record-Sha256 (and App), and Prev-Sha256 for the first. Below evidence/, artifacts/ and worlds/
  * files are only added. Three bindings: git's parents, `prev` in the records, the head beside the clone (ledger_head.h).
  *
  * The branch is moved before the head is written, so after a crash the clone is at most one commit ahead; ledger_open()
@@ -79,7 +79,7 @@ struct ledger_blob {
         size_t size;
 };
 
-/* One commit. Everything is borrowed. */
+/* One commit, of a thousand records at most (LIMIT_COMMIT_BYTES of trailers). Everything is borrowed. */
 struct ledger_entry {
         const struct record *records;             /* in order; none: a commit of the status alone */
         size_t n_records;
@@ -156,8 +156,8 @@ int ledger_read_record(struct ledger *l, int64_t seq, struct arena *a, struct le
 int ledger_find_record(struct ledger *l, const char *name, int64_t *ret_seq, struct fault *reterr);
 
 /*
- * Newest first, at most @limit (0: all), of @app alone unless NULL. The callback's non-zero return ends it and is returned; what
- * it is given lives until it returns.
+ * Newest first, at most @limit (0: all), of @app alone unless NULL. The callback returns 0 to go on, 1 for enough, or a
+ * negative errno with a fault; what it is given lives until it returns.
  */
 int ledger_history(struct ledger *l, const char *app, size_t limit,
                    int (*each)(void *data, const struct ledger_record *record, struct fault *reterr), void *data,

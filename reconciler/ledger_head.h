@@ -12,7 +12,7 @@
 #include "shared/data/digest.h"
 #include "shared/git/object.h"
 
-#define LEDGER_OPEN_INTENTS 64 /* apps that are changed at once */
+#define LEDGER_OPEN_INTENTS 1024 /* apps that are changed at once */
 
 struct ledger_head {
         bool any;                       /* false: there is no ledger yet, the rest is empty */
@@ -23,6 +23,7 @@ struct ledger_head {
         struct object_id commit;        /* the branch here */
         int64_t wall_ms, monotonic_ns;  /* of the last record */
         char boot_id[37];
+        char key[FINGERPRINT_TEXT_MAX]; /* that signed it */
         int64_t open_intents[LEDGER_OPEN_INTENTS]; /* numbers of intents without result, oldest first */
         size_t n_open_intents;
         struct object_id pushed;        /* the last commit that the remote took; zero: none */
@@ -33,6 +34,9 @@ struct ledger_head {
 /* No file: any is false. One that cannot be read is set aside; STATE_CORRUPT, -EUCLEAN. */
 int ledger_head_read(const struct state *s, struct ledger_head *ret, struct fault *reterr);
 int ledger_head_write(struct state *s, const struct ledger_head *head, struct fault *reterr);
+
+/* The list `openIntents` of a record or of the file. false when it is none. */
+bool ledger_head_take_intents(struct ledger_head *head, const json_t *list);
 
 /* Commits wait to be pushed. */
 bool ledger_head_is_behind(const struct ledger_head *head);

@@ -27,20 +27,21 @@
 #include "shared/model/rollout.h"
 #include "shared/sign/sshkey.h"
 
-struct state {
-        int dirfd;
-        int rollouts_fd;
-        int lock_fd;       /* -1: not locked */
-        char *path;        /* owned */
-};
-
 enum state_mode {
         STATE_READ,        /* look only: nothing is made, swept or set aside. -ENOENT when there is no state yet */
         STATE_WRITE,
 };
 
+struct state {
+        enum state_mode mode;
+        int dirfd;
+        int rollouts_fd;   /* -1: there is no such folder (STATE_READ) */
+        int lock_fd;       /* -1: not locked */
+        char *path;        /* owned */
+};
+
 /*
- * Open the folder; with STATE_WRITE make it (0700, with rollouts/ and files/), check that it can be written and sweep temporaries.
+ * Open the folder; with STATE_WRITE make it (0700, with rollouts/ and files/), check that it can be written.
  * FAULT_TRANSIENT/STATE_UNWRITABLE with a hint.
  */
 int state_open(const char *path, enum state_mode mode, struct state *ret, struct fault *reterr);
@@ -49,7 +50,7 @@ void state_done(struct state *s);
 #define STATE_INIT ((struct state){ .dirfd = -1, .rollouts_fd = -1, .lock_fd = -1 })
 #define own_state __attribute__((cleanup(state_done)))
 
-/* Be the one pass. -EWOULDBLOCK, FAULT_TRANSIENT naming the other pid, after @wait_ms. */
+/* Be the one pass, and sweep what a killed one left. -EWOULDBLOCK, FAULT_TRANSIENT naming the other pid, after @wait_ms. */
 int state_lock(struct state *s, int wait_ms, struct fault *reterr);
 
 /*
