@@ -343,7 +343,7 @@ const char *mirror_path(const struct mirror *m) {
         return m->path;
 }
 
-void mirror_mark_damaged(struct mirror *m) {
+void mirror_mark_damaged(const struct mirror *m) {
         own_fault struct fault ignored = FAULT_INIT;
         own_fd int dirfd = -1;
 
@@ -450,8 +450,15 @@ int mirror_ref(const struct mirror *m, const char *name, struct object_id *ret, 
         git_oid id;
         int rc = git_reference_name_to_id(&id, m->repo, name);
 
-        if (rc < 0)
-                return git_fault(reterr, rc, "reading %s of %s", name, m->path);
+        if (rc < 0) {
+                int r = git_fault(reterr, rc, "reading %s of %s", name, m->path);
+
+                if (rc == GIT_ENOTFOUND || reterr->kind != FAULT_TRANSIENT)
+                        return r;
+                mirror_mark_damaged(m);
+                reterr->code = REASON_STATE_CORRUPT;
+                return -EUCLEAN;
+        }
         memcpy(ret->raw, id.id, sizeof(ret->raw));
         return 0;
 }

@@ -52,7 +52,7 @@ const char *mirror_path(const struct mirror *m);
 int mirror_check(const struct mirror *m, struct fault *reterr);
 
 /* The next mirror_open() sets this one aside. For readers that find an object missing that must be there. */
-void mirror_mark_damaged(struct mirror *m);
+void mirror_mark_damaged(const struct mirror *m);
 
 /* Is the object there (not: is all it refers to there). */
 bool mirror_has(const struct mirror *m, const struct object_id *id);
@@ -66,7 +66,10 @@ int mirror_read(struct mirror *m, const struct object_id *id, enum object_type t
 /* The same as the callback that the trust layer takes; @m is borrowed and outlives it. */
 struct object_reader mirror_reader(struct mirror *m);
 
-/* The commit that a full ref name points at, through symbolic refs. -ENOENT when there is none. */
+/*
+ * The commit that a full ref name points at, through symbolic refs. -ENOENT when there is none; -EUCLEAN/STATE_CORRUPT (marks the
+ * mirror damaged) when it cannot be read.
+ */
 int mirror_ref(const struct mirror *m, const char *name, struct object_id *ret, struct fault *reterr);
 /* Point a full ref name at @id, whatever it was. Atomic and durable; the caller is the only writer. */
 int mirror_set_ref(struct mirror *m, const char *name, const struct object_id *id, struct fault *reterr);

@@ -176,6 +176,8 @@ static const char *parse_scp(const char *text, struct git_url *u) {
         const char *colon = strchr(text, ':'), *at = memrchr(text, '@', (size_t)(colon - text));
         const char *wrong = NULL;
 
+        if (colon[1] == ':')
+                return "names a remote helper";
         u->scheme = GIT_SCHEME_SSH;
         if (at)
                 wrong = copy(text, (size_t)(at - text), &u->user);
