@@ -465,6 +465,7 @@ static void phase_finishing(struct step *s) {
                 return;
         s->next->settled_release = s->next->release;
         s->next->settled_version = s->next->version;
+        s->next->settled_at = s->world->now;
         s->next->kept = (struct string_list){ .items = NULL };
         s->next->failure_code = NULL;
         s->next->failure_text = NULL;
@@ -610,7 +611,7 @@ static bool fails_for_good(const struct fault *fault) {
         return fault->kind == FAULT_DENIED || fault->kind == FAULT_CONFIG;
 }
 
-void rollout_action_failed(struct rollout *r, enum verb verb, const struct fault *fault, int64_t now, struct arena *a) {
+void rollout_action_failed(struct rollout *r, enum action_verb verb, const struct fault *fault, int64_t now, struct arena *a) {
         const char *code = fault->code ? fault->code : REASON_ROLLOUT_START_FAILED;
 
         r->attempts++;

@@ -32,7 +32,7 @@ void rollout_progressed(struct rollout *r, int64_t now);
  * An action failed. Preparing: transient faults back off and are tried again for ever, a digest mismatch and a refusal
  * end the rollout. Elsewhere the rollout fails and reverts. Strings are copied to @a.
  */
-void rollout_action_failed(struct rollout *r, enum verb verb, const struct fault *fault, int64_t now, struct arena *a);
+void rollout_action_failed(struct rollout *r, enum action_verb verb, const struct fault *fault, int64_t now, struct arena *a);
 
 /* 1 s, 2 s, 4 s … up to 5 minutes. */
 int64_t rollout_back_off_ms(int64_t attempts);

@@ -9,7 +9,7 @@ void step_aim(struct step *s, const struct workload *goal) {
         s->lookup = goal ? lookup_new(goal, &s->app->instances, s->arena) : NULL;
 }
 
-void step_act(struct step *s, enum verb verb, const struct workload_service *service, int64_t index,
+void step_act(struct step *s, enum action_verb verb, const struct workload_service *service, int64_t index,
               const struct instance *instance, const char *reason, const char *why) {
         struct action *action = arena_push(s->arena, &s->actions->items, &s->actions->n, sizeof(struct action));
 

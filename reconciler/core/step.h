@@ -27,7 +27,7 @@ struct step {
 void step_aim(struct step *s, const struct workload *goal);
 
 /* Add an action about a service's replica or an instance. @why is borrowed from the arena or static. */
-void step_act(struct step *s, enum verb verb, const struct workload_service *service, int64_t index,
+void step_act(struct step *s, enum action_verb verb, const struct workload_service *service, int64_t index,
               const struct instance *instance, const char *reason, const char *why);
 
 /* Say what is waited for and when to look again: @in_ms from now, 0 at the next poll. The earliest wish wins. */

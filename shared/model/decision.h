@@ -6,7 +6,7 @@
 #include "shared/model/rollout.h"
 #include "shared/model/instance.h"
 
-enum verb {
+enum action_verb {
         VERB_PREPARE,  /* pull and verify images, write files, make networks and volumes */
         VERB_CREATE,   /* make an instance, not started */
         VERB_STOP,     /* stop an instance but keep it */
@@ -18,7 +18,7 @@ enum verb {
 extern const char *const verb_names[];
 
 struct action {
-        enum verb verb;
+        enum action_verb verb;
         const char *app;
         const char *release;    /* of the workload that PREPARE, CREATE and START work from */
         const char *service;    /* NULL for PREPARE and COLLECT */

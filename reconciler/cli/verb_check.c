@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "reconciler/cli/cli.h"
+#include "reconciler/pass/load.h"
+#include "shared/base/file.h"
+#include "shared/base/limits.h"
+#include "shared/data/json.h"
+#include "shared/sign/signers.h"
+
+/* The trust file of the tree: a merge that breaks it would be refused by every host. */
+static int check_signers(const char *folder, struct arena *a, size_t *ret_n, struct fault *reterr) {
+        own_buffer struct buffer text = BUFFER_INIT;
+        struct signers signers;
+        own_fd int fd = -1;
+        own_fd int trust = -1;
+        int r = dir_open(AT_FDCWD, folder, &fd, reterr);
+
+        if (r == 0)
+                r = dir_open(fd, "trust", &trust, reterr);
+        if (r == 0)
+                r = file_read(trust, "allowed_signers", LIMIT_SIGNERS_BYTES, &text, reterr);
+        if (r < 0) {
+                reterr->kind = FAULT_CONFIG;
+                fault_hint(reterr, "every desired state needs trust/allowed_signers: it says who may sign the next commit");
+                return r;
+        }
+        return signers_parse("trust/allowed_signers", buffer_str(&text), text.size, a, &signers, reterr);
+}
+
+static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct fault *reterr) {
+        const char *folder = cli_arguments()->n > 0 ? cli_arguments()->positional[0] : ".";
+        struct fleet fleet;
+        size_t n_signers = 0;
+        int r = check_signers(folder, cli->arena, &n_signers, reterr);
+
+        if (r == 0)
+                r = load_tree(folder, cli->arena, &fleet, reterr);
+        if (r < 0)
+                return r;
+        if (cli->json) {
+                json_t *document = json_object();
+
+                json_object_set_new(document, "valid", json_true());
+                json_set_string(document, "fleet", fleet.name);
+                json_object_set_new(document, "hosts", json_integer((json_int_t)fleet.n_hosts));
+                json_object_set_new(document, "environments", json_integer((json_int_t)fleet.n_environments));
+                json_object_set_new(document, "apps", json_integer((json_int_t)fleet.n_apps));
+                json_object_set_new(document, "releases", json_integer((json_int_t)fleet.n_releases));
+                return cli_print_json(cli, document, reterr);
+        }
+        if (!cli->quiet)
+                printf("valid: %zu hosts, %zu environments, %zu apps, %zu releases\n", fleet.n_hosts,
+                       fleet.n_environments, fleet.n_apps, fleet.n_releases);
+        return 0;
+}
+
+const struct verb verb_check = {
+        .name = "check",
+        .arguments = "[DIR]",
+        .summary = "Validate a working tree of the desired state: schema, references, digests, trust file.",
+        .example = "tally check .",
+        .max_arguments = 1,
+        .run = run,
+};

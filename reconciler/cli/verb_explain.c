@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <stdio.h>
+
+#include "reconciler/cli/cli.h"
+#include "reconciler/state.h"
+#include "shared/base/clock.h"
+#include "shared/base/reason.h"
+#include "shared/base/text.h"
+#include "shared/data/json.h"
+
+static const json_t *find_app(const json_t *status, const char *name) {
+        const json_t *app;
+        size_t i;
+
+        json_array_foreach(json_object_get(status, "apps"), i, app)
+                if (str_eq(json_get_string(app, "app"), name))
+                        return app;
+        return NULL;
+}
+
+static void print_code(const char *title, const char *code, const char *detail) {
+        const char *text = code ? reason_text(code) : NULL;
+
+        printf("  %s %s: %s\n", title, code ? code : "-", text ? text : "");
+        if (detail)
+                printf("      %s\n", detail);
+}
+
+static void print_release(const char *title, const json_t *release) {
+        if (json_is_object(release))
+                printf("  %-9s %s  %s\n", title, json_get_string(release, "version"), json_get_string(release, "release"));
+        else
+                printf("  %-9s nothing\n", title);
+}
+
+static void print_instances(const json_t *instances) {
+        const json_t *i;
+        size_t n;
+
+        json_array_foreach(instances, n, i)
+                printf("  instance  %s: %s, %s, %s, %s\n", json_get_string(i, "name"), json_get_string(i, "role"),
+                       json_get_string(i, "state"), json_get_string(i, "health"), json_get_string(i, "image"));
+}
+
+static void print_app(const json_t *app) {
+        const json_t *failure = json_object_get(app, "failure"), *item;
+        size_t i;
+
+        printf("%s: %s (phase %s, health %s)\n", json_get_string(app, "app"), json_get_string(app, "state"),
+               json_get_string(app, "phase"), json_get_string(app, "health"));
+        print_release("declared", json_object_get(app, "desired"));
+        print_release("running", json_object_get(app, "running"));
+        if (failure)
+                print_code("failed", json_get_string(failure, "code"), json_get_string(failure, "message"));
+        json_array_foreach(json_object_get(app, "poisoned"), i, item)
+                printf("  poisoned  %s\n", json_string_value(item));
+        json_array_foreach(json_object_get(app, "gates"), i, item) {
+                const char *code = json_string_value(json_array_get(json_object_get(item, "reasons"), 0));
+
+                printf("  gate      %s: %s%s%s\n", json_get_string(item, "gate"), json_get_string(item, "verdict"),
+                       code ? " " : "", code ? code : "");
+                if (json_get_string(item, "message"))
+                        printf("      %s\n", json_get_string(item, "message"));
+        }
+        json_array_foreach(json_object_get(app, "drift"), i, item)
+                print_code("drift", json_get_string(item, "code"), json_get_string(item, "detail"));
+        print_instances(json_object_get(app, "instances"));
+        if (json_get_string(app, "waits_for"))
+                printf("  waits for %s\n", json_get_string(app, "waits_for"));
+}
+
+/* What the pass waits for until when stands in the rollout. */
+static void add_deadlines(json_t *app, const struct rollout *r) {
+        char at[RFC3339_TEXT_MAX];
+
+        if (r->retry_at)
+                json_set_string(app, "retry_at", rfc3339_format(r->retry_at, at));
+        if (r->phase != PHASE_SETTLED && r->started_at)
+                json_set_string(app, "started_at", rfc3339_format(r->started_at, at));
+        if (r->healthy_since)
+                json_set_string(app, "healthy_since", rfc3339_format(r->healthy_since, at));
+}
+
+static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct fault *reterr) {
+        const char *name = cli_arguments()->positional[0];
+        own_state struct state state = STATE_INIT;
+        own_json json_t *status = NULL, *answer = NULL;
+        struct struct_list rollouts = { .items = NULL };
+        const json_t *app;
+        int r = cli_config(cli, reterr);
+
+        if (r == 0)
+                r = state_open(cli->config.state, STATE_READ, &state, reterr);
+        if (r == 0)
+                r = state_json_read(&state, "status.json", &status, reterr);
+        if (r == 0)
+                r = state_rollouts_read(&state, cli->arena, &rollouts, reterr);
+        if (r < 0)
+                return r;
+        app = find_app(status, name);
+        if (!app) {
+                r = fault_set(reterr, FAULT_CONFIG, 0, "there is no app '%s' on this host", name);
+                fault_hint(reterr, "`tally status` lists them");
+                return r;
+        }
+        answer = json_deep_copy(app);
+        for (size_t i = 0; i < rollouts.n; i++) {
+                const struct state_rollout *item = (const struct state_rollout *)rollouts.items + i;
+
+                if (str_eq(item->rollout.app, name))
+                        add_deadlines(answer, &item->rollout);
+        }
+        if (cli->json)
+                return cli_print_json(cli, json_incref(answer), reterr);
+        print_app(answer);
+        if (json_get_string(answer, "retry_at"))
+                printf("  next try  not before %s\n", json_get_string(answer, "retry_at"));
+        return 0;
+}
+
+const struct verb verb_explain = {
+        .name = "explain",
+        .arguments = "APP",
+        .summary = "Say why an app is as it is: verdicts, reasons, what it waits for and until when.",
+        .example = "tally explain shop",
+        .max_arguments = 1,
+        .min_arguments = 1,
+        .run = run,
+};

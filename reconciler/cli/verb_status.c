@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "reconciler/cli/cli.h"
+#include "reconciler/cli/show.h"
+#include "reconciler/state.h"
+#include "shared/base/text.h"
+#include "shared/data/json.h"
+
+/* The exit code that the pass which wrote this had for its state. */
+static int exit_code_of(const json_t *status) {
+        static const struct { const char *state; int code; } codes[] = {
+                { "converged", EXIT_DONE },     { "progressing", EXIT_PENDING }, { "blocked", EXIT_PENDING },
+                { "degraded", EXIT_RETRY },     { "refused", EXIT_REFUSED },     { "failed", EXIT_ROLLED_BACK },
+        };
+        const char *state = json_get_string(status, "state");
+
+        for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+                if (str_eq(codes[i].state, state))
+                        return codes[i].code;
+        return EXIT_RETRY;
+}
+
+static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct fault *reterr) {
+        own_state struct state state = STATE_INIT;
+        own_json json_t *status = NULL;
+        int r = cli_config(cli, reterr);
+
+        if (r == 0)
+                r = state_open(cli->config.state, STATE_READ, &state, reterr);
+        if (r == 0)
+                r = state_json_read(&state, "status.json", &status, reterr);
+        if (r < 0)
+                return r;
+        if (!status) {
+                r = fault_set(reterr, FAULT_TRANSIENT, ENOENT, "there is no status yet in %s", cli->config.state);
+                fault_hint(reterr, "`tally pass` makes the first one");
+                return r;
+        }
+        *ret_exit = exit_code_of(status);
+        if (cli->json)
+                return cli_print_json(cli, json_incref(status), reterr);
+        show_status(stdout, status);
+        return 0;
+}
+
+const struct verb verb_status = {
+        .name = "status",
+        .arguments = "",
+        .summary = "Show how this host stands, from its state, without touching a runtime.",
+        .example = "tally status --json",
+        .run = run,
+};

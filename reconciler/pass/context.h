@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What the stages of one pass share. Private to reconciler/pass. */
+
+#include "policies/trust.h"
+#include "reconciler/ledger.h"
+#include "reconciler/pass/act.h"
+#include "reconciler/pass/load.h"
+#include "reconciler/pass/pass.h"
+#include "reconciler/status.h"
+
+#define PASS_RUNTIMES_MAX 8
+
+/* An app beside what the pass remembers of it; the same order as world.apps. */
+struct pass_app {
+        const char *app;
+        const struct deployment *deployment; /* NULL: not declared */
+        struct workload *wanted;             /* rendered; NULL: not declared */
+        struct workload *settled;            /* NULL: none */
+        struct runtime *runtime;
+        struct rollout rollout;
+        struct digest persisted;             /* of the rollout as it stands on disk; unset: not there */
+        const char *held;                    /* its rollout state cannot be read: why */
+        int64_t intent;                      /* of this pass, 0: none */
+        struct struct_list steps;            /* struct act_result: what this pass did */
+        const char *outcome;                 /* for the result record; NULL: none yet */
+};
+
+struct pass {
+        const struct config *config;
+        const struct pass_options *options;
+        struct arena *arena;
+
+        struct state state;
+        struct sshkey_private key;
+        struct ledger *ledger;               /* NULL: dry, or it cannot be opened */
+        struct mirror *mirror;
+        struct remote_settings remote;
+
+        struct accepted accepted;
+        struct status_facts facts;
+        enum fault_kind stale_kind;
+        struct desired desired;
+
+        struct runtime *runtimes[PASS_RUNTIMES_MAX];
+        size_t n_runtimes;
+        struct pass_app *apps;               /* sorted by name */
+        size_t n_apps;
+        struct world world;                  /* of the last look */
+        struct decision decision;
+
+        struct struct_list records;          /* struct record: to be sealed with the next append */
+        struct struct_list worlds, artifacts; /* struct ledger_blob: likewise */
+        bool ledger_failed;                  /* an append failed: nothing is changed any more */
+        bool push_failed;
+        bool refusal_is_new;
+        const char *trust_before;            /* digest of the trust before this pass accepted something; NULL: the same */
+        int64_t wake_at;                     /* wall ms; 0: at the next poll */
+        struct digest engine;                /* fingerprint of the engine before the last look; unset: none, or it did not answer */
+};
+
+/* fetch.c: ask the remote; a remote that is away makes the facts stale. */
+int pass_fetch(struct pass *p, struct object_id *ret_tip, bool *ret_any, struct fault *reterr);
+/* verify.c: judge the tip and load it; keeps the accepted commit and notes a refusal when it may not be accepted. */
+int pass_verify(struct pass *p, const struct object_id *tip, bool any, struct fault *reterr);
+/* enrol.c: is this host in the fleet, with this key? Sets facts.blocked when not. */
+void pass_enrol(struct pass *p);
+/* observe.c: open the runtimes that the desired state needs and render what it declares; begins anew each time. */
+int pass_render(struct pass *p, struct fault *reterr);
+void pass_forget_apps(struct pass *p);
+/* observe.c: add what the state remembers: rollouts, settled workloads. */
+int pass_recall(struct pass *p, struct fault *reterr);
+/* observe.c: look at the runtimes and make the world of now. */
+int pass_observe(struct pass *p, struct fault *reterr);
+struct runtime *pass_runtime_of(void *data, const struct world_app *app);
+struct pass_app *pass_find_app(struct pass *p, const char *app);
+
+/* settled.c: the workload of the last proven release, kept so that it can be repaired without git. */
+int settled_write(struct state *s, const struct workload *w, struct fault *reterr);
+/* NULL when there is none, or when it cannot be read (it is made again by the next release). */
+struct workload *settled_read(struct state *s, const char *app, struct arena *a);
+int settled_remove(struct state *s, const char *app, struct fault *reterr);
+
+/* events.c: what decide() said happened becomes records, log lines and what is kept about the app. */
+int pass_note_events(struct pass *p, struct fault *reterr);
+/* events.c: a record whose body is owned by the pass from now on. */
+struct record *pass_add_record(struct pass *p, enum record_kind kind, const char *app, json_t *body);
+
+/* record.c: seal what is noted; @subject is the commit's first line. On failure nothing is changed any more. */
+int pass_seal(struct pass *p, const char *subject, const json_t *status, const json_t *sticker, int64_t *ret_first,
+              struct fault *reterr);
+/* record.c: intents for the apps whose instances are about to be changed, sealed with what is noted so far. */
+int pass_seal_intents(struct pass *p, struct fault *reterr);
+/* record.c: close what a killed pass left open. */
+int pass_close_interrupted(struct pass *p, struct fault *reterr);
+/* record.c: the end of a pass: results, sticker, status, heartbeat; then push. @ret_status is a new reference. */
+int pass_record(struct pass *p, json_t **ret_status, struct fault *reterr);
+
+/* sticker.c: what is deployed, small. A new reference. */
+json_t *pass_sticker(const struct pass *p);

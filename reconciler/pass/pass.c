@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "reconciler/pass/pass.h"
+
+#include <signal.h>
+
+#include "policies/gate.h"
+#include "providers/docker/quiet.h"
+#include "reconciler/core/rollout.h"
+#include "reconciler/message.h"
+#include "reconciler/pass/context.h"
+#include "reconciler/pass/decide.h"
+#include "reconciler/pass/quiet.h"
+#include "reconciler/version.h"
+#include "shared/base/clock.h"
+#include "shared/base/log.h"
+#include "shared/base/reason.h"
+#include "shared/base/text.h"
+
+/* A pass does not stay for ever, whatever its worlds do. */
+#define LOOKS_MAX 20000
+
+static volatile sig_atomic_t interrupted;
+
+void pass_interrupt(int signal) {
+        interrupted = 1;
+}
+
+/*
+ * Setting up
+ */
+
+static void pass_done(struct pass *p) {
+        pass_forget_apps(p);
+        ledger_free(p->ledger);
+        mirror_free(p->mirror);
+        sshkey_private_wipe(&p->key);
+        state_done(&p->state);
+}
+
+static void configure_remote(struct pass *p) {
+        const struct config *c = p->config;
+
+        p->remote = (struct remote_settings){
+                .known_hosts = c->ssh.known_hosts,
+                .ssh_key = c->ssh.key,
+                .ssh_user = c->ssh.user,
+                .ca_file = c->https.ca,
+                .credentials = c->https.credentials,
+                .allow_http = c->https.allow_http,
+        };
+}
+
+/* The accepted commit; when the state lost it, what the ledger says was accepted: a rewind must not go unseen. */
+static int recall_accepted(struct pass *p, struct fault *reterr) {
+        const char *corrupt = NULL;
+        struct object_id id;
+        own_fault struct fault ignored = FAULT_INIT;
+        char hex[OBJECT_ID_TEXT_MAX];
+        int r = state_accepted_read(&p->state, p->arena, &p->accepted, &corrupt, reterr);
+
+        if (r < 0)
+                return r;
+        if (corrupt)
+                log_write(LOG_LEVEL_WARNING, LOG_FIELDS({ "TALLY_REASON", REASON_STATE_CORRUPT }), "%s", corrupt);
+        if (!p->accepted.commit && p->ledger && ledger_accepted(p->ledger, &id, &ignored) == 0)
+                p->accepted.commit = arena_strdup(p->arena, object_id_format(&id, hex));
+        return 0;
+}
+
+/* A ledger that cannot be opened holds every change, but looking goes on. */
+static int open_ledger(struct pass *p, struct fault *reterr) {
+        const struct ledger_settings settings = {
+                .host = p->config->host.text,
+                .branch = p->config->ledger.branch,
+                .repository = p->config->ledger.repository.text,
+                .remote = &p->remote,
+                .version = TALLY_VERSION,
+        };
+        own_fault struct fault fault = FAULT_INIT;
+        struct ledger_settings *kept = arena_new_of(p->arena, struct ledger_settings);
+
+        *kept = settings;
+        if (ledger_open(&p->state, &p->key, kept, &p->ledger, &fault) == 0)
+                return pass_close_interrupted(p, reterr);
+        p->ledger_failed = true;
+        p->facts.blocked_code = REASON_GATE_LEDGER;
+        p->facts.blocked = arena_printf(p->arena, "the ledger cannot be opened: %s", fault.message);
+        log_write(LOG_LEVEL_ERROR, LOG_FIELDS({ "TALLY_REASON", fault.code }), "%s", p->facts.blocked);
+        return 0;
+}
+
+static int set_up(struct pass *p, struct fault *reterr) {
+        char broken[MIRROR_NAME_MAX] = "";
+        int r;
+
+        p->facts.branch = p->config->branch;
+        configure_remote(p);
+        r = state_open(p->config->state, STATE_WRITE, &p->state, reterr);
+        if (r == 0)
+                r = state_lock(&p->state, p->options->lock_wait_ms, reterr);
+        if (r == 0)
+                r = state_key(&p->state, p->config->host.text, &p->key, NULL, reterr);
+        if (r == 0)
+                r = mirror_open(p->config->state, "desired.git", &p->mirror, broken, reterr);
+        if (r < 0)
+                return r;
+        if (*broken)
+                log_warning("the mirror of the desired state was damaged and is fetched again; the old one is %s", broken);
+        if (!p->options->dry)
+                r = open_ledger(p, reterr);
+        return r == 0 ? recall_accepted(p, reterr) : r;
+}
+
+/*
+ * Looking, deciding, acting
+ */
+
+/* The rollouts that decide() moved, onto the disk, before anything follows from them. */
+static int persist_rollouts(struct pass *p, struct fault *reterr) {
+        for (size_t i = 0; i < p->n_apps; i++) {
+                struct pass_app *app = &p->apps[i];
+                own_json json_t *json = NULL;
+                struct digest digest;
+                int r;
+
+                /* Nothing is known of it and nothing is to be remembered. */
+                if (app->held || (app->rollout.phase == PHASE_ABSENT && !app->deployment && app->rollout.poisoned.n == 0 &&
+                                  !digest_is_set(&app->persisted)))
+                        continue;
+                json = table_write(&rollout_table, &app->rollout);
+                digest = digest_of_json(json);
+                if (digest_equal(&digest, &app->persisted))
+                        continue;
+                r = state_rollout_write(&p->state, &app->rollout, reterr);
+                if (r < 0)
+                        return r;
+                app->persisted = digest;
+        }
+        return 0;
+}
+
+static void action_done(void *data, const struct world_app *app, const struct act_result *result,
+                        const struct fault *fault) {
+        struct pass *p = data;
+        struct pass_app *mine = pass_find_app(p, app->app);
+        enum phase before = mine->rollout.phase;
+        struct act_result *step = arena_push(p->arena, &mine->steps.items, &mine->steps.n, sizeof(struct act_result));
+
+        *step = *result;
+        if (!fault && result->action->verb == VERB_PREPARE)
+                rollout_prepared(&mine->rollout, result->finished_at);
+        else if (!fault)
+                rollout_progressed(&mine->rollout, result->finished_at);
+        else
+                rollout_action_failed(&mine->rollout, result->action->verb, fault, result->finished_at, p->arena);
+        log_debug("%s: %s %s: %s", app->app, verb_names[result->action->verb],
+                  result->action->name ? result->action->name : result->action->service ? result->action->service : "",
+                  fault ? fault->message : "done");
+        if (fault)
+                log_write(LOG_LEVEL_WARNING, LOG_FIELDS({ "TALLY_APP", app->app }, { "TALLY_REASON", fault->code }),
+                          "%s: %s", app->app, fault->message);
+        if (mine->rollout.phase == PHASE_STUCK && before != PHASE_STUCK) {
+                mine->outcome = "failed";
+                log_write(LOG_LEVEL_ERROR,
+                          LOG_FIELDS({ "MESSAGE_ID", MESSAGE_ROLLOUT_STUCK }, { "TALLY_APP", app->app },
+                                     { "TALLY_RELEASE", mine->rollout.release },
+                                     { "TALLY_REASON", REASON_ROLLOUT_REVERT_FAILED }),
+                          "%s: the release before could not be brought back: %s", app->app,
+                          fault ? fault->message : "no reason");
+        }
+}
+
+static bool uses_engine(const struct pass *p) {
+        for (size_t i = 0; i < p->n_runtimes; i++)
+                if (str_eq(p->runtimes[i]->ops->name, "docker"))
+                        return true;
+        return false;
+}
+
+/* Before the look, so that what changes after it differs from what was remembered. */
+static void take_fingerprint(struct pass *p) {
+        own_fault struct fault ignored = FAULT_INIT;
+        struct digest fingerprint;
+
+        p->engine = (struct digest){ .text = "" };
+        if (!p->options->dry && uses_engine(p) &&
+            docker_fingerprint(p->config->docker.host, p->config->host.text, &fingerprint, &ignored) == 0)
+                p->engine = fingerprint;
+}
+
+static int look(struct pass *p, struct fault *reterr) {
+        const struct decision_app *decided;
+        int r;
+
+        take_fingerprint(p);
+        r = pass_observe(p, reterr);
+        if (r < 0)
+                return r;
+        gate_judge(&p->world, p->arena);
+        decide(&p->world, p->arena, &p->decision);
+        decided = p->decision.apps.items;
+        for (size_t i = 0; i < p->n_apps; i++)
+                p->apps[i].rollout = decided[i].rollout;
+        return 0;
+}
+
+static bool has_event(const struct decision *d) {
+        const struct decision_app *apps = d->apps.items;
+
+        for (size_t i = 0; i < d->apps.n; i++)
+                if (apps[i].event != EVENT_NONE)
+                        return true;
+        return false;
+}
+
+static bool collects(const struct decision *d) {
+        const struct action *actions = d->actions.items;
+
+        for (size_t i = 0; i < d->actions.n; i++)
+                if (actions[i].verb == VERB_COLLECT)
+                        return true;
+        return false;
+}
+
+/* Images, files and networks that no workload of this host needs; each runtime sees only its own. */
+static void collect(struct pass *p) {
+        struct workload *keep = arena_array(p->arena, 2 * p->n_apps, sizeof(struct workload));
+
+        for (size_t i = 0; i < p->n_runtimes; i++) {
+                own_fault struct fault fault = FAULT_INIT;
+                size_t n = 0;
+
+                for (size_t k = 0; k < p->n_apps; k++) {
+                        if (p->apps[k].runtime != p->runtimes[i])
+                                continue;
+                        if (p->apps[k].wanted)
+                                keep[n++] = *p->apps[k].wanted;
+                        if (p->apps[k].settled)
+                                keep[n++] = *p->apps[k].settled;
+                }
+                /* Collecting late is no harm; failing to is only told. */
+                if (runtime_collect(p->runtimes[i], keep, n, &fault) < 0)
+                        log_warning("%s", fault.message);
+        }
+}
+
+/* Record, persist, act. The decision is sealed before anything is changed, the intent before an instance is. */
+static int carry_out(struct pass *p, struct fault *reterr) {
+        const struct act_observer observer = { .done = action_done, .data = p };
+        int r = pass_note_events(p, reterr);
+
+        if (r == 0 && (p->decision.actions.n > 0 || p->records.n > 0))
+                r = pass_seal_intents(p, reterr);
+        if (r == 0)
+                r = persist_rollouts(p, reterr);
+        if (r < 0)
+                return r;
+        (void)act(&p->world, &p->decision, pass_runtime_of, p, p->options->progress, &observer, p->arena);
+        r = persist_rollouts(p, reterr);
+        if (r == 0 && collects(&p->decision))
+                collect(p);
+        return r;
+}
+
+/* The soonest look that an app asks for; 0: none does. */
+static int64_t earliest_wake(const struct decision *d) {
+        const struct decision_app *apps = d->apps.items;
+        int64_t earliest = 0;
+
+        for (size_t i = 0; i < d->apps.n; i++)
+                if (apps[i].wake_at && (!earliest || apps[i].wake_at < earliest))
+                        earliest = apps[i].wake_at;
+        return earliest;
+}
+
+/* Look and act until nothing is due soon. */
+static int run_looks(struct pass *p, struct fault *reterr) {
+        int64_t stay_until = clock_monotonic_ns() / 1000000 + p->options->linger_ms;
+
+        for (int n = 0; n < LOOKS_MAX; n++) {
+                int64_t wake, now;
+                int r = look(p, reterr);
+
+                if (r < 0 || p->options->dry)
+                        return r;
+                p->wake_at = wake = earliest_wake(&p->decision);
+                if (p->decision.actions.n > 0 || has_event(&p->decision)) {
+                        r = carry_out(p, reterr);
+                        if (r < 0 || interrupted)
+                                return r;
+                        continue;
+                }
+                r = persist_rollouts(p, reterr);
+                now = clock_monotonic_ns() / 1000000;
+                if (r < 0 || interrupted || !wake || now + (wake - p->world.now) > stay_until)
+                        return r;
+                clock_sleep_ms(wake > p->world.now ? wake - p->world.now : 1);
+        }
+        return fault_set(reterr, FAULT_INTERNAL, 0, "the pass did not come to rest after %d looks", LOOKS_MAX);
+}
+
+/*
+ * The pass
+ */
+
+static int work(struct pass *p, struct fault *reterr) {
+        struct object_id tip;
+        bool any = false;
+        int r = pass_fetch(p, &tip, &any, reterr);
+
+        if (r == 0)
+                r = pass_verify(p, &tip, any, reterr);
+        if (r == 0 && !p->options->dry)
+                r = state_accepted_write(&p->state, &p->accepted, reterr);
+        if (r < 0)
+                return r;
+        if (!p->facts.blocked)
+                pass_enrol(p);
+        if (p->facts.blocked && !str_eq(p->facts.blocked_code, REASON_GATE_LEDGER))
+                pass_forget_apps(p);
+        else
+                r = pass_recall(p, reterr);
+        return r < 0 ? r : run_looks(p, reterr);
+}
+
+static int exit_code_of(const struct pass *p) {
+        int code = status_exit_code(&p->world, &p->decision, &p->facts);
+
+        if (code == 0 && p->push_failed)
+                return 1;
+        return (code == 0 || code == 1) && p->facts.stale && p->stale_kind == FAULT_DENIED ? 4 : code;
+}
+
+static int64_t next_ms_of(const struct pass *p) {
+        int64_t next = p->config->poll_ms, now = clock_wall_ms();
+
+        if (p->wake_at && p->wake_at - now < next)
+                next = p->wake_at > now ? p->wake_at - now : 1;
+        return next;
+}
+
+static void remember_quiet(struct pass *p) {
+        if (!uses_engine(p))
+                quiet_remember(p->config, &p->state, p->facts.tip, NULL);
+        else if (digest_is_set(&p->engine))
+                quiet_remember(p->config, &p->state, p->facts.tip, &p->engine);
+}
+
+static int finish(struct pass *p, struct pass_result *ret, struct fault *reterr) {
+        int r = 0;
+
+        if (p->options->dry) {
+                ret->decision = table_write(&decision_table, &p->decision);
+                ret->status = status_document(&p->world, &p->decision, &p->facts);
+        } else {
+                r = pass_record(p, &ret->status, reterr);
+        }
+        if (r < 0)
+                return r;
+        ret->exit_code = exit_code_of(p);
+        ret->next_ms = next_ms_of(p);
+        if (!p->options->dry && ret->exit_code == 0 && p->ledger && !p->ledger_failed)
+                remember_quiet(p);
+        return 0;
+}
+
+int pass_run(const struct config *config, const struct pass_options *options, struct arena *a, struct pass_result *ret,
+             struct fault *reterr) {
+        own(pass_done) struct pass p = {
+                .config = config, .options = options, .arena = a, .state = STATE_INIT,
+        };
+        int r = set_up(&p, reterr);
+
+        if (r == 0)
+                r = work(&p, reterr);
+        if (r == 0)
+                r = finish(&p, ret, reterr);
+        return r;
+}

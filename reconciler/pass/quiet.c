@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "reconciler/pass/quiet.h"
+
+#include <fcntl.h>
+
+#include "providers/docker/quiet.h"
+#include "shared/base/clock.h"
+#include "shared/base/file.h"
+#include "shared/base/limits.h"
+#include "shared/base/text.h"
+#include "shared/git/lsrefs.h"
+#include "shared/git/refs.h"
+
+#define QUIET_FILE "quiet.json"
+
+/* What the operator's files say now: a changed configuration or root of trust ends the quiet. */
+static bool configuration_digest(const struct config *c, struct digest *ret) {
+        own_buffer struct buffer bytes = BUFFER_INIT;
+        own_fault struct fault ignored = FAULT_INIT;
+
+        if (!c->path || file_read(AT_FDCWD, c->path, LIMIT_CONFIG_BYTES, &bytes, &ignored) < 0)
+                return false;
+        buffer_putc(&bytes, '\0');
+        if (file_read(AT_FDCWD, c->trust, LIMIT_SIGNERS_BYTES, &bytes, &ignored) < 0)
+                return false;
+        *ret = digest_of(buffer_str(&bytes), bytes.size);
+        return true;
+}
+
+/* The documents of the state that a hand may have touched. */
+static bool state_digest(const struct state *s, struct digest *ret) {
+        static const char *const names[] = { "accepted.json", "head.json", "status.json", "sticker.json", "suspended.json" };
+        own_buffer struct buffer bytes = BUFFER_INIT;
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+                own_fault struct fault ignored = FAULT_INIT;
+
+                buffer_puts(&bytes, names[i]);
+                if (file_read(s->dirfd, names[i], LIMIT_STATE_BYTES, &bytes, &ignored) < 0)
+                        buffer_putc(&bytes, '-');
+                buffer_putc(&bytes, '\0');
+        }
+        *ret = digest_of(buffer_str(&bytes), bytes.size);
+        return bytes.failed == 0;
+}
+
+void quiet_remember(const struct config *config, struct state *s, const char *tip, const struct digest *engine) {
+        own_fault struct fault ignored = FAULT_INIT;
+        own_json json_t *document = json_object();
+        struct digest configuration, state;
+        int64_t now = clock_wall_ms();
+
+        if (!tip || !configuration_digest(config, &configuration) || !state_digest(s, &state))
+                return;
+        json_set_string(document, "configuration", configuration.text);
+        json_set_string(document, "state", state.text);
+        json_set_string(document, "tip", tip);
+        json_set_string(document, "engine", engine ? engine->text : NULL);
+        json_object_set_new(document, "since", json_integer(now));
+        json_object_set_new(document, "until", json_integer(now + config->heartbeat_ms));
+        (void)state_json_write(s, QUIET_FILE, document, &ignored);
+}
+
+/* The branch's tip, asked the cheap way. False when only a git library can tell. */
+static bool remote_tip_is(const struct config *c, const char *expected) {
+        own_fault struct fault ignored = FAULT_INIT;
+        own_git_url struct git_url url = { .scheme = GIT_SCHEME_LOCAL };
+        own_http struct http *http = NULL;
+        own_credentials struct credentials *credentials = NULL;
+        enum ref_answer answer = REF_DONT_KNOW;
+        struct object_id tip;
+        char hex[OBJECT_ID_TEXT_MAX];
+
+        if (git_url_parse(c->repository.text, &url, &ignored) < 0)
+                return false;
+        if (url.scheme == GIT_SCHEME_LOCAL) {
+                answer = refs_local_tip(c->repository.text, c->branch, &tip);
+        } else if (url.scheme == GIT_SCHEME_HTTP || url.scheme == GIT_SCHEME_HTTPS) {
+                const struct http_options options = { .ca_file = c->https.ca };
+                struct lsrefs_settings settings = { .allow_http = c->https.allow_http };
+
+                if (c->https.credentials && credentials_read(c->https.credentials, &credentials, &ignored) < 0)
+                        return false;
+                settings.credentials = credentials;
+                if (http_new(&options, &http, &ignored) < 0 ||
+                    lsrefs_tip(http, &settings, c->repository.text, c->branch, &answer, &tip, &ignored) < 0)
+                        return false;
+        }
+        return answer == REF_FOUND && str_eq(object_id_format(&tip, hex), expected);
+}
+
+static bool engine_is(const struct config *c, const char *expected) {
+        own_fault struct fault ignored = FAULT_INIT;
+        struct digest now;
+
+        return !expected ||
+               (docker_fingerprint(c->docker.host, c->host.text, &now, &ignored) == 0 && str_eq(now.text, expected));
+}
+
+bool quiet_check(const struct config *config, json_t **ret_status) {
+        own_state struct state state = STATE_INIT;
+        own_fault struct fault ignored = FAULT_INIT;
+        own_json json_t *quiet = NULL, *status = NULL;
+        struct digest configuration, now;
+        int64_t time = clock_wall_ms();
+
+        if (state_open(config->state, STATE_READ, &state, &ignored) < 0 ||
+            state_json_read(&state, QUIET_FILE, &quiet, &ignored) < 0 || !quiet)
+                return false;
+        if (time < json_get_integer(quiet, "since", INT64_MAX) || time >= json_get_integer(quiet, "until", 0))
+                return false;
+        if (!configuration_digest(config, &configuration) ||
+            !str_eq(configuration.text, json_get_string(quiet, "configuration")) || !state_digest(&state, &now) ||
+            !str_eq(now.text, json_get_string(quiet, "state")))
+                return false;
+        if (!remote_tip_is(config, json_get_string(quiet, "tip")) || !engine_is(config, json_get_string(quiet, "engine")))
+                return false;
+        if (ret_status) {
+                if (state_json_read(&state, "status.json", &status, &ignored) < 0 || !status)
+                        return false;
+                *ret_status = json_incref(status);
+        }
+        return true;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Quiet: recognising, cheaply, that a pass would find nothing to do
+ *
+ * After a pass that left everything converged and pushed, quiet.json remembers what that was seen with: the
+ * configuration, the remote's tip, one listing of the engine, the files that are mounted. When all of it is the same,
+ * the pass is over before a git library is loaded. It is a cache: anything in doubt is a full pass, and at the latest
+ * every heartbeat there is one.
+ */
+
+#include "reconciler/config.h"
+#include "reconciler/state.h"
+#include "shared/data/digest.h"
+
+/*
+ * Remember; failing to is only a slower next pass. @tip is hex. @engine is the engine's fingerprint from before the last look,
+ * so that what changed since is seen; NULL when no engine was looked at.
+ */
+void quiet_remember(const struct config *config, struct state *s, const char *tip, const struct digest *engine);
+
+/* True when nothing moved; @ret_status (may be NULL) is then status.json, a new reference. */
+bool quiet_check(const struct config *config, json_t **ret_status);

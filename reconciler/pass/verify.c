@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Verify and load: a tip is accepted when every commit up to it verifies and its documents can be read. Anything else keeps
+ * the commit that is accepted, and says why.
+ */
+
+#include <fcntl.h>
+
+#include "reconciler/message.h"
+#include "reconciler/pass/context.h"
+#include "reconciler/verified.h"
+#include "shared/base/clock.h"
+#include "shared/base/file.h"
+#include "shared/base/log.h"
+#include "shared/base/reason.h"
+#include "shared/base/text.h"
+
+static int read_root(struct pass *p, struct buffer *out, struct fault *reterr) {
+        int r = file_read(AT_FDCWD, p->config->trust, LIMIT_SIGNERS_BYTES, out, reterr);
+
+        if (r < 0) {
+                reterr->kind = FAULT_CONFIG;
+                fault_hint(reterr, "`trust:` in the configuration names the pinned allowed_signers: the first commit must verify by it");
+        }
+        return r;
+}
+
+/* Remember why the tip is not accepted; the time is that of the first refusal for the same reason. */
+static void refuse(struct pass *p, const struct object_id *tip, const struct fault *fault) {
+        struct accepted_refusal *before = p->accepted.refusal, *now = arena_new_of(p->arena, struct accepted_refusal);
+        own_free char *text = fault_to_string(fault);
+        char hex[OBJECT_ID_TEXT_MAX];
+
+        now->commit = arena_strdup(p->arena, object_id_format(tip, hex));
+        now->code = fault->code ? fault->code : REASON_LOAD_INVALID;
+        now->message = arena_strdup(p->arena, text ? text : fault->message);
+        now->at = clock_wall_ms();
+        if (before && str_eq(before->commit, now->commit) && str_eq(before->code, now->code)) {
+                now->at = before->at;
+        } else {
+                p->refusal_is_new = true;
+                log_write(LOG_LEVEL_WARNING,
+                          LOG_FIELDS({ "MESSAGE_ID", MESSAGE_RELEASE_REFUSED }, { "TALLY_COMMIT", now->commit },
+                                     { "TALLY_REASON", now->code }),
+                          "refused %.12s: %s", now->commit, now->message);
+        }
+        p->accepted.refusal = now;
+}
+
+static int trust(struct pass *p, const struct object_id *tip, struct trust_result *ret, struct fault *reterr) {
+        own_verified struct verified *verified = verified_new(p->state.dirfd);
+        own_buffer struct buffer root = BUFFER_INIT;
+        struct object_reader reader = mirror_reader(p->mirror);
+        struct object_id accepted;
+        struct trust_request request = {
+                .reader = &reader,
+                .tip = *tip,
+                .root_name = p->config->trust,
+                .now_ms = clock_wall_ms(),
+                .options = { .require_touch = p->config->require_touch, .skew_ms = TRUST_SKEW_MS },
+                .memory = verified_memory(verified),
+        };
+        int r;
+
+        if (p->accepted.commit && object_id_parse(p->accepted.commit, &accepted) == 0) {
+                request.accepted = &accepted;
+        } else {
+                r = read_root(p, &root, reterr);
+                if (r < 0)
+                        return r;
+                request.root = buffer_str(&root);
+                request.root_size = root.size;
+        }
+        r = trust_verify(&request, ret, reterr);
+        if (!p->options->dry) {
+                own_fault struct fault ignored = FAULT_INIT;
+
+                /* A cache: what cannot be saved is verified again. */
+                (void)verified_save(verified, &ignored);
+        }
+        return r;
+}
+
+static void accept(struct pass *p, const struct trust_result *t) {
+        char hex[OBJECT_ID_TEXT_MAX];
+        const char *commit = arena_strdup(p->arena, object_id_format(&t->accepted, hex));
+
+        p->accepted.refusal = NULL;
+        if (str_eq(commit, p->accepted.commit))
+                return;
+        if (p->accepted.trust && !str_eq(p->accepted.trust, t->trust.text))
+                p->trust_before = p->accepted.trust;
+        p->accepted.commit = commit;
+        p->accepted.tree = arena_strdup(p->arena, object_id_format(&t->tree, hex));
+        p->accepted.trust = arena_strdup(p->arena, t->trust.text);
+        p->accepted.principal = arena_strdup(p->arena, t->principal);
+        p->accepted.fingerprint = arena_strdup(p->arena, t->fingerprint);
+        p->accepted.algorithm = sshkey_type_to_string(t->algorithm);
+        p->accepted.signed_at = t->signed_at_ms;
+        p->accepted.first_seen = clock_wall_ms();
+        log_write(LOG_LEVEL_INFO, LOG_FIELDS({ "MESSAGE_ID", MESSAGE_RELEASE_ACCEPTED }, { "TALLY_COMMIT", commit }),
+                  "accepted %.12s, signed by %s (%zu commits, %zu verified now)", commit, t->principal, t->n_commits,
+                  t->n_verified);
+}
+
+/* The documents of a commit, and what a runtime makes of them. */
+static int load_commit(struct pass *p, const char *hex, struct fault *reterr) {
+        struct object_id id;
+        int r;
+
+        if (object_id_parse(hex, &id) < 0)
+                return fault_set_code(reterr, FAULT_TRANSIENT, REASON_STATE_CORRUPT, "accepted.json holds no commit id");
+        r = load(p->mirror, &id, p->config->host.text, p->arena, &p->desired, reterr);
+        return r < 0 ? r : pass_render(p, reterr);
+}
+
+/* @ret_loaded: the tip is accepted and its documents are the desired state. A refusal is no failure of the pass. */
+static int judge_tip(struct pass *p, const struct object_id *tip, bool *ret_loaded, struct fault *reterr) {
+        own_fault struct fault fault = FAULT_INIT;
+        enum fault_kind refusing = FAULT_DENIED; /* the kind that says something about the tip, not about this run */
+        struct trust_result result;
+        char hex[OBJECT_ID_TEXT_MAX];
+        int r = 0;
+
+        if (!p->options->commit)
+                r = trust(p, tip, &result, &fault);
+        if (r == 0) {
+                refusing = FAULT_CONFIG;
+                r = load_commit(p, object_id_format(tip, hex), &fault);
+        }
+        if (r == 0) {
+                *ret_loaded = true;
+                if (!p->options->commit)
+                        accept(p, &result);
+                return 0;
+        }
+        if (p->options->commit || fault.kind != refusing) {
+                fault_move(reterr, &fault);
+                return r;
+        }
+        refuse(p, tip, &fault);
+        return 0;
+}
+
+int pass_verify(struct pass *p, const struct object_id *tip, bool any, struct fault *reterr) {
+        bool loaded = false;
+        int r = any ? judge_tip(p, tip, &loaded, reterr) : 0;
+
+        if (r == 0 && !loaded && p->accepted.commit) {
+                r = load_commit(p, p->accepted.commit, reterr);
+                if (r < 0)
+                        return fault_context(reterr, r, "the accepted commit %.12s", p->accepted.commit);
+        }
+        p->facts.accepted = p->accepted.commit;
+        p->facts.fleet = p->accepted.commit ? p->desired.fleet.name : NULL;
+        if (p->accepted.refusal)
+                p->facts.refusal = (struct status_refusal){
+                        .commit = p->accepted.refusal->commit, .code = p->accepted.refusal->code,
+                        .message = p->accepted.refusal->message, .at = p->accepted.refusal->at,
+                };
+        return r;
+}
