@@ -209,7 +209,7 @@ static const struct cause causes[] = {
         { CURLE_PEER_FAILED_VERIFICATION, FAULT_DENIED, EACCES, "the server's certificate does not verify" },
         { CURLE_SSL_CACERT_BADFILE, FAULT_CONFIG, EINVAL, "the CA file cannot be read" },
         { CURLE_URL_MALFORMAT, FAULT_CONFIG, EINVAL, "the URL is malformed" },
-        { CURLE_UNSUPPORTED_PROTOCOL, FAULT_CONFIG, EINVAL, "only http and https are spoken" },
+        { CURLE_UNSUPPORTED_PROTOCOL, FAULT_TRANSIENT, EPROTO, "the answer is not HTTP" }, /* check_url() saw the scheme */
 };
 
 static const struct cause *find_cause(CURLcode code) {
@@ -385,6 +385,7 @@ static int perform_once(struct exchange *x, const char *url, const char *what, s
 /* The URL must be one we can describe without its secrets, so it has none. */
 static int check_url(const char *url, struct fault *reterr) {
         own(curl_url_cleanup_p) CURLU *u = curl_url();
+        own(curl_free_p) char *scheme = NULL;
         CURLUcode code;
 
         if (!u)
@@ -395,7 +396,10 @@ static int check_url(const char *url, struct fault *reterr) {
         if (code == CURLUE_USER_NOT_ALLOWED)
                 return fault_set(reterr, FAULT_CONFIG, EINVAL, "a URL here takes no user or password");
         if (code != CURLUE_OK)
-                return fault_set(reterr, FAULT_CONFIG, EINVAL, "this is no http or https URL");
+                return fault_set(reterr, FAULT_CONFIG, EINVAL, "the URL is malformed");
+        scheme = get_part(u, CURLUPART_SCHEME);
+        if (!str_eq(scheme, "http") && !str_eq(scheme, "https"))
+                return fault_set(reterr, FAULT_CONFIG, EINVAL, "only http and https are spoken");
         return 0;
 }
 
