@@ -340,6 +340,10 @@ const struct ledger_head *ledger_head(const struct ledger *l) {
         return &l->head;
 }
 
+const struct ledger_head *ledger_remembered(const struct ledger *l) {
+        return &l->remembered;
+}
+
 const char *ledger_branch(const struct ledger *l) {
         return l->branch;
 }

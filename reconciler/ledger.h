@@ -67,6 +67,8 @@ DEFINE_OWN(struct ledger, ledger_free)
 
 /* Borrowed; changes with each append and push. */
 const struct ledger_head *ledger_head(const struct ledger *l);
+/* What head.json said when the ledger was opened: more than the branch has when something was cut off. For ledger_verify(). */
+const struct ledger_head *ledger_remembered(const struct ledger *l);
 const char *ledger_branch(const struct ledger *l);
 struct mirror *ledger_mirror(const struct ledger *l);
 

@@ -374,6 +374,7 @@ static int read_head(struct ledger *l, struct fault *reterr) {
                 fault_move(reterr, &fault);
                 return r;
         }
+        l->remembered = l->head;
         return 0;
 }
 
@@ -448,7 +449,9 @@ int ledger_open_read(struct state *s, const struct sshkey *key, const struct led
                 r = fault_set(reterr, FAULT_TRANSIENT, ENOENT, "the ledger in '%s' has no records yet", s->path);
         if (r < 0)
                 return r;
-        if (ledger_head_read(s, &l->head, &damaged) < 0 || !object_id_equal(&l->head.commit, &tip))
+        if (ledger_head_read(s, &l->remembered, &damaged) == 0)
+                l->head = l->remembered;
+        if (!object_id_equal(&l->head.commit, &tip))
                 r = rebuild(l, &tip, reterr);
         if (r < 0)
                 return r;

@@ -24,6 +24,7 @@ struct ledger {
         char machine_id_hash[65];          /* "" when the machine has no id */
         struct mirror *mirror;
         struct ledger_head head;
+        struct ledger_head remembered;     /* what head.json said at first */
 };
 
 /* Branch, names and the machine. */
