@@ -101,9 +101,11 @@ enum compose_restart { RESTART_NO, RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_U
 extern const char *const compose_restart_names[]; /* the Engine API's words: no always on-failure unless-stopped */
 
 struct compose_healthcheck {
-        struct string_list test;        /* {"NONE"}, {"CMD", …}, {"CMD-SHELL", …}; n 0: the image's own test, with these times */
+        /* {"NONE"}, {"CMD", …}, {"CMD-SHELL", …}; n 0: the image's own test, with these times */
+        struct string_list test;
         bool disable;                   /* test is {"NONE"} then */
-        int64_t interval_ns, timeout_ns, start_period_ns, start_interval_ns; /* 0: the image's or the engine's default */
+        /* 0: the image's or the engine's default */
+        int64_t interval_ns, timeout_ns, start_period_ns, start_interval_ns;
         int64_t retries;                /* 0: likewise */
 };
 
@@ -123,16 +125,20 @@ struct compose_logging {
 struct compose_service {
         struct text_at name;
         struct text_at image;           /* as written, text NULL when it was not */
-        struct image_ref ref;           /* parsed; compose_pin() puts the release's in its place. registry NULL: none */
+        /* parsed; compose_pin() puts the release's in its place. registry NULL: none */
+        struct image_ref ref;
         const char *pinned;             /* "repository@sha256:…" after compose_pin(), NULL before */
         struct compose_command command, entrypoint;
-        struct string_map environment;  /* env files and environment together, sorted by key, each key positioned in the file it stems from; value.text NULL: unset it */
+        /* env files and environment together, sorted by key, each key positioned in the file it stems from;
+         * value.text NULL: unset it */
+        struct string_map environment;
         struct struct_list ports;       /* struct compose_port */
         struct struct_list expose;      /* struct compose_port, published 0: exposed only */
         struct struct_list mounts;      /* struct compose_mount, of `volumes`, sorted by target */
         struct struct_list tmpfs;       /* struct compose_tmpfs */
         struct struct_list grants;      /* struct compose_grant: configs, then secrets */
-        struct struct_list networks;    /* struct compose_attachment, highest priority first, then by name; none with network_mode */
+        /* struct compose_attachment, highest priority first, then by name; none with network_mode */
+        struct struct_list networks;
         struct text_at network_mode;    /* none host bridge; text NULL: `networks` counts */
         struct string_map labels;       /* as written */
         struct string_map annotations;
@@ -151,7 +157,8 @@ struct compose_service {
         int64_t oom_score_adj;
         const char *ipc, *pid, *userns_mode, *uts, *cgroup; /* "host", …; NULL: the engine's default */
 
-        struct string_list cap_add, cap_drop, security_opt, group_add; /* a seccomp profile of the app is put in as "seccomp=<JSON>" */
+        /* a seccomp profile of the app is put in as "seccomp=<JSON>" */
+        struct string_list cap_add, cap_drop, security_opt, group_add;
         struct struct_list ulimits;     /* struct compose_ulimit */
         struct string_map sysctls;
         struct struct_list devices;     /* struct compose_device */
@@ -204,8 +211,10 @@ struct compose_volume {
 struct compose {
         const char *app;
         const char *project;            /* top-level `name:`, or the app's name: com.docker.compose.project */
-        struct struct_list services;    /* struct compose_service; a service stands after all it depends on, else by name */
-        struct struct_list networks;    /* struct compose_network that a service uses ("default" too), sorted by key */
+        /* struct compose_service; a service stands after all it depends on, else by name */
+        struct struct_list services;
+        /* struct compose_network that a service uses ("default" too), sorted by key */
+        struct struct_list networks;
         struct struct_list volumes;     /* struct compose_volume that a service uses, sorted by key */
         const struct app_files *files;  /* borrowed */
         const struct node *root;        /* the whole file, interpolated */

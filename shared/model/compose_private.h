@@ -111,29 +111,46 @@ struct compose_context {
  * Readers for FIELD_CUSTOM (compose_value.c). Each takes the forms that the specification has for such a value.
  */
 
-int compose_read_command(const struct node *node, void *slot, struct arena *a, struct fault *reterr);     /* struct compose_command */
-int compose_read_strings(const struct node *node, void *slot, struct arena *a, struct fault *reterr);     /* struct string_list: one or a list */
-int compose_read_string_map(const struct node *node, void *slot, struct arena *a, struct fault *reterr);  /* struct string_map: a map, or a list of K=V; no value is "" */
-int compose_read_environment(const struct node *node, void *slot, struct arena *a, struct fault *reterr); /* the same; no value is NULL */
-int compose_read_bytes(const struct node *node, void *slot, struct arena *a, struct fault *reterr);       /* int64_t */
-int compose_read_swap(const struct node *node, void *slot, struct arena *a, struct fault *reterr);        /* int64_t, -1 too */
-int compose_read_cpus(const struct node *node, void *slot, struct arena *a, struct fault *reterr);        /* int64_t, nano */
-int compose_read_duration(const struct node *node, void *slot, struct arena *a, struct fault *reterr);    /* int64_t, ns */
-int compose_read_mode(const struct node *node, void *slot, struct arena *a, struct fault *reterr);        /* int64_t, permission bits */
-int compose_read_bool(const struct node *node, void *slot, struct arena *a, struct fault *reterr);        /* const bool * */
-int compose_read_restart(const struct node *node, void *slot, struct arena *a, struct fault *reterr);     /* struct compose_service */
+/* struct compose_command */
+int compose_read_command(const struct node *node, void *slot, struct arena *a, struct fault *reterr);
+/* struct string_list: one or a list */
+int compose_read_strings(const struct node *node, void *slot, struct arena *a, struct fault *reterr);
+/* struct string_map: a map, or a list of K=V; no value is "" */
+int compose_read_string_map(const struct node *node, void *slot, struct arena *a, struct fault *reterr);
+/* the same; no value is NULL */
+int compose_read_environment(const struct node *node, void *slot, struct arena *a, struct fault *reterr);
+/* int64_t */
+int compose_read_bytes(const struct node *node, void *slot, struct arena *a, struct fault *reterr);
+/* int64_t, -1 too */
+int compose_read_swap(const struct node *node, void *slot, struct arena *a, struct fault *reterr);
+/* int64_t, nano */
+int compose_read_cpus(const struct node *node, void *slot, struct arena *a, struct fault *reterr);
+/* int64_t, ns */
+int compose_read_duration(const struct node *node, void *slot, struct arena *a, struct fault *reterr);
+/* int64_t, permission bits */
+int compose_read_mode(const struct node *node, void *slot, struct arena *a, struct fault *reterr);
+/* const bool * */
+int compose_read_bool(const struct node *node, void *slot, struct arena *a, struct fault *reterr);
+/* struct compose_service */
+int compose_read_restart(const struct node *node, void *slot, struct arena *a, struct fault *reterr);
 int compose_read_ulimits(const struct node *node, void *slot, struct arena *a, struct fault *reterr);
 int compose_read_extra_hosts(const struct node *node, void *slot, struct arena *a, struct fault *reterr);
 int compose_read_devices(const struct node *node, void *slot, struct arena *a, struct fault *reterr);
 int compose_read_depends_on(const struct node *node, void *slot, struct arena *a, struct fault *reterr);
-int compose_read_healthcheck(const struct node *node, void *slot, struct arena *a, struct fault *reterr); /* const struct compose_healthcheck * */
-int compose_read_ports(const struct node *node, void *slot, struct arena *a, struct fault *reterr);       /* compose_port.c */
+/* const struct compose_healthcheck * */
+int compose_read_healthcheck(const struct node *node, void *slot, struct arena *a, struct fault *reterr);
+/* compose_port.c */
+int compose_read_ports(const struct node *node, void *slot, struct arena *a, struct fault *reterr);
 int compose_read_expose(const struct node *node, void *slot, struct arena *a, struct fault *reterr);
-int compose_read_mounts(const struct node *node, void *slot, struct arena *a, struct fault *reterr);      /* compose_mount.c */
+/* compose_mount.c */
+int compose_read_mounts(const struct node *node, void *slot, struct arena *a, struct fault *reterr);
 int compose_read_tmpfs(const struct node *node, void *slot, struct arena *a, struct fault *reterr);
-int compose_read_grants(const struct node *node, void *slot, struct arena *a, struct fault *reterr);      /* compose_grant.c */
-int compose_read_env_files(const struct node *node, void *slot, struct arena *a, struct fault *reterr);   /* compose_env.c */
-int compose_read_attachments(const struct node *node, void *slot, struct arena *a, struct fault *reterr); /* compose_network.c */
+/* compose_grant.c */
+int compose_read_grants(const struct node *node, void *slot, struct arena *a, struct fault *reterr);
+/* compose_env.c */
+int compose_read_env_files(const struct node *node, void *slot, struct arena *a, struct fault *reterr);
+/* compose_network.c */
+int compose_read_attachments(const struct node *node, void *slot, struct arena *a, struct fault *reterr);
 
 #define COMPOSE_SCHEMA_STRINGS "{\"type\":[\"string\",\"array\"],\"items\":{\"type\":[\"string\",\"number\",\"boolean\"]}}"
 #define COMPOSE_SCHEMA_MAP "{\"type\":[\"object\",\"array\"]}"

@@ -20,7 +20,8 @@ struct dotenv_input {
         const char *name;                     /* as positions call the file: "apps/shop/web.env" */
         const void *bytes;
         size_t size;
-        bool raw;                             /* `format: raw`: no quotes, no variables, no comments behind values */
+        /* `format: raw`: no quotes, no variables, no comments behind values */
+        bool raw;
         const struct variables *variables;
 };
 
