@@ -242,7 +242,7 @@ static void objects_are_read_with_type_and_limit(void **state) {
 static void bytes_with_another_hash_are_refused_and_the_mirror_is_made_anew(void **state) {
         struct place *p = *state;
         own_fault struct fault f = FAULT_INIT;
-        own_buffer struct buffer out = BUFFER_INIT, raw = BUFFER_INIT;
+        own_buffer struct buffer out = BUFFER_INIT;
         struct object_id good, evil;
         char broken[MIRROR_NAME_MAX], hex[OBJECT_ID_TEXT_MAX], from[256], to[256];
 
