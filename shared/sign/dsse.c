@@ -14,8 +14,7 @@ void dsse_put_pae(const char *type, const void *body, size_t size, struct buffer
 }
 
 /*
- * Writing. The three members and two are already in canonical order, and none of their values needs an escape but the
- * type; json_canonical() does it all the same, so that one place knows how.
+ * Writing
  */
 
 static json_t *base64_json(const void *data, size_t size, struct fault *reterr) {
@@ -83,7 +82,8 @@ static int member_base64(const json_t *object, const char *key, struct arena *a,
         return 0;
 }
 
-static int parse_signatures(const char *name, const json_t *list, struct arena *a, struct dsse *e, struct fault *reterr) {
+static int parse_signatures(const char *name, const json_t *list, struct arena *a, struct dsse *e,
+                            struct fault *reterr) {
         e->n = json_array_size(list);
         if (e->n == 0)
                 return refuse(name, "it has no signatures", reterr);

@@ -33,7 +33,8 @@ static int refuse(const struct reader *in, const char *at, const char *why, stru
         int r = fault_set_at(reterr, &pos, "%s", why);
 
         reterr->code = REASON_TRUST_SIGNERS_INVALID;
-        fault_hint(reterr, "a line is: principals [options] keytype base64 [comment]; see ssh-keygen(1), ALLOWED SIGNERS");
+        fault_hint(reterr, "a line is: principals [options] keytype base64 [comment]; see ssh-keygen(1), "
+                   "ALLOWED SIGNERS");
         return r;
 }
 
@@ -198,7 +199,8 @@ static int read_time(struct reader *in, int64_t *ret_s, struct fault *reterr) {
         if (r < 0)
                 return r;
         if (parse_time(value, ret_s) < 0)
-                return refuse(in, at, "the time must be YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, with Z for UTC", reterr);
+                return refuse(in, at, "the time must be YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, with Z for UTC",
+                              reterr);
         return 0;
 }
 
@@ -259,8 +261,8 @@ static int read_option(struct reader *in, struct signer *s, struct fault *reterr
                 in->p += n;
                 return options[i].read(in, s, reterr);
         }
-        return refuse(in, in->p, "this is neither a key type nor one of the options cert-authority, namespaces=\"…\", "
-                      "valid-after=\"…\" and valid-before=\"…\"", reterr);
+        return refuse(in, in->p, "this is neither a key type nor one of the options cert-authority, "
+                      "namespaces=\"…\", valid-after=\"…\" and valid-before=\"…\"", reterr);
 }
 
 static int read_options(struct reader *in, struct signer *s, struct fault *reterr) {
@@ -385,7 +387,9 @@ static int check_text(const struct source *source, struct fault *reterr) {
 
 int signers_parse(const char *name, const void *bytes, size_t size, struct arena *a, struct signers *ret,
                   struct fault *reterr) {
-        struct signers s = { .source = { .name = arena_strdup(a, name), .text = arena_strndup(a, bytes, size), .size = size } };
+        struct signers s = {
+                .source = { .name = arena_strdup(a, name), .text = arena_strndup(a, bytes, size), .size = size },
+        };
         struct reader in = { .source = &s.source, .arena = a };
         const char *p = s.source.text, *end = p + size;
         int r;
@@ -484,7 +488,8 @@ int signers_find_at(const struct signers *s, const struct sshkey *key, const cha
 
         sshkey_fingerprint(key, fingerprint);
         if (other_time)
-                return refuse_line(s, other_time, REASON_TRUST_EXPIRED, fingerprint, "is not valid at this time", reterr);
+                return refuse_line(s, other_time, REASON_TRUST_EXPIRED, fingerprint, "is not valid at this time",
+                                   reterr);
         if (other_namespace)
                 return refuse_line(s, other_namespace, REASON_TRUST_NAMESPACE, fingerprint,
                                    "is not good for this namespace", reterr);

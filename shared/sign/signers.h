@@ -20,7 +20,7 @@
 struct signer {
         unsigned line;
         const char *principals;   /* the field as written, unquoted */
-        const char *principal;    /* who this is: the first concrete principal, else the first pattern; NULL: matches nobody */
+        const char *principal;    /* the first concrete one, else the first pattern; NULL: the line matches nobody */
         enum sshkey_type type;
         const char *type_name;
         unsigned char id[32];     /* SHA-256 of the key's wire blob */

@@ -60,9 +60,9 @@ bool sshkey_equal(const struct sshkey *a, const struct sshkey *b);
 
 /* A new pair from the kernel's randomness. @comment is cut to what fits. */
 int sshkey_generate(const char *comment, struct sshkey_private *ret, struct fault *reterr);
-/* "-----BEGIN OPENSSH PRIVATE KEY-----" …; one unencrypted ed25519 key whose halves belong together. FAULT_CONFIG. */
+/* "-----BEGIN OPENSSH PRIVATE KEY-----": one unencrypted ed25519 key whose halves belong together. FAULT_CONFIG. */
 int sshkey_private_read(const void *bytes, size_t size, struct sshkey_private *ret, struct fault *reterr);
-/* What ssh-keygen would write, with a final LF. @out holds a secret: declare it own_secret. Check the buffer afterwards. */
+/* What ssh-keygen would write, with a final LF. @out then holds a secret: own_secret. Check the buffer afterwards. */
 void sshkey_private_write(const struct sshkey_private *k, struct buffer *out);
 /* Detached Ed25519 over exactly these bytes. @ret_sig of 64 bytes. */
 void sshkey_sign(const struct sshkey_private *k, const void *data, size_t size, unsigned char *ret_sig);

@@ -28,7 +28,8 @@ const char *sshsig_hash_to_string(enum sshsig_hash hash) {
 }
 
 static int refuse(struct fault *reterr, const char *why) {
-        return fault_set_code(reterr, FAULT_DENIED, REASON_TRUST_BAD_SIGNATURE, "the SSH signature is malformed: %s", why);
+        return fault_set_code(reterr, FAULT_DENIED, REASON_TRUST_BAD_SIGNATURE, "the SSH signature is malformed: %s",
+                              why);
 }
 
 /*
@@ -211,7 +212,8 @@ int sshsig_verify_parts(const struct sshsig *s, const char *namespace, const str
 
         if (!str_eq(s->namespace, namespace))
                 return fault_set_code(reterr, FAULT_DENIED, REASON_TRUST_NAMESPACE,
-                                      "the signature is for the namespace \"%s\", not \"%s\"", s->namespace, namespace);
+                                      "the signature is for the namespace \"%s\", not \"%s\"", s->namespace,
+                                      namespace);
         put_signed_data(namespace, s->hash, parts, n, &data);
         if (s->key.type == SSHKEY_SK_ED25519 && !data.failed)
                 wrap_for_security_key(s, &data);

@@ -4,7 +4,8 @@
 /*
  * Statements: what is said about which artefacts (in-toto Attestation Framework, spec/v1/statement.md)
  *
- *      {"_type": "https://in-toto.io/Statement/v1", "subject": [{"name": …, "digest": {…}}], "predicateType": …, "predicate": {…}}
+ *      {"_type": "https://in-toto.io/Statement/v1", "subject": [{"name": …, "digest": {…}}],
+ *       "predicateType": …, "predicate": {…}}
  *
  * Building aborts without memory: what is built is small.
  */

@@ -307,6 +307,9 @@ static const char *const git_env[] = {
 #define GIT(out, ...) run_tool((const char *const[]){ "git", __VA_ARGS__, NULL }, git_env, NULL, 0, (out))
 
 static void commits_signed_by_git_are_read_and_verify(void **state) {
+        if (!have_git() || !have_ssh_keygen())
+                skip();
+
         own_scratch struct scratch s = scratch_make();
         own_secret struct buffer key = BUFFER_INIT;
         own_buffer struct buffer raw = BUFFER_INIT, armour = BUFFER_INIT;
@@ -314,8 +317,6 @@ static void commits_signed_by_git_are_read_and_verify(void **state) {
         struct object_commit c;
         struct sshsig sig;
 
-        if (!have_git() || !have_ssh_keygen())
-                skip();
         assert_fine(sshkey_generate("", &k, &fault));
         sshkey_private_write(&k, &key);
         scratch_write(&s, "key", key.data, key.size);
@@ -336,13 +337,14 @@ static void commits_signed_by_git_are_read_and_verify(void **state) {
 }
 
 static void trees_written_by_git_are_read(void **state) {
+        if (!have_git())
+                skip();
+
         own_scratch struct scratch s = scratch_make();
         own_buffer struct buffer raw = BUFFER_INIT;
         const char *r;
         struct object_entry e;
 
-        if (!have_git())
-                skip();
         assert_int_equal(RUN(NULL, "mkdir", "-p", scratch_path(&s, "r/a"), scratch_path(&s, "r/trust")), 0);
         scratch_write(&s, "r/a/x", "x", 1);
         scratch_write(&s, "r/a.b", "x", 1);

@@ -141,14 +141,15 @@ static void wiping_leaves_no_secret(void **state) {
 }
 
 static void ssh_keygen_reads_what_we_write(void **state) {
+        if (!have_ssh_keygen())
+                skip();
+
         own_scratch struct scratch s = scratch_make();
         own_secret struct buffer text = BUFFER_INIT;
         own_buffer struct buffer line = BUFFER_INIT, said = BUFFER_INIT, fingerprint = BUFFER_INIT;
         own_sshkey struct sshkey_private k = { 0 };
         char buf[FINGERPRINT_TEXT_MAX];
 
-        if (!have_ssh_keygen())
-                skip();
         assert_fine(sshkey_generate("tally@web1", &k, &fault));
         sshkey_private_write(&k, &text);
         scratch_write(&s, "key", text.data, text.size);
@@ -161,14 +162,15 @@ static void ssh_keygen_reads_what_we_write(void **state) {
 }
 
 static void we_read_what_ssh_keygen_writes(void **state) {
+        if (!have_ssh_keygen())
+                skip();
+
         own_scratch struct scratch s = scratch_make();
         own_secret struct buffer text = BUFFER_INIT, locked = BUFFER_INIT;
         own_buffer struct buffer line = BUFFER_INIT;
         own_sshkey struct sshkey_private k = { 0 };
         struct sshkey public;
 
-        if (!have_ssh_keygen())
-                skip();
         assert_int_equal(RUN(NULL, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "a b", "-f", scratch_path(&s, "key")), 0);
         scratch_read(&s, "key", &text);
         assert_fine(sshkey_private_read(text.data, text.size, &k, &fault));

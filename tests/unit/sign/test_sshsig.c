@@ -236,13 +236,14 @@ static void we_sign_to_the_byte_as_the_vector(void **state) {
 
 /* Every length of namespace, so that the last line ends at every column, 70 too. */
 static void we_sign_to_the_byte_as_ssh_keygen(void **state) {
+        if (!have_ssh_keygen())
+                skip();
+
         own_scratch struct scratch s = scratch_make();
         own_secret struct buffer text = BUFFER_INIT;
         own_sshkey struct sshkey_private k = { 0 };
         char namespace[64];
 
-        if (!have_ssh_keygen())
-                skip();
         assert_fine(sshkey_generate("", &k, &fault));
         sshkey_private_write(&k, &text);
         scratch_write(&s, "key", text.data, text.size);
@@ -262,13 +263,14 @@ static void we_sign_to_the_byte_as_ssh_keygen(void **state) {
 }
 
 static void ssh_keygen_verifies_what_we_sign(void **state) {
+        if (!have_ssh_keygen())
+                skip();
+
         own_scratch struct scratch s = scratch_make();
         own_buffer struct buffer armour = BUFFER_INIT, signers = BUFFER_INIT;
         own_sshkey struct sshkey_private k = { 0 };
         const char *argv[] = { "ssh-keygen", "-Y", "verify", "-f", NULL, "-I", "me@example.org", "-n", "git", "-s", NULL, NULL };
 
-        if (!have_ssh_keygen())
-                skip();
         assert_fine(sshkey_generate("", &k, &fault));
         assert_fine(sshsig_sign(&k, "git", "hello\n", 6, &armour, &fault));
         buffer_puts(&signers, "me@example.org namespaces=\"git\" ");
