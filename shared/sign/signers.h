@@ -8,10 +8,10 @@
  *
  * ssh-keygen skips a line that it cannot read, so that a broken narrow line falls through to a broader one. Here any
  * malformed line refuses the whole file, at its line and column. The rest is as there: principals are a comma-separated
- * list of patterns with negation, the options are cert-authority, namespaces="list", valid-after="time" and
- * valid-before="time", each at most once; times are YYYYMMDD[HHMM[SS]] with Z for UTC, else in the local time zone (and,
- * as in OpenSSH, its standard time: write the Z when hosts may differ); both ends count as valid. A line without namespaces is good for every namespace.
- * Key types that we don't verify are valid lines which match nothing.
+ * list of patterns with negation; the options are cert-authority, namespaces="list", valid-after="time" and
+ * valid-before="time", each at most once. Times are YYYYMMDD[HHMM[SS]] with Z for UTC, else in the local time zone (as
+ * in OpenSSH its standard time; write the Z where hosts may differ), and both ends count as valid. A line without
+ * namespaces is good for every namespace. Key types that we don't verify are valid lines which match nothing.
  */
 
 #include "shared/base/arena.h"

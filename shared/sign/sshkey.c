@@ -241,7 +241,8 @@ static const char *private_read_blob(struct wire *w, struct sshkey_private *k) {
         uint32_t n;
 
         if (!wire_take_literal(w, KEY_MAGIC) || !wire_take(w, &end, 1) || end != '\0' ||
-            !wire_take_string(w, &cipher) || !wire_take_string(w, &kdf) || !wire_take_string(w, &options) || !wire_take_be32(w, &n))
+            !wire_take_string(w, &cipher) || !wire_take_string(w, &kdf) || !wire_take_string(w, &options) ||
+            !wire_take_be32(w, &n))
                 return "its head is damaged";
         if (!wire_equals(&cipher, "none") || !wire_equals(&kdf, "none") || options.size != 0)
                 return "it is protected by a passphrase";
