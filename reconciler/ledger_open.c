@@ -206,12 +206,15 @@ static int begin(struct ledger *l, const struct ledger_head *lost, struct fault 
         return append_one(l, RECORD_GENESIS, body, subject, reterr);
 }
 
-/* The branch goes on under another key; whoever reads it learns from here which one to expect. */
+/* When the branch goes on under another key, whoever reads it learns from here which one to expect. */
 static int rotate(struct ledger *l, struct fault *reterr) {
+        char fingerprint[FINGERPRINT_TEXT_MAX];
         struct sshkey previous;
         json_t *body;
         int r;
 
+        if (str_eq(l->head.key, sshkey_fingerprint(&l->public, fingerprint)))
+                return 0;
         r = signer_of(l->mirror, &l->head.commit, &previous, reterr);
         if (r < 0)
                 return r;
@@ -306,6 +309,9 @@ static int continue_from(struct ledger *l, const struct object_id *tip, const st
         if (r < 0)
                 return r;
         l->head.pushed = *there;
+        r = rotate(l, reterr); /* before anything else is said under the new key */
+        if (r < 0)
+                return r;
         if (remembered->any)
                 complete = ledger_is_ancestor(l->mirror, &remembered->commit, tip, 0, reterr);
         if (complete < 0)
@@ -398,7 +404,6 @@ static int find_head(struct ledger *l, struct fault *reterr) {
 int ledger_open(struct state *s, const struct sshkey_private *key, const struct ledger_settings *settings,
                 struct ledger **ret, struct fault *reterr) {
         own_ledger struct ledger *l = NULL;
-        char fingerprint[FINGERPRINT_TEXT_MAX];
         int r;
 
         assert(s->mode == STATE_WRITE);
@@ -413,7 +418,7 @@ int ledger_open(struct state *s, const struct sshkey_private *key, const struct 
                 r = read_head(l, reterr);
         if (r == 0)
                 r = find_head(l, reterr);
-        if (r == 0 && !str_eq(l->head.key, sshkey_fingerprint(&l->public, fingerprint)))
+        if (r == 0)
                 r = rotate(l, reterr);
         if (r < 0)
                 return r;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,13 +35,17 @@ int state_key_read(struct state *s, struct sshkey_private *ret, struct fault *re
         r = file_read(s->dirfd, KEY, LIMIT_PRIVATE_KEY_BYTES, &text, reterr);
         if (r == 0)
                 r = key_is_private(s, reterr);
-        if (r == 0)
+        if (r == 0) {
                 r = sshkey_private_read(text.data, text.size, ret, reterr);
-        if (r < 0 && r != -ENOENT) {
-                r = fault_context(reterr, r, "the host's key '%s/" KEY "'", s->path);
-                fault_hint(reterr, "bring '" KEY "' back from a backup; to give this host a new key, remove '" KEY
-                                   "' and '" KEY_PUBLIC "' and enrol the new key in hosts/<host>.yaml");
+                if (r < 0) {
+                        /* How to make a key is not what helps here. */
+                        free(take(reterr->hint));
+                        fault_hint(reterr, "bring '" KEY "' back from a backup; to give this host a new key, remove '" KEY
+                                           "' and '" KEY_PUBLIC "' and enrol the new key in hosts/<host>.yaml");
+                }
         }
+        if (r < 0 && r != -ENOENT)
+                return fault_context(reterr, r, "the host's key '%s/" KEY "'", s->path);
         return r;
 }
 
