@@ -16,6 +16,8 @@
 #include "shared/data/json.h"
 
 #define CLIENT_ID "tally"
+#define HINT_NONE "there are no credentials for this registry: `docker login`, as the user that runs tally"
+#define HINT_WRONG "the credentials for this registry are wrong or may not read this repository"
 
 static int refuse(struct fault *reterr, const char *what) {
         return fault_set_code(reterr, FAULT_DENIED, REASON_IMAGE_AUTH, "%s", what);
@@ -123,7 +125,8 @@ bool host_is_loopback(const char *host) {
                 return false;
         memcpy(name, host, n);
         name[n] = '\0';
-        return strcasecmp(name, "localhost") == 0 || (inet_pton(AF_INET, name, &four) == 1 && ntohl(four.s_addr) >> 24 == 127);
+        return strcasecmp(name, "localhost") == 0 ||
+               (inet_pton(AF_INET, name, &four) == 1 && ntohl(four.s_addr) >> 24 == 127);
 }
 
 /* Printable ASCII that a URL may hold, and a host without user. */
@@ -155,7 +158,8 @@ static int realm_check(const struct challenge *c, const struct login *login, str
                 return 0;
         r = fault_set_code(reterr, FAULT_DENIED, REASON_IMAGE_AUTH, "the registry asks for a token from '%s', where "
                            "we send no credentials", c->realm);
-        fault_hint(reterr, "a realm is an https URL without user; http only when it and the registry are on this machine");
+        fault_hint(reterr, "a realm is an https URL without user; http only when it and the registry are on this "
+                           "machine");
         return r;
 }
 
@@ -246,11 +250,9 @@ static int token_take(const struct http_response *response, bool with_credential
                 return login_token_read(response->body.data, response->body.size, ret, reterr);
         if (status != 400 && status != 401 && status != 403)
                 return login_fault_busy(response, "the registry's realm", reterr);
-        r = fault_set_code(reterr, FAULT_DENIED, REASON_IMAGE_AUTH, "the registry's realm gives no token: it answers %d",
-                           status);
-        fault_hint(reterr, with_credentials
-                                   ? "the credentials for this registry are wrong or may not read this repository"
-                                   : "there are no credentials for this registry: `docker login`, as the user that runs tally");
+        r = fault_set_code(reterr, FAULT_DENIED, REASON_IMAGE_AUTH,
+                           "the registry's realm gives no token: it answers %d", status);
+        fault_hint(reterr, "%s", with_credentials ? HINT_WRONG : HINT_NONE);
         return r;
 }
 
@@ -314,7 +316,7 @@ static int answer_basic(const struct credentials *credentials, struct buffer *re
         if (credentials->user && credentials->secret)
                 return basic_header(credentials, ret, reterr);
         r = refuse(reterr, "the registry asks for a user and a password");
-        fault_hint(reterr, "there are none for this registry: `docker login`, as the user that runs tally");
+        fault_hint(reterr, HINT_NONE);
         return r;
 }
 

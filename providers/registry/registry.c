@@ -189,7 +189,7 @@ static int get(struct registry *r, const struct image_ref *ref, struct http_resp
  * Answers
  */
 
-/* The first error of {"errors": [{"code": …, "message": …}]} (distribution-spec, "Error Codes"), in @a; "" when there is none. */
+/* The first of {"errors": [{"code": …, "message": …}]} (distribution-spec, "Error Codes"), in @a; "" when there is none. */
 static const char *error_text(const struct http_response *response, struct arena *a) {
         own_json json_t *json = NULL;
         own_fault struct fault ignored = FAULT_INIT;
@@ -209,7 +209,7 @@ static int fault_not_found(const struct image_ref *ref, const char *text, struct
         int k = fault_set_at(reterr, &ref->at, "the registry has no %s%s", version_of(ref), text);
 
         reterr->code = REASON_IMAGE_NOT_FOUND;
-        fault_hint(reterr, "look for the tag at the registry; a private repository that we may not read may look missing, too");
+        fault_hint(reterr, "look for it at the registry; a repository that we may not read may look missing, too");
         return k;
 }
 
@@ -256,7 +256,8 @@ static int check_body(const struct http_response *response, const char *media_ty
         own_type = json_get_string(json, "mediaType");
         if (own_type && !str_eq(own_type, media_type))
                 return fault_set_code(reterr, FAULT_DENIED, REASON_IMAGE_DIGEST_MISMATCH,
-                                      "the registry calls the manifest %s, and it calls itself %s", media_type, own_type);
+                                      "the registry calls the manifest %s, and it calls itself %s", media_type,
+                                      own_type);
         return 0;
 }
 

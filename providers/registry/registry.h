@@ -4,9 +4,9 @@
 /*
  * Registry: what a tag is, asked at an OCI registry (OCI distribution-spec 1.1, "Pulling manifests")
  *
- * Only manifests are read, never layers. The digest is ours, over the bytes that came; what the registry says it is must
- * agree. https, and plain http for registries on loopback, as in Docker (which fall back to https when they speak only that).
- * Authorization is kept per repository for the life of the client, in memory only.
+ * Only manifests are read, never layers. The digest is ours, over the bytes that came; what the registry says of it must
+ * agree. https; registries on loopback may speak plain http, as in Docker, and are asked so first. Authorization is kept
+ * per repository for the life of the client, in memory only.
  *
  * Faults: FAULT_TRANSIENT, REGISTRY_UNAVAILABLE (down, slow, cut off, 5xx, 429 with its Retry-After as a hint);
  * FAULT_DENIED, IMAGE_AUTH and IMAGE_DIGEST_MISMATCH; FAULT_CONFIG at the reference's position, IMAGE_NOT_FOUND.

@@ -43,8 +43,8 @@ static const struct string_pair *map_find(const struct string_map *map, const ch
 static int fault_unknown_service(const struct lock *l, const char *service, struct fault *reterr) {
         const struct string_map *services = &l->tree.services;
         const char **known = arena_array(l->arena, services->n + 1, sizeof(*known)), *closest;
-        int r = fault_set_code(reterr, FAULT_CONFIG, REASON_LOAD_REFERENCE, "app '%s' has no service '%s'", l->request->app,
-                               service);
+        int r = fault_set_code(reterr, FAULT_CONFIG, REASON_LOAD_REFERENCE, "app '%s' has no service '%s'",
+                               l->request->app, service);
 
         for (size_t i = 0; i < services->n; i++)
                 known[i] = services->items[i].key.text;
@@ -94,7 +94,8 @@ static int check_names(const struct lock_request *q, struct fault *reterr) {
                         return fault_set(reterr, FAULT_CONFIG, EINVAL, "'%s' is not the name of %s", names[i].name,
                                          names[i].what);
         if (str_eq(q->app, "environment"))
-                return fault_set(reterr, FAULT_CONFIG, EINVAL, "no app is called 'environment': its release would be environment.yaml");
+                return fault_set(reterr, FAULT_CONFIG, EINVAL,
+                                 "no app is called 'environment': its release would be environment.yaml");
         return 0;
 }
 
@@ -152,7 +153,8 @@ static int choose(struct lock *l, struct slot *s, const struct text_at *image, s
                 return choose_compose(l, s, image, pin, reterr);
         r = fault_set_at(reterr, &s->service.at, "service '%s' has no image", s->service.text);
         reterr->code = REASON_LOAD_REFERENCE;
-        fault_hint(reterr, "write one here, or give it as an argument: %s=registry.example/repository:tag", s->service.text);
+        fault_hint(reterr, "write one here, or give it as an argument: %s=registry.example/repository:tag",
+                   s->service.text);
         return r;
 }
 

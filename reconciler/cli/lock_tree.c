@@ -151,10 +151,11 @@ static int read_services(const struct reader *rd, const struct node *root, const
         int r;
 
         if (!services || services->type != NODE_MAP || services->n == 0)
-                return fault_at(services ? &services->at : &root->at, REASON_LOAD_INVALID, "the compose file has no services",
-                                reterr);
+                return fault_at(services ? &services->at : &root->at, REASON_LOAD_INVALID,
+                                "the compose file has no services", reterr);
         if (services->n > LIMIT_SERVICES)
-                return fault_at(&services->at, REASON_LOAD_LIMIT, "there are too many services (LIMIT_SERVICES)", reterr);
+                return fault_at(&services->at, REASON_LOAD_LIMIT, "there are too many services (LIMIT_SERVICES)",
+                                reterr);
         map.items = arena_array(rd->arena, services->n, sizeof(*map.items));
         map.n = services->n;
         for (size_t i = 0; i < services->n; i++) {
@@ -231,8 +232,8 @@ static int read_release(const struct reader *rd, struct lock_tree *tree, struct 
         if (r < 0)
                 return r;
         if (!str_eq(release->app.text, rd->app)) {
-                r = fault_at(&release->app.at, REASON_LOAD_REFERENCE, "this release is of another app than its file's name says",
-                             reterr);
+                r = fault_at(&release->app.at, REASON_LOAD_REFERENCE,
+                             "this release is of another app than its file's name says", reterr);
                 fault_hint(reterr, "write '%s' here, or rename the file", rd->app);
                 return r;
         }

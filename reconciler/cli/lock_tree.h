@@ -7,7 +7,8 @@
 #include "shared/model/fleet.h"
 
 struct lock_tree {
-        struct string_map services;   /* service: image as the compose file has it, variables replaced; text NULL: none. Sorted */
+        /* service: image as the compose file has it, variables replaced; text NULL: none. Sorted by service. */
+        struct string_map services;
         const struct release *release; /* NULL: there is none yet */
         const char *heading;          /* the comment at the top of its file, with line ends; "" when there is none */
 };
