@@ -191,12 +191,17 @@ static int app_exit_code(const struct world_app *app, const struct decision_app 
         return 5;
 }
 
+/* Documents that cannot be read are the author's to mend; everything else is a matter of trust. */
+static int refusal_exit_code(const struct status_refusal *refusal) {
+        return refusal->code && str_after(refusal->code, "LOAD_") ? 2 : 4;
+}
+
 int status_exit_code(const struct world *world, const struct decision *decision, const struct status_facts *facts) {
         /* Which of several codes a script should see first. */
-        static const int rank[] = { [0] = 0, [3] = 1, [1] = 2, [4] = 3, [5] = 4 };
+        static const int rank[] = { [0] = 0, [3] = 1, [1] = 2, [2] = 3, [4] = 4, [5] = 5 };
         const struct world_app *apps = world->apps.items;
         const struct decision_app *decided = decision->apps.items;
-        int worst = facts->refusal.commit                                    ? 4
+        int worst = facts->refusal.commit                                    ? refusal_exit_code(&facts->refusal)
                     : str_eq(facts->blocked_code, REASON_HOST_KEY_MISMATCH) ? 4
                     : facts->blocked                                         ? 3
                     : facts->stale                                           ? 1

@@ -153,7 +153,7 @@ static void check_ledger(struct examination *e) {
         expected = (struct ledger_expected){
                 .key = access.has_key ? &access.key.key : NULL,
                 .host = e->cli->config.host.text,
-                .remembered = head,
+                .remembered = ledger_remembered(access.ledger),
         };
         if (ledger_verify(ledger_mirror(access.ledger), &head->commit, &expected, &verified, &fault) < 0) {
                 add_fault(e, "ledger", &fault);

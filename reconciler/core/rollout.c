@@ -262,6 +262,7 @@ static void phase_preparing(struct step *s) {
                 step_wait(s, s->next->failure_text ? s->next->failure_text : "the images", s->next->retry_at - s->world->now);
                 return;
         }
+        step_aim(s, s->app->wanted);
         step_act(s, VERB_PREPARE, NULL, 0, NULL, NULL, "pull and verify the images before anything is stopped");
 }
 

@@ -231,7 +231,17 @@ static int compare_entries(const void *a, const void *b) {
         return strcmp(((const struct desired_entry *)a)->path, ((const struct desired_entry *)b)->path);
 }
 
+static bool is_sorted(const struct desired_entry *entries, size_t n) {
+        for (size_t i = 1; i < n; i++)
+                if (compare_entries(&entries[i - 1], &entries[i]) >= 0)
+                        return false;
+        return true;
+}
+
 static const struct desired_entry *sort_entries(const struct desired_entry *entries, size_t n, struct arena *a) {
+        if (is_sorted(entries, n))
+                return entries;
+
         struct desired_entry *sorted = arena_array(a, n, sizeof(*sorted));
 
         if (n > 0)

@@ -115,7 +115,8 @@ extern const struct table *const fleet_tables[];
 
 /*
  * Read the desired state. @entries (any order) and what they point at are borrowed. Entries whose bytes are NULL are known to be
- * there and not read: that is enough for files under apps/ whose app is not resolved, and a fault for documents.
+ * there and not read: that is enough for files under apps/ whose app is not resolved, and a fault for documents. Entries
+ * that come sorted by path are used where they are, so the bytes of an app may be filled in before fleet_resolve().
  */
 int fleet_read(const struct desired_entry *entries, size_t n, struct arena *a, struct fleet *ret, struct fault *reterr);
 

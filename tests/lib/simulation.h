@@ -179,6 +179,10 @@ static inline void sim_act(struct simulation *s, const struct action *action) {
         struct instance *items;
 
         s->actions++;
+        /* What a runtime works from must be named, or the pass could not find it. */
+        if (action->verb == VERB_PREPARE || action->verb == VERB_CREATE)
+                assert_true(action->release && ((s->app.wanted && str_eq(action->release, s->app.wanted->release)) ||
+                                                (s->app.settled && str_eq(action->release, s->app.settled->release))));
         switch (action->verb) {
         case VERB_PREPARE:
                 rollout_prepared(&s->app.rollout, s->world.now);
