@@ -143,7 +143,8 @@ struct watch {
 /* Milliseconds until the first of the two time-outs; -1: there is none. */
 static int remaining_ms(const struct watch *w) {
         int64_t now = clock_monotonic_ns(), left = INT64_MAX;
-        const int64_t limits[2][2] = { { w->work->timeout_ms, w->started }, { w->work->stall_timeout_ms, w->heard } };
+        const int64_t limits[2][2] = { { w->work->timeout_ms, w->started },
+                                       { w->work->stall_timeout_ms, w->heard } };
 
         for (size_t i = 0; i < 2; i++)
                 if (limits[i][0] > 0 && limits[i][0] * NS_PER_MS - (now - limits[i][1]) < left)

@@ -5,7 +5,8 @@
  * Child: work that may hang or meet hostile bytes, in a forked process with time-outs
  *
  * The child runs the function, sends its result (plain bytes) or its fault through a pipe and ends; it shares
- * nothing back. It dies with its parent. A child that crashes is a fault like any other. The caller has one thread.
+ * nothing back. It dies with its parent. A child that crashes is a fault like any other. The caller has one
+ * thread.
  */
 
 #include <stddef.h>
@@ -26,7 +27,10 @@ struct child_work {
 
 #define CHILD_RESULT_MAX 1024
 
-/* What run() returned, with its fault; or FAULT_TRANSIENT with -ETIMEDOUT, -EIO (it crashed), -EAGAIN (no fork). */
+/*
+ * What run() returned, with its fault; or FAULT_TRANSIENT with -ETIMEDOUT, -EIO (it crashed), -EAGAIN (no
+ * fork).
+ */
 int child_run(const struct child_work *work, void *ret_result, struct fault *reterr);
 
 /* Called by the work whenever it got on. Cheap, never blocks. */

@@ -4,9 +4,9 @@
 /*
  * Credentials for https remotes: a file in the format of git-credential-store(1)
  *
- * One URL a line, `https://user:password@host[:port][/path]`, percent-encoded; empty lines and lines that start with
- * '#' are skipped, anything else rejects the file. It must be a regular file that only its owner can read (0600 or
- * less), owned by us or root. Kept in memory that is wiped; no fault ever shows a line of it.
+ * One URL a line, `https://user:password@host[:port][/path]`, percent-encoded; empty lines and lines that start
+ * with '#' are skipped, anything else rejects the file. It must be a regular file that only its owner can read
+ * (0600 or less), owned by us or root. Kept in memory that is wiped; no fault ever shows a line of it.
  */
 
 #include <stdbool.h>
@@ -25,7 +25,8 @@ struct credential {
 
 int credentials_read(const char *path, struct credentials **ret, struct fault *reterr);
 /* @name is for messages. */
-int credentials_parse(const char *name, const char *text, size_t size, struct credentials **ret, struct fault *reterr);
+int credentials_parse(const char *name, const char *text, size_t size, struct credentials **ret,
+                      struct fault *reterr);
 /* Accepts NULL. Wipes. */
 void credentials_free(struct credentials *c);
 DEFINE_OWN(struct credentials, credentials_free)

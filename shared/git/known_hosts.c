@@ -85,7 +85,8 @@ static char *next_word(struct line *l) {
 static int decode_exactly(const char *s, size_t n, uint8_t *out, size_t size) {
         size_t got = 0;
 
-        if (sodium_base642bin(out, size, s, n, NULL, &got, NULL, sodium_base64_VARIANT_ORIGINAL) < 0 || got != size)
+        if (sodium_base642bin(out, size, s, n, NULL, &got, NULL, sodium_base64_VARIANT_ORIGINAL) < 0 ||
+            got != size)
                 return -EINVAL;
         return 0;
 }
@@ -109,7 +110,8 @@ static int read_patterns(struct line *l, char *word, struct known_host *ret) {
                 return fault_set_at(l->reterr, &l->at, "there is an empty name in the list of hosts");
         for (char *p = word; *p; p++) {
                 if (!isalnum((unsigned char)*p) && !strchr("-._:*?![],%", *p))
-                        return fault_set_at(l->reterr, &l->at, "'%c' has no place in a host name", isprint((unsigned char)*p) ? *p : '?');
+                        return fault_set_at(l->reterr, &l->at, "'%c' has no place in a host name",
+                                            isprint((unsigned char)*p) ? *p : '?');
                 *p = (char)tolower((unsigned char)*p);
         }
         ret->patterns = arena_strdup(l->arena, word);
@@ -190,7 +192,8 @@ static int read_lines(struct known_hosts *k, const struct source *source, struct
 
                 p += n + 1;
                 if (number > LIMIT_KNOWN_HOSTS_LINES)
-                        return fault_set_at(reterr, &l.at, "there are more than %d lines", LIMIT_KNOWN_HOSTS_LINES);
+                        return fault_set_at(reterr, &l.at, "there are more than %d lines",
+                                            LIMIT_KNOWN_HOSTS_LINES);
                 if (strlen(text) != n || strchr(text, '\r'))
                         return fault_set_at(reterr, &l.at, "the line has a NUL or a carriage return");
                 if (text[strspn(text, BLANKS)] == '\0' || text[strspn(text, BLANKS)] == '#')
@@ -203,7 +206,8 @@ static int read_lines(struct known_hosts *k, const struct source *source, struct
         return 0;
 }
 
-int known_hosts_parse(const char *name, const char *text, size_t size, struct known_hosts **ret, struct fault *reterr) {
+int known_hosts_parse(const char *name, const char *text, size_t size, struct known_hosts **ret,
+                      struct fault *reterr) {
         struct source source = { .name = name, .text = text, .size = size };
         own_known_hosts struct known_hosts *k = calloc(1, sizeof(*k));
         int r;

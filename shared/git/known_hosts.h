@@ -4,9 +4,9 @@
 /*
  * known_hosts: which host keys a server may show (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT")
  *
- * Read strictly: a line we do not understand rejects the file, at its position. Plain names, patterns with '*', '?' and
- * '!', [host]:port, hashed names (|1|salt|hmac-sha1), comments, @revoked. @cert-authority is refused: libssh2 has
- * no host certificates. A host at a port other than 22 is looked up as [host]:port only.
+ * Read strictly: a line we do not understand rejects the file, at its position. Plain names, patterns with '*',
+ * '?' and '!', [host]:port, hashed names (|1|salt|hmac-sha1), comments, @revoked. @cert-authority is refused:
+ * libssh2 has no host certificates. A host at a port other than 22 is looked up as [host]:port only.
  */
 
 #include <stdbool.h>
@@ -20,7 +20,8 @@
 struct known_hosts;
 
 int known_hosts_read(const char *path, struct known_hosts **ret, struct fault *reterr);
-int known_hosts_parse(const char *name, const char *text, size_t size, struct known_hosts **ret, struct fault *reterr);
+int known_hosts_parse(const char *name, const char *text, size_t size, struct known_hosts **ret,
+                      struct fault *reterr);
 /* Accepts NULL. */
 void known_hosts_free(struct known_hosts *k);
 DEFINE_OWN(struct known_hosts, known_hosts_free)
@@ -48,12 +49,15 @@ const char *host_key_verdict_to_string(enum host_key_verdict v);
 enum host_key_verdict known_hosts_check(const struct known_hosts *k, const char *host, unsigned port,
                                         const struct host_key *key);
 
-/* The types pinned for a host, comma-separated in the order of the file ("ssh-ed25519,ecdsa-sha2-nistp256"); may be empty. */
+/*
+ * The types pinned for a host, comma-separated in the order of the file ("ssh-ed25519,ecdsa-sha2-nistp256");
+ * may be empty.
+ */
 void known_hosts_types(const struct known_hosts *k, const char *host, unsigned port, struct buffer *out);
 
 /*
- * The line for the best key pinned for a host (ed25519, then ECDSA), with a plain name: what libssh2 needs to ask the server for a key
- * of that type. Appends nothing when there is none.
+ * The line for the best key pinned for a host (ed25519, then ECDSA), with a plain name: what libssh2 needs to
+ * ask the server for a key of that type. Appends nothing when there is none.
  */
 void known_hosts_put_preferred(const struct known_hosts *k, const char *host, unsigned port, struct buffer *out);
 

@@ -53,7 +53,10 @@ int git_begin_child(const char *home, const char *ca_file, struct fault *reterr)
                 rc = git_libgit2_shutdown();
         if (setenv("HOME", home ? home : NO_FILE, 1) < 0)
                 return fault_set_oom(reterr);
-        /* What is set below replaces the system's bundle with mbedTLS; with OpenSSL it adds to it, unless it is not read. */
+        /*
+         * What is set below replaces the system's bundle with mbedTLS; with OpenSSL it adds to it, unless it is
+         * not read.
+         */
         if (ca_file && (setenv("SSL_CERT_FILE", ca_file, 1) < 0 || setenv("SSL_CERT_DIR", NO_FILE, 1) < 0))
                 return fault_set_oom(reterr);
         r = git_begin(reterr);

@@ -176,11 +176,13 @@ static int put_authorization(const struct lsrefs_settings *s, const struct git_u
         return out->failed ? -ENOMEM : 0;
 }
 
-static int check_scheme(const struct lsrefs_settings *s, const struct git_url *u, bool *ret_ask, struct fault *reterr) {
+static int check_scheme(const struct lsrefs_settings *s, const struct git_url *u, bool *ret_ask,
+                        struct fault *reterr) {
         *ret_ask = u->scheme == GIT_SCHEME_HTTPS || u->scheme == GIT_SCHEME_HTTP;
         if (u->scheme != GIT_SCHEME_HTTP || s->allow_http)
                 return 0;
-        return fault_set(reterr, FAULT_CONFIG, EINVAL, "http:// is not encrypted, and the configuration does not allow it");
+        return fault_set(reterr, FAULT_CONFIG, EINVAL,
+                         "http:// is not encrypted, and the configuration does not allow it");
 }
 
 static int fault_redirect(const struct http_response *answer, const char *host, struct fault *reterr) {

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The part of mirror.h that goes from a commit to its files. Trees are read raw, by the strict reader of object.h. */
+/*
+ * The part of mirror.h that goes from a commit to its files. Trees are read raw, by the strict reader of
+ * object.h.
+ */
 
 #include <errno.h>
 #include <string.h>
@@ -28,7 +31,8 @@ static const char *mode_to_string(enum object_mode mode) {
         return "something else";
 }
 
-int mirror_tree_of(struct mirror *m, const struct object_id *commit, struct object_id *ret_tree, struct fault *reterr) {
+int mirror_tree_of(struct mirror *m, const struct object_id *commit, struct object_id *ret_tree,
+                   struct fault *reterr) {
         struct object_id parents[LIMIT_COMMIT_PARENTS];
         own_buffer struct buffer raw = BUFFER_INIT;
         size_t n;
@@ -36,7 +40,8 @@ int mirror_tree_of(struct mirror *m, const struct object_id *commit, struct obje
 
         if (r < 0)
                 return r;
-        return object_commit_links(buffer_str(&raw), raw.size, ret_tree, parents, LIMIT_COMMIT_PARENTS, &n, reterr);
+        return object_commit_links(buffer_str(&raw), raw.size, ret_tree, parents, LIMIT_COMMIT_PARENTS, &n,
+                                   reterr);
 }
 
 static int fault_absent(const char *path, struct fault *reterr) {
@@ -57,8 +62,8 @@ static int find_in(struct mirror *m, const struct object_id *id, const char *nam
 }
 
 /* 1 found, 0 not there; "" is the root. */
-static int find_path(struct mirror *m, const struct object_id *commit, const char *path, enum object_mode *ret_mode,
-                     struct object_id *ret_id, struct fault *reterr) {
+static int find_path(struct mirror *m, const struct object_id *commit, const char *path,
+                     enum object_mode *ret_mode, struct object_id *ret_id, struct fault *reterr) {
         struct object_entry entry = { .mode = OBJECT_MODE_TREE };
         char name[LIMIT_TREE_NAME_BYTES + 1];
         int r = mirror_tree_of(m, commit, &entry.id, reterr);
@@ -124,7 +129,8 @@ struct walk {
 static int walk_tree(struct walk *w, const struct object_id *id, unsigned depth, struct fault *reterr);
 
 static int fault_limit(const char *what, size_t limit, struct fault *reterr) {
-        (void)fault_set_code(reterr, FAULT_CONFIG, REASON_LOAD_LIMIT, "the tree has more than %zu %s", limit, what);
+        (void)fault_set_code(reterr, FAULT_CONFIG, REASON_LOAD_LIMIT, "the tree has more than %zu %s", limit,
+                             what);
         return -EFBIG;
 }
 
@@ -150,7 +156,8 @@ static int walk_entry(struct walk *w, const struct object_entry *e, unsigned dep
                 char *shown = arena_strdup(w->arena, buffer_str(&w->path));
 
                 text_make_harmless(shown, "");
-                r = fault_set_code(reterr, FAULT_CONFIG, REASON_LOAD_INVALID, "'%s' is not a name for a file", shown);
+                r = fault_set_code(reterr, FAULT_CONFIG, REASON_LOAD_INVALID, "'%s' is not a name for a file",
+                                   shown);
         }
         if (r >= 0 && e->mode == OBJECT_MODE_TREE) {
                 buffer_putc(&w->path, '/');
@@ -185,8 +192,8 @@ static int walk_tree(struct walk *w, const struct object_id *id, unsigned depth,
         return r;
 }
 
-int mirror_list(struct mirror *m, const struct object_id *commit, const char *path, size_t max_entries, struct arena *a,
-                struct mirror_listing *ret, struct fault *reterr) {
+int mirror_list(struct mirror *m, const struct object_id *commit, const char *path, size_t max_entries,
+                struct arena *a, struct mirror_listing *ret, struct fault *reterr) {
         struct walk w = { .mirror = m, .arena = a, .max_entries = max_entries };
         own_buffer struct buffer released = BUFFER_INIT;
         enum object_mode mode;

@@ -25,5 +25,8 @@ const char *ref_answer_to_string(enum ref_answer a);
 /* @path is a local path or a file:// URL. *ret is set for REF_FOUND only. Never fails: doubt is REF_DONT_KNOW. */
 enum ref_answer refs_local_tip(const char *path, const char *branch, struct object_id *ret);
 
-/* What git check-ref-format(1) takes as refs/heads/<branch>; also no control characters, at most LIMIT_BRANCH_BYTES. */
+/*
+ * What git check-ref-format(1) takes as refs/heads/<branch>; also no control characters, at most
+ * LIMIT_BRANCH_BYTES.
+ */
 bool branch_is_valid(const char *branch);

@@ -170,14 +170,14 @@ static int fault_refused(const struct job *job, struct fault *reterr) {
                         return fault_diverged(job, reterr);
         memcpy(status, job->status, sizeof(status));
         text_make_harmless(status, "");
-        (void)fault_set_code(reterr, FAULT_TRANSIENT, REASON_LEDGER_PUSH_FAILED, "%s does not take branch '%s': %s",
-                             job->transport.shown, job->branch, status);
+        (void)fault_set_code(reterr, FAULT_TRANSIENT, REASON_LEDGER_PUSH_FAILED,
+                             "%s does not take branch '%s': %s", job->transport.shown, job->branch, status);
         return -EPERM;
 }
 
 /* Ours must descend from what is there. */
-static int check_forward(git_repository *repo, const struct job *job, const struct object_id *there, const git_oid *ours,
-                         struct fault *reterr) {
+static int check_forward(git_repository *repo, const struct job *job, const struct object_id *there,
+                         const git_oid *ours, struct fault *reterr) {
         git_oid theirs = to_oid(there);
         int rc;
 
@@ -262,8 +262,8 @@ static void job_done(struct job *job) {
         transport_done(&job->transport);
 }
 
-static int job_prepare(struct job *job, const struct remote_settings *settings, const char *url, const char *branch,
-                       struct fault *reterr) {
+static int job_prepare(struct job *job, const struct remote_settings *settings, const char *url,
+                       const char *branch, struct fault *reterr) {
         if (!branch_is_valid(branch))
                 return fault_set(reterr, FAULT_CONFIG, EINVAL, "the branch has no name that git takes");
         job->url = url;
@@ -299,8 +299,8 @@ static int check_local_remote(const struct job *job, struct fault *reterr) {
                 struct stat st;
 
                 if (asprintf(&path, "%s/%s", u->path, places[i]) > 0 && stat(path, &st) == 0 && st.st_size > 0)
-                        return fault_set_code(reterr, FAULT_DENIED, REASON_TRUST_SHALLOW, "the repository %s is shallow",
-                                              job->transport.shown);
+                        return fault_set_code(reterr, FAULT_DENIED, REASON_TRUST_SHALLOW,
+                                              "the repository %s is shallow", job->transport.shown);
         }
         return 0;
 }

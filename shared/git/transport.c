@@ -47,9 +47,10 @@ static int fault_no_known_hosts(const struct transport *t, struct fault *reterr)
         own_buffer struct buffer scan = BUFFER_INIT;
 
         put_keyscan(&t->url, &scan);
-        (void)fault_set(reterr, FAULT_CONFIG, EINVAL, "no known_hosts file is configured, so %s cannot be recognised",
-                        t->url.host);
-        fault_hint(reterr, "pin its keys: write what `%s` prints to a file, compare it with what its operator says",
+        (void)fault_set(reterr, FAULT_CONFIG, EINVAL,
+                        "no known_hosts file is configured, so %s cannot be recognised", t->url.host);
+        fault_hint(reterr,
+                   "pin its keys: write what `%s` prints to a file, compare it with what its operator says",
                    buffer_str(&scan));
         return -EINVAL;
 }
@@ -66,8 +67,9 @@ static int check_key_file(const char *path, struct fault *reterr) {
 }
 
 /*
- * libssh2 takes the server's favourite type of host key unless ~/.ssh/known_hosts names one. It is given a home with the
- * best key that we have pinned. When that cannot be made, the server chooses, and we may have to refuse its choice.
+ * libssh2 takes the server's favourite type of host key unless ~/.ssh/known_hosts names one. It is given a home
+ * with the best key that we have pinned. When that cannot be made, the server chooses, and we may have to
+ * refuse its choice.
  */
 static void make_home(struct transport *t) {
         own_fault struct fault ignored = FAULT_INIT;
@@ -76,7 +78,8 @@ static void make_home(struct transport *t) {
         const char *tmp = secure_getenv("TMPDIR");
 
         known_hosts_put_preferred(t->hosts, t->url.host, t->url.port, &line);
-        if (line.size == 0 || line.failed || asprintf(&t->home, "%s%s", tmp && *tmp == '/' ? tmp : "/tmp", HOME_TEMPLATE) < 0) {
+        if (line.size == 0 || line.failed ||
+            asprintf(&t->home, "%s%s", tmp && *tmp == '/' ? tmp : "/tmp", HOME_TEMPLATE) < 0) {
                 t->home = NULL;
                 return;
         }
@@ -141,7 +144,8 @@ static int prepare_scheme(struct transport *t, struct fault *reterr) {
         return 0;
 }
 
-int transport_prepare(struct transport *t, const struct remote_settings *settings, const char *url, struct fault *reterr) {
+int transport_prepare(struct transport *t, const struct remote_settings *settings, const char *url,
+                      struct fault *reterr) {
         own_buffer struct buffer shown = BUFFER_INIT;
         int r = git_url_parse(url, &t->url, reterr);
 
@@ -192,7 +196,8 @@ static void put_fingerprint(const struct host_key *key, struct buffer *out) {
                 crypto_hash_sha256(digest, key->blob, key->size);
         else
                 memcpy(digest, key->sha256, sizeof(digest));
-        (void)sodium_bin2base64(text, sizeof(text), digest, sizeof(digest), sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
+        (void)sodium_bin2base64(text, sizeof(text), digest, sizeof(digest),
+                                sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
         buffer_printf(out, "SHA256:%s", text);
 }
 
@@ -209,11 +214,11 @@ static int fault_host_key(struct transport *t, enum host_key_verdict verdict, co
         known_hosts_put_name(t->url.host, t->url.port, &name);
         put_keyscan(&t->url, &scan);
         put_fingerprint(key, &print);
-        (void)fault_set_code(&t->fault, FAULT_DENIED, REASON_FETCH_HOST_KEY, "the host key of %s %s (%s)", buffer_str(&name),
-                             verdict_sentences[verdict], buffer_str(&print));
+        (void)fault_set_code(&t->fault, FAULT_DENIED, REASON_FETCH_HOST_KEY, "the host key of %s %s (%s)",
+                             buffer_str(&name), verdict_sentences[verdict], buffer_str(&print));
         if (verdict != HOST_KEY_REVOKED)
-                fault_hint(&t->fault, "if its operator confirms that key, merge what `%s` prints into %s", buffer_str(&scan),
-                           t->settings->known_hosts);
+                fault_hint(&t->fault, "if its operator confirms that key, merge what `%s` prints into %s",
+                           buffer_str(&scan), t->settings->known_hosts);
         return GIT_ECERTIFICATE;
 }
 
@@ -268,7 +273,8 @@ static int give_ssh(struct transport *t, git_credential **out, const char *user,
         if (!(allowed & GIT_CREDENTIAL_SSH_KEY))
                 return fault_auth(t, "the server does not take SSH keys");
         if (t->asked++ > 0)
-                return fault_auth(t, key ? "the server refuses the SSH key" : "the server refuses the keys of the agent");
+                return fault_auth(t, key ? "the server refuses the SSH key"
+                                         : "the server refuses the keys of the agent");
         return key ? git_credential_ssh_key_new(out, user, NULL, key, NULL) :
                      git_credential_ssh_key_from_agent(out, user);
 }
@@ -285,7 +291,8 @@ static int give_password(struct transport *t, git_credential **out, unsigned all
         return git_credential_userpass_plaintext_new(out, c.user, c.password);
 }
 
-static int on_credentials(git_credential **out, const char *url, const char *user, unsigned allowed, void *payload) {
+static int on_credentials(git_credential **out, const char *url, const char *user, unsigned allowed,
+                          void *payload) {
         struct transport *t = payload;
 
         child_alive(t->child);
@@ -307,8 +314,8 @@ static int on_receive(const git_indexer_progress *stats, void *payload) {
         child_alive(t->child);
         if (stats->received_bytes <= LIMIT_FETCH_BYTES)
                 return 0;
-        (void)fault_set_code(&t->fault, FAULT_TRANSIENT, REASON_LOAD_LIMIT, "%s sends more than %lld bytes", t->shown,
-                             (long long)LIMIT_FETCH_BYTES);
+        (void)fault_set_code(&t->fault, FAULT_TRANSIENT, REASON_LOAD_LIMIT, "%s sends more than %lld bytes",
+                             t->shown, (long long)LIMIT_FETCH_BYTES);
         return GIT_EUSER;
 }
 
@@ -339,7 +346,8 @@ static void hint_at_types(const struct transport *t, struct fault *reterr) {
         if (t->url.scheme != GIT_SCHEME_SSH || !t->home || !strstr(reterr->message, "failed to start SSH session"))
                 return;
         known_hosts_types(t->hosts, t->url.host, t->url.port, &types);
-        fault_hint(reterr, "pinned are keys of type %s: the server may not have that any more", buffer_str(&types));
+        fault_hint(reterr, "pinned are keys of type %s: the server may not have that any more",
+                   buffer_str(&types));
 }
 
 int transport_fault(struct transport *t, struct fault *reterr, int rc, const char *doing) {

@@ -28,7 +28,8 @@ struct transport {
         struct fault fault;             /* what a callback found: more exact than libgit2's error */
 };
 
-int transport_prepare(struct transport *t, const struct remote_settings *settings, const char *url, struct fault *reterr);
+int transport_prepare(struct transport *t, const struct remote_settings *settings, const char *url,
+                      struct fault *reterr);
 /* Also for one that was never prepared, all zero. */
 void transport_done(struct transport *t);
 

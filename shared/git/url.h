@@ -39,8 +39,8 @@ struct git_url {
 /* FAULT_CONFIG for what cannot be used; its message never shows a password. */
 int git_url_parse(const char *text, struct git_url *ret, struct fault *reterr);
 /*
- * The same for a line of a credentials file: a password is taken (owned, percent-decoded; NULL when there is none) and IP addresses
- * are, too. 0 or -EINVAL, without a fault: nothing of such a line may be shown.
+ * The same for a line of a credentials file: a password is taken (owned, percent-decoded; NULL when there is
+ * none) and IP addresses are, too. 0 or -EINVAL, without a fault: nothing of such a line may be shown.
  */
 int git_url_parse_secret(const char *text, struct git_url *ret, char **ret_password);
 void git_url_done(struct git_url *u);

@@ -41,7 +41,8 @@ static int fault_write(struct fault *reterr, int rc, const char *what) {
  * The tree
  */
 
-static int look_up_base(git_repository *repo, const struct object_id *parent, git_tree **ret, struct fault *reterr) {
+static int look_up_base(git_repository *repo, const struct object_id *parent, git_tree **ret,
+                        struct fault *reterr) {
         own(git_commit_free_p) git_commit *commit = NULL;
         own(git_treebuilder_free_p) git_treebuilder *builder = NULL;
         git_oid empty;
@@ -80,7 +81,8 @@ static int write_blobs(git_repository *repo, const struct git_commit_request *re
 }
 
 /* Only the folders on the way to a change are written anew. */
-static int write_tree(git_repository *repo, const struct git_commit_request *req, git_oid *ret, struct fault *reterr) {
+static int write_tree(git_repository *repo, const struct git_commit_request *req, git_oid *ret,
+                      struct fault *reterr) {
         own(git_tree_free_p) git_tree *base = NULL;
         own_free git_tree_update *updates = calloc(req->n_changes + 1, sizeof(*updates));
         int r, rc;
@@ -158,7 +160,8 @@ static int write_commit(git_repository *repo, const struct git_commit_request *r
                 r = sign(req, &payload, &signature, reterr);
         if (r < 0)
                 return r;
-        rc = git_commit_create_with_signature(&id, repo, buffer_str(&payload), buffer_str(&signature), SIGNATURE_HEADER);
+        rc = git_commit_create_with_signature(&id, repo, buffer_str(&payload), buffer_str(&signature),
+                                              SIGNATURE_HEADER);
         if (rc < 0)
                 return fault_write(reterr, rc, "writing a commit");
         memcpy(ret->raw, id.id, sizeof(ret->raw));
@@ -204,7 +207,8 @@ static int read_back(struct mirror *m, const struct git_commit_request *req, con
         return 0;
 }
 
-int git_commit_write(struct mirror *m, const struct git_commit_request *req, struct object_id *ret, struct fault *reterr) {
+int git_commit_write(struct mirror *m, const struct git_commit_request *req, struct object_id *ret,
+                     struct fault *reterr) {
         git_repository *repo = mirror_repository(m);
         struct object_id tree, id;
         git_oid tree_oid;

@@ -31,7 +31,8 @@ struct git_person {
 
 struct git_commit_request {
         const char *ref;                    /* full name: "refs/heads/tally/web1" */
-        const struct object_id *parent;     /* the ref's value now; NULL: the ref does not exist, and this is its first commit */
+        const struct object_id
+                *parent; /* the ref's value now; NULL: the ref does not exist, and this is its first commit */
         const struct git_change *changes;   /* none: the parent's tree */
         size_t n_changes;
         struct git_person author, committer;
@@ -44,6 +45,8 @@ struct git_commit_request {
 };
 
 /*
- * FAULT_CONFLICT/-EAGAIN when the ref is not @parent any more. Faults of the disk are FAULT_TRANSIENT/STATE_UNWRITABLE.
+ * FAULT_CONFLICT/-EAGAIN when the ref is not @parent any more. Faults of the disk are
+ * FAULT_TRANSIENT/STATE_UNWRITABLE.
  */
-int git_commit_write(struct mirror *m, const struct git_commit_request *req, struct object_id *ret, struct fault *reterr);
+int git_commit_write(struct mirror *m, const struct git_commit_request *req, struct object_id *ret,
+                     struct fault *reterr);

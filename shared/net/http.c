@@ -209,7 +209,8 @@ static const struct cause causes[] = {
         { CURLE_PEER_FAILED_VERIFICATION, FAULT_DENIED, EACCES, "the server's certificate does not verify" },
         { CURLE_SSL_CACERT_BADFILE, FAULT_CONFIG, EINVAL, "the CA file cannot be read" },
         { CURLE_URL_MALFORMAT, FAULT_CONFIG, EINVAL, "the URL is malformed" },
-        { CURLE_UNSUPPORTED_PROTOCOL, FAULT_TRANSIENT, EPROTO, "the answer is not HTTP" }, /* check_url() saw the scheme */
+        { CURLE_UNSUPPORTED_PROTOCOL, FAULT_TRANSIENT, EPROTO,
+          "the answer is not HTTP" }, /* check_url() saw the scheme */
 };
 
 static const struct cause *find_cause(CURLcode code) {
@@ -280,7 +281,8 @@ static int add_header(struct curl_slist **list, const char *line) {
 
 static int build_headers(const struct http_request *req, struct curl_slist **ret, struct fault *reterr) {
         own(curl_slist_free_all_p) struct curl_slist *list = NULL;
-        int r = add_header(&list, "Expect:"); /* waiting for "100 Continue" only costs a second with most servers */
+        int r = add_header(&list,
+                           "Expect:"); /* waiting for "100 Continue" only costs a second with most servers */
 
         /* libcurl would call any body a web form. */
         if (r >= 0 && !has_header(req->headers, "Content-Type"))
@@ -431,7 +433,8 @@ static bool is_redirect(int status) {
 }
 
 /* 1: *ret_url is the next one (owned). 0: the answer stands. */
-static int next_hop(const struct exchange *x, const char *url, const char *what, char **ret_url, struct fault *reterr) {
+static int next_hop(const struct exchange *x, const char *url, const char *what, char **ret_url,
+                    struct fault *reterr) {
         const char *method = method_of(x->req);
         char *target = NULL; /* borrowed from the handle */
 

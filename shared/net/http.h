@@ -86,8 +86,8 @@ void http_response_done(struct http_response *r);
 int http_perform(struct http *h, const struct http_request *req, struct http_response *ret, struct fault *reterr);
 
 /*
- * The value of the first header @name (case-insensitive), without surrounding blanks, copied to @buf of @size bytes.
- * NULL when it is absent or does not fit; else @buf.
+ * The value of the first header @name (case-insensitive), without surrounding blanks, copied to @buf of @size
+ * bytes. NULL when it is absent or does not fit; else @buf.
  */
 const char *http_header(const struct http_response *r, const char *name, char *buf, size_t size);
 /* How many times @name is there (WWW-Authenticate), and the nth value. */

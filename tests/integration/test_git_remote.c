@@ -77,8 +77,14 @@ static void assert_fault(const struct fault *f, enum fault_kind kind, const char
 static void git_says(char *ret, const char *const *args) {
         const char *argv[16] = { "git" };
         char home[TEXT];
-        const char *envp[] = { NULL, NULL, "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=t", "GIT_AUTHOR_EMAIL=t@example",
-                               "GIT_COMMITTER_NAME=t", "GIT_COMMITTER_EMAIL=t@example", NULL };
+        const char *envp[] = { NULL,
+                               NULL,
+                               "GIT_CONFIG_NOSYSTEM=1",
+                               "GIT_AUTHOR_NAME=t",
+                               "GIT_AUTHOR_EMAIL=t@example",
+                               "GIT_COMMITTER_NAME=t",
+                               "GIT_COMMITTER_EMAIL=t@example",
+                               NULL };
         own_process_result struct process_result result = { 0 };
         own_fault struct fault f = FAULT_INIT;
         char path[TEXT];
@@ -136,8 +142,12 @@ static void setup(struct fixture *x, const char *name) {
         git("-C", x->remote, "config", "http.receivepack", "true");
         commit(x, "main", "one", false);
         commit(x, "main", "two", false);
-        x->settings = (struct remote_settings){ .known_hosts = known_hosts, .ssh_key = key, .ca_file = ca,
-                                                .allow_http = true, .stall_timeout_ms = 10000, .timeout_ms = 30000 };
+        x->settings = (struct remote_settings){ .known_hosts = known_hosts,
+                                                .ssh_key = key,
+                                                .ca_file = ca,
+                                                .allow_http = true,
+                                                .stall_timeout_ms = 10000,
+                                                .timeout_ms = 30000 };
         assert_ok(mirror_open(x->state, "desired.git", &x->mirror, NULL, &f), &f);
 }
 
@@ -148,8 +158,12 @@ static void teardown(struct fixture *x) {
 
 static void path_url(const struct fixture *x, char *ret) { format(ret, "%s", x->remote); }
 static void file_url(const struct fixture *x, char *ret) { format(ret, "file://%s", x->remote); }
-static void http_url(const struct fixture *x, char *ret) { format(ret, "%s/git/%s.git", env("TALLY_TEST_HTTP"), x->name); }
-static void https_url(const struct fixture *x, char *ret) { format(ret, "%s/git/%s.git", env("TALLY_TEST_HTTPS"), x->name); }
+static void http_url(const struct fixture *x, char *ret) {
+        format(ret, "%s/git/%s.git", env("TALLY_TEST_HTTP"), x->name);
+}
+static void https_url(const struct fixture *x, char *ret) {
+        format(ret, "%s/git/%s.git", env("TALLY_TEST_HTTPS"), x->name);
+}
 static void ssh_url(const struct fixture *x, char *ret) {
         format(ret, "ssh://%s@127.0.0.1:%s%s", env("TALLY_TEST_USER"), env("TALLY_TEST_SSH_PORT"), x->remote);
 }
@@ -157,7 +171,11 @@ static void ssh_url(const struct fixture *x, char *ret) {
 static const struct {
         const char *name;
         void (*url)(const struct fixture *x, char *ret);
-} transports[] = { { "path", path_url }, { "file", file_url }, { "http", http_url }, { "https", https_url }, { "ssh", ssh_url } };
+} transports[] = { { "path", path_url },
+                   { "file", file_url },
+                   { "http", http_url },
+                   { "https", https_url },
+                   { "ssh", ssh_url } };
 
 static int sign_badly(const void *payload, size_t size, struct buffer *out, void *userdata, struct fault *reterr) {
         (void)payload, (void)size, (void)userdata, (void)reterr;
@@ -169,9 +187,17 @@ static int sign_badly(const void *payload, size_t size, struct buffer *out, void
 static void write_one(struct mirror *m, const char *ref, const struct object_id *parent, struct object_id *ret) {
         own_fault struct fault f = FAULT_INIT;
         const struct git_person person = { .name = "web1", .email = "web1@tally", .time = 1700000000 };
-        const struct git_change change = { .path = "evidence/0/00000000-genesis.dsse.json", .bytes = "{}", .size = 2 };
-        struct git_commit_request req = { .ref = ref, .parent = parent, .changes = &change, .n_changes = 1,
-                                          .author = person, .committer = person, .message = "record", .sign = sign_badly };
+        const struct git_change change = { .path = "evidence/0/00000000-genesis.dsse.json",
+                                           .bytes = "{}",
+                                           .size = 2 };
+        struct git_commit_request req = { .ref = ref,
+                                          .parent = parent,
+                                          .changes = &change,
+                                          .n_changes = 1,
+                                          .author = person,
+                                          .committer = person,
+                                          .message = "record",
+                                          .sign = sign_badly };
 
         assert_ok(git_commit_write(m, &req, ret, &f), &f);
 }
@@ -227,8 +253,9 @@ static void every_transport_pushes_forward_only(void **state) {
                 transports[i].url(&x, url);
                 print_message("%s\n", url);
                 write_one(x.mirror, "refs/heads/tally/web1", NULL, &first);
-                assert_ok(remote_push(mirror_repository(x.mirror), &x.settings, url, "refs/heads/tally/web1", "tally/web1",
-                                      &pushed, &f), &f);
+                assert_ok(remote_push(mirror_repository(x.mirror), &x.settings, url, "refs/heads/tally/web1",
+                                      "tally/web1", &pushed, &f),
+                          &f);
                 assert_int_equal(pushed, REMOTE_PUSHED);
                 tip_of(&x, "tally/web1", &there);
                 assert_memory_equal(&there, &first, sizeof(there));
@@ -247,8 +274,9 @@ static void every_transport_pushes_forward_only(void **state) {
 
                 /* Somebody rewrote the branch: nothing is forced. */
                 commit(&x, "tally/web1", "not ours", true);
-                assert_int_equal(remote_push(mirror_repository(x.mirror), &x.settings, url, "refs/heads/tally/web1",
-                                             "tally/web1", &pushed, &f), -ESTALE);
+                assert_int_equal(remote_push(mirror_repository(x.mirror), &x.settings, url,
+                                             "refs/heads/tally/web1", "tally/web1", &pushed, &f),
+                                 -ESTALE);
                 assert_fault(&f, FAULT_CONFLICT, REASON_LEDGER_DIVERGED);
                 tip_of(&x, "tally/web1", &there);
                 assert_memory_not_equal(&there, &second, sizeof(there));
@@ -647,7 +675,8 @@ static void a_shallow_remote_is_refused(void **state) {
                 size_t n;
 
                 assert_ok(mirror_read(x.mirror, &tip, OBJECT_COMMIT, LIMIT_COMMIT_BYTES, &raw, &net), &net);
-                assert_ok(object_commit_links(raw.data, raw.size, &tree, parents, LIMIT_COMMIT_PARENTS, &n, &net), &net);
+                assert_ok(object_commit_links(raw.data, raw.size, &tree, parents, LIMIT_COMMIT_PARENTS, &n, &net),
+                          &net);
                 assert_int_equal(n, 1);
                 assert_false(mirror_has(x.mirror, &parents[0]));
         }

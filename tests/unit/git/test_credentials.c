@@ -31,8 +31,9 @@ static const char *find(const char *text, const char *url) {
 }
 
 static void the_first_line_that_fits_is_used(void **state) {
-        static const char text[] = "# ours\n\nhttps://a:1@git.example\nhttps://b:2@git.example\nhttps://c:p%40ss%2f@git.example:8443\n"
-                                   "http://d:4@git.example\nhttps://e:5@other.example/org/\nhttps://f:6@other.example\n";
+        static const char text[] =
+                "# ours\n\nhttps://a:1@git.example\nhttps://b:2@git.example\nhttps://c:p%40ss%2f@git.example:8443\n"
+                "http://d:4@git.example\nhttps://e:5@other.example/org/\nhttps://f:6@other.example\n";
 
         (void)state;
         assert_string_equal(find(text, "https://git.example/x"), "a 1");
@@ -48,8 +49,9 @@ static void the_first_line_that_fits_is_used(void **state) {
 }
 
 static void a_line_of_another_form_rejects_the_file_and_is_not_shown(void **state) {
-        static const char *const bad[] = { "https://s3cret@git.example\n", "git.example:s3cret\n", "ssh://a:s3cret@git.example/x\n",
-                                           "https://:s3cret@git.example\n", "https://a:s3cret%zz@git.example\n", "s3cret" };
+        static const char *const bad[] = { "https://s3cret@git.example\n",      "git.example:s3cret\n",
+                                           "ssh://a:s3cret@git.example/x\n",    "https://:s3cret@git.example\n",
+                                           "https://a:s3cret%zz@git.example\n", "s3cret" };
 
         (void)state;
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

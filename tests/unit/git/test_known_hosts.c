@@ -48,8 +48,9 @@ static enum host_key_verdict judge(const char *text, const char *host, unsigned 
         assert_int_equal(w, v == HOST_KEY_OTHER_TYPE ? HOST_KEY_CHANGED : v);
         return v;
 }
-#define assert_verdict(text, host, port, key, expected)                                                               \
-        assert_string_equal(host_key_verdict_to_string(judge(text, host, port, key)), host_key_verdict_to_string(expected))
+#define assert_verdict(text, host, port, key, expected) \
+        assert_string_equal(host_key_verdict_to_string(judge(text, host, port, key)), \
+                            host_key_verdict_to_string(expected))
 
 static void plain_names_patterns_and_ports_match_as_in_openssh(void **state) {
         (void)state;
@@ -80,7 +81,8 @@ static void another_key_is_told_from_another_type(void **state) {
         (void)state;
         assert_verdict(text, "git.example", 0, OTHER, HOST_KEY_CHANGED);
         assert_verdict(text, "git.example", 0, ECDSA, HOST_KEY_OTHER_TYPE);
-        assert_verdict("git.example ssh-ed25519 " OTHER "\ngit.example ssh-ed25519 " KEY "\n", "git.example", 0, KEY, HOST_KEY_PINNED);
+        assert_verdict("git.example ssh-ed25519 " OTHER "\ngit.example ssh-ed25519 " KEY "\n", "git.example", 0,
+                       KEY, HOST_KEY_PINNED);
 }
 
 static void a_revoked_key_is_refused_wherever_the_line_stands(void **state) {
@@ -108,7 +110,8 @@ static void lines_that_are_not_understood_reject_the_file(void **state) {
                 { "@other git.example ssh-ed25519 " KEY "\n", 1, "marker" },
                 { "@revoked\n", 1, "host is missing" },
                 { "|1|short|x ssh-ed25519 " KEY "\n", 1, "hashed" },
-                { "|2|taZyIskxThC3PyntZ8+LXm11e5g=|vVgoE2/GEPG4yzzlgr4n4e5NH1w= ssh-ed25519 " KEY "\n", 1, "hashed" },
+                { "|2|taZyIskxThC3PyntZ8+LXm11e5g=|vVgoE2/GEPG4yzzlgr4n4e5NH1w= ssh-ed25519 " KEY "\n", 1,
+                  "hashed" },
                 { "a,,b ssh-ed25519 " KEY "\n", 1, "empty name" },
                 { "a;b ssh-ed25519 " KEY "\n", 1, "no place" },
                 { "git.example ssh-ed25519 " KEY "\r\n", 1, "carriage return" },
@@ -119,7 +122,8 @@ static void lines_that_are_not_understood_reject_the_file(void **state) {
                 own_fault struct fault f = FAULT_INIT;
                 own_known_hosts struct known_hosts *k = NULL;
 
-                assert_int_equal(known_hosts_parse("known_hosts", cases[i].text, strlen(cases[i].text), &k, &f), -EINVAL);
+                assert_int_equal(known_hosts_parse("known_hosts", cases[i].text, strlen(cases[i].text), &k, &f),
+                                 -EINVAL);
                 assert_int_equal(f.kind, FAULT_CONFIG);
                 assert_string_equal(f.path, "known_hosts");
                 assert_int_equal(f.line, cases[i].line);
@@ -129,8 +133,8 @@ static void lines_that_are_not_understood_reject_the_file(void **state) {
 }
 
 static void the_preferred_line_is_the_best_key_with_a_plain_name(void **state) {
-        own_known_hosts struct known_hosts *k =
-                parse("[git.example]:2222 ecdsa-sha2-nistp256 " ECDSA "\n" HASHED_PORT "@revoked * ssh-ed25519 " OTHER "\n");
+        own_known_hosts struct known_hosts *k = parse("[git.example]:2222 ecdsa-sha2-nistp256 " ECDSA
+                                                      "\n" HASHED_PORT "@revoked * ssh-ed25519 " OTHER "\n");
         own_buffer struct buffer line = BUFFER_INIT, types = BUFFER_INIT, none = BUFFER_INIT;
 
         (void)state;

@@ -35,7 +35,8 @@ static void only_the_exact_branch_is_an_answer(void **state) {
         (void)state;
         assert_string_equal(answer("003d" ID1 " refs/heads/main\n0000", "main", hex), "found");
         assert_string_equal(hex, ID1);
-        assert_string_equal(answer("003e" ID1 " refs/heads/main2\n003d" ID2 " refs/heads/main\n0000", "main", hex), "found");
+        assert_string_equal(answer("003e" ID1 " refs/heads/main2\n003d" ID2 " refs/heads/main\n0000", "main", hex),
+                            "found");
         assert_string_equal(hex, ID2);
         assert_string_equal(answer("003e" ID1 " refs/heads/main2\n0000", "main", hex), "missing");
         assert_string_equal(answer("0000", "main", hex), "missing");
@@ -44,11 +45,22 @@ static void only_the_exact_branch_is_an_answer(void **state) {
 
 static void anything_else_is_doubt(void **state) {
         static const char *const cases[] = {
-                "", "000", "zzzz", "003d" ID1 " refs/heads/main\n", "003d" ID1 " refs/heads/main",
-                "003c" ID1 " refs/heads/main\n0000", "003d" ID1 "_refs/heads/main\n0000",
-                "003d" ID1 " refs/heads/main\n00000000", "003d" ID1 " refs/heads/main\n003d" ID2 " refs/heads/main\n0000",
-                "0012ERR not allowed\n0000", "00010000", "0004", "0008abc\n0000", "fff0" ID1 " refs/heads/main\n0000",
-                "<html>", "003dGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGG refs/heads/main\n0000",
+                "",
+                "000",
+                "zzzz",
+                "003d" ID1 " refs/heads/main\n",
+                "003d" ID1 " refs/heads/main",
+                "003c" ID1 " refs/heads/main\n0000",
+                "003d" ID1 "_refs/heads/main\n0000",
+                "003d" ID1 " refs/heads/main\n00000000",
+                "003d" ID1 " refs/heads/main\n003d" ID2 " refs/heads/main\n0000",
+                "0012ERR not allowed\n0000",
+                "00010000",
+                "0004",
+                "0008abc\n0000",
+                "fff0" ID1 " refs/heads/main\n0000",
+                "<html>",
+                "003dGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGGG refs/heads/main\n0000",
         };
         char hex[OBJECT_ID_TEXT_MAX];
 

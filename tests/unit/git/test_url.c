@@ -91,7 +91,8 @@ static void what_cannot_be_used_says_why(void **state) {
 
 static void a_password_is_refused_and_never_shown(void **state) {
         static const char *const urls[] = { "https://user:s3cret@git.example/x", "ssh://git:s3cret@git.example/x",
-                                            "https://user:s3cret/s3cret@git.example/x", "https://user:s3cret@bad host/x" };
+                                            "https://user:s3cret/s3cret@git.example/x",
+                                            "https://user:s3cret@bad host/x" };
 
         (void)state;
         for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
@@ -130,8 +131,11 @@ static void redaction_finds_passwords_and_tokens_anywhere(void **state) {
 }
 
 static void addresses_are_told_from_names(void **state) {
-        static const char *const addresses[] = { "127.0.0.1", "127.1", "1", "0x7f000001", "0", "::1", "fe80::1%eth0", "10.0.0.1." };
-        static const char *const names[] = { "git.example", "localhost", "1.example", "0x.example", "a1", "xn--1" };
+        static const char *const addresses[] = { "127.0.0.1", "127.1",        "1",        "0x7f000001", "0",
+                                                 "::1",       "fe80::1%eth0", "10.0.0.1." };
+        static const char *const names[] = {
+                "git.example", "localhost", "1.example", "0x.example", "a1", "xn--1"
+        };
 
         (void)state;
         for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++)

@@ -59,22 +59,31 @@ static int sign(const void *payload, size_t size, struct buffer *out, void *user
         return 0;
 }
 
-static int sign_nothing(const void *payload, size_t size, struct buffer *out, void *userdata, struct fault *reterr) {
+static int sign_nothing(const void *payload, size_t size, struct buffer *out, void *userdata,
+                        struct fault *reterr) {
         (void)payload, (void)size, (void)userdata, (void)reterr;
         buffer_puts(out, "signed, honestly\n");
         return 0;
 }
 
-static int cannot_sign(const void *payload, size_t size, struct buffer *out, void *userdata, struct fault *reterr) {
+static int cannot_sign(const void *payload, size_t size, struct buffer *out, void *userdata,
+                       struct fault *reterr) {
         (void)payload, (void)size, (void)out, (void)userdata;
         return fault_set(reterr, FAULT_TRANSIENT, EACCES, "no key");
 }
 
-static struct git_commit_request request(const struct object_id *parent, const struct git_change *changes, size_t n) {
+static struct git_commit_request request(const struct object_id *parent, const struct git_change *changes,
+                                         size_t n) {
         static const struct git_person host = { .name = "web1", .email = "web1@tally", .time = 1700000000 };
 
-        return (struct git_commit_request){ .ref = REF, .parent = parent, .changes = changes, .n_changes = n, .author = host,
-                                            .committer = host, .message = "record 0", .sign = sign };
+        return (struct git_commit_request){ .ref = REF,
+                                            .parent = parent,
+                                            .changes = changes,
+                                            .n_changes = n,
+                                            .author = host,
+                                            .committer = host,
+                                            .message = "record 0",
+                                            .sign = sign };
 }
 
 static void commit(struct place *p, const struct object_id *parent, const struct git_change *changes, size_t n,
@@ -86,7 +95,8 @@ static void commit(struct place *p, const struct object_id *parent, const struct
                 fail_msg("%s", f.message);
 }
 
-static void assert_file(struct place *p, const struct object_id *commit_id, const char *path, const char *content) {
+static void assert_file(struct place *p, const struct object_id *commit_id, const char *path,
+                        const char *content) {
         own_buffer struct buffer out = BUFFER_INIT;
         own_fault struct fault f = FAULT_INIT;
 
@@ -118,9 +128,12 @@ static void the_object_is_what_git_would_write(void **state) {
 
 static void changes_keep_what_they_do_not_touch(void **state) {
         struct place *p = *state;
-        const struct git_change first[] = { { "status.json", "1", 1 }, { "evidence/0/00000000-genesis.dsse.json", "g", 1 } };
-        const struct git_change second[] = { { "evidence/0/00000001-start.dsse.json", "s", 1 }, { "status.json", "2", 1 },
-                                             { "worlds/a.json", "w", 1 }, { "evidence/1/00001000-heartbeat.dsse.json", "", 0 } };
+        const struct git_change first[] = { { "status.json", "1", 1 },
+                                            { "evidence/0/00000000-genesis.dsse.json", "g", 1 } };
+        const struct git_change second[] = { { "evidence/0/00000001-start.dsse.json", "s", 1 },
+                                             { "status.json", "2", 1 },
+                                             { "worlds/a.json", "w", 1 },
+                                             { "evidence/1/00001000-heartbeat.dsse.json", "", 0 } };
         own_fault struct fault f = FAULT_INIT;
         struct object_id one, two, three, tip, tree2, tree3;
 
@@ -187,7 +200,11 @@ static void what_cannot_be_written_moves_nothing(void **state) {
 
         for (unsigned i = 0; i < 5; i++) {
                 own_fault struct fault f = FAULT_INIT;
-                struct git_commit_request req = request(NULL, i == 0 ? &outside : i == 1 ? clash : &fine, i == 1 ? 2 : 1);
+                struct git_commit_request req = request(NULL,
+                                                        i == 0   ? &outside
+                                                        : i == 1 ? clash
+                                                                 : &fine,
+                                                        i == 1 ? 2 : 1);
 
                 if (i == 2)
                         req.sign = sign_nothing;

@@ -42,16 +42,22 @@ static const struct {
         const char *answer;   /* %u: the connection's number, in X-Connection */
         bool close;
 } answers[] = {
-        { "/hello", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Connection: %u\r\nX-Twice: one\r\nx-twice:  two \r\n\r\nhello", false },
+        { "/hello",
+          "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Connection: %u\r\nX-Twice: one\r\nx-twice:  two \r\n\r\nhello",
+          false },
         { "/missing", "HTTP/1.1 404 Not Found\r\nContent-Length: 7\r\n\r\nnothing", false },
         { "/cut", "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nonly this", true },
         { "/nothing", "", true },
         { "/here", "HTTP/1.1 302 Found\r\nLocation: /hello\r\nContent-Length: 0\r\n\r\n", false },
         { "/loop", "HTTP/1.1 302 Found\r\nLocation: /loop\r\nContent-Length: 0\r\n\r\n", false },
-        { "/away", "HTTP/1.1 302 Found\r\nLocation: http://elsewhere.example/hello\r\nContent-Length: 0\r\n\r\n", false },
-        { "/port", "HTTP/1.1 307 Found\r\nLocation: http://127.0.0.1:1/hello\r\nContent-Length: 0\r\n\r\n", false },
+        { "/away", "HTTP/1.1 302 Found\r\nLocation: http://elsewhere.example/hello\r\nContent-Length: 0\r\n\r\n",
+          false },
+        { "/port", "HTTP/1.1 307 Found\r\nLocation: http://127.0.0.1:1/hello\r\nContent-Length: 0\r\n\r\n",
+          false },
         { "/file", "HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n", false },
-        { "/interim", "HTTP/1.1 103 Early Hints\r\nX-Early: 1\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Late: 1\r\n\r\n", false },
+        { "/interim",
+          "HTTP/1.1 103 Early Hints\r\nX-Early: 1\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Late: 1\r\n\r\n",
+          false },
         { "/garbage", "SSH-2.0-OpenSSH\r\n", true },
 };
 
@@ -106,8 +112,8 @@ static bool answer(int fd, const char *text, size_t n, unsigned connection) {
                                 send_text(fd, answers[i].answer, strlen(answers[i].answer));
                                 return !answers[i].close;
                         }
-                        int k = snprintf(out, sizeof(out), "%.*s%u%s", (int)(mark - answers[i].answer), answers[i].answer,
-                                         connection, mark + 2);
+                        int k = snprintf(out, sizeof(out), "%.*s%u%s", (int)(mark - answers[i].answer),
+                                         answers[i].answer, connection, mark + 2);
 
                         send_text(fd, out, (size_t)k);
                         return !answers[i].close;
@@ -285,7 +291,10 @@ static void a_request_is_sent_as_it_is_given(void **state) {
         own_http_response struct http_response r = HTTP_RESPONSE_INIT;
         const char *text;
 
-        get(h, &(struct http_request){ .url = url(*state, "/echo?a=b%20c"), .body = "{\"a\":1}", .body_size = 7, .headers = headers }, &r);
+        get(h,
+            &(struct http_request){
+                    .url = url(*state, "/echo?a=b%20c"), .body = "{\"a\":1}", .body_size = 7, .headers = headers },
+            &r);
         text = buffer_str(&r.body);
         assert_non_null(str_after(text, "POST /echo?a=b%20c HTTP/1.1\r\n"));
         assert_non_null(strstr(text, "\r\nContent-Type: application/json\r\n"));
@@ -325,15 +334,23 @@ static void a_body_can_come_from_a_callback(void **state) {
         own_http_response struct http_response r = HTTP_RESPONSE_INIT;
         unsigned times = 0;
 
-        get(h, &(struct http_request){ .url = url(*state, "/echo"), .method = "PUT", .upload = upload_twice, .upload_size = 8,
-                                       .userdata = &times }, &r);
+        get(h,
+            &(struct http_request){ .url = url(*state, "/echo"),
+                                    .method = "PUT",
+                                    .upload = upload_twice,
+                                    .upload_size = 8,
+                                    .userdata = &times },
+            &r);
         assert_non_null(str_after(buffer_str(&r.body), "PUT /echo"));
         assert_true(str_ends_with(buffer_str(&r.body), "\r\n\r\npartpart"));
         times = 0;
-        get(h, &(struct http_request){ .url = url(*state, "/echo"), .upload = upload_twice, .upload_size = -1, .userdata = &times }, &r);
+        get(h,
+            &(struct http_request){
+                    .url = url(*state, "/echo"), .upload = upload_twice, .upload_size = -1, .userdata = &times },
+            &r);
         assert_non_null(strstr(buffer_str(&r.body), "chunked"));
-        fails(&(struct http_request){ .url = url(*state, "/echo"), .upload = upload_nothing, .upload_size = 8 }, -EPIPE,
-              FAULT_TRANSIENT, "given up");
+        fails(&(struct http_request){ .url = url(*state, "/echo"), .upload = upload_nothing, .upload_size = 8 },
+              -EPIPE, FAULT_TRANSIENT, "given up");
 }
 
 static int count(const void *bytes, size_t size, void *userdata) {
@@ -361,33 +378,40 @@ static void a_sink_gets_the_good_answer_and_the_body_the_bad_one(void **state) {
         get(h, &(struct http_request){ .url = url(*state, "/missing"), .sink = count, .userdata = &n }, &r);
         assert_int_equal(n, 0);
         assert_string_equal(buffer_str(&r.body), "nothing");
-        fails(&(struct http_request){ .url = url(*state, "/big"), .sink = stop_soon }, -ECANCELED, FAULT_TRANSIENT, "given up");
+        fails(&(struct http_request){ .url = url(*state, "/big"), .sink = stop_soon }, -ECANCELED, FAULT_TRANSIENT,
+              "given up");
 }
 
 static void what_is_too_big_is_refused(void **state) {
         size_t n = 0;
 
-        fails(&(struct http_request){ .url = url(*state, "/big"), .max_body = 100000 }, -EFBIG, FAULT_TRANSIENT, "100000 bytes");
-        fails(&(struct http_request){ .url = url(*state, "/big"), .max_body = 100000, .sink = count, .userdata = &n }, -EFBIG,
-              FAULT_TRANSIENT, "100000 bytes");
+        fails(&(struct http_request){ .url = url(*state, "/big"), .max_body = 100000 }, -EFBIG, FAULT_TRANSIENT,
+              "100000 bytes");
+        fails(
+                &(struct http_request){
+                        .url = url(*state, "/big"), .max_body = 100000, .sink = count, .userdata = &n },
+                -EFBIG, FAULT_TRANSIENT, "100000 bytes");
         assert_true(n <= 100000);
         fails(&(struct http_request){ .url = url(*state, "/headers") }, -EFBIG, FAULT_TRANSIENT, "exceeds");
 }
 
 static void a_server_that_breaks_off_is_a_transient_fault(void **state) {
-        fails(&(struct http_request){ .url = url(*state, "/cut?token=s3cret"), .reason = REASON_FETCH_FAILED }, -ECONNRESET,
-              FAULT_TRANSIENT, "cut off");
-        fails(&(struct http_request){ .url = url(*state, "/nothing"), .reason = REASON_IMAGE_PULL_FAILED }, -ECONNRESET,
-              FAULT_TRANSIENT, "without an answer");
-        fails(&(struct http_request){ .url = "http://127.0.0.1:1/x" }, -ECONNREFUSED, FAULT_TRANSIENT, "cannot connect");
+        fails(&(struct http_request){ .url = url(*state, "/cut?token=s3cret"), .reason = REASON_FETCH_FAILED },
+              -ECONNRESET, FAULT_TRANSIENT, "cut off");
+        fails(&(struct http_request){ .url = url(*state, "/nothing"), .reason = REASON_IMAGE_PULL_FAILED },
+              -ECONNRESET, FAULT_TRANSIENT, "without an answer");
+        fails(&(struct http_request){ .url = "http://127.0.0.1:1/x" }, -ECONNREFUSED, FAULT_TRANSIENT,
+              "cannot connect");
         fails(&(struct http_request){ .url = url(*state, "/garbage") }, -EPROTO, FAULT_TRANSIENT, "not HTTP");
 }
 
 static void a_slow_server_is_given_up_in_time(void **state) {
         int64_t before = clock_monotonic_ns();
 
-        fails(&(struct http_request){ .url = url(*state, "/slow"), .timeout_ms = 300 }, -ETIMEDOUT, FAULT_TRANSIENT, "in time");
-        fails(&(struct http_request){ .url = url(*state, "/slow"), .stall_timeout_ms = 1000 }, -ETIMEDOUT, FAULT_TRANSIENT, "in time");
+        fails(&(struct http_request){ .url = url(*state, "/slow"), .timeout_ms = 300 }, -ETIMEDOUT,
+              FAULT_TRANSIENT, "in time");
+        fails(&(struct http_request){ .url = url(*state, "/slow"), .stall_timeout_ms = 1000 }, -ETIMEDOUT,
+              FAULT_TRANSIENT, "in time");
         assert_true(clock_monotonic_ns() - before < 10 * INT64_C(1000000000));
 }
 
@@ -405,15 +429,20 @@ static void redirects_stay_on_the_host(void **state) {
         assert_string_equal(buffer_str(&r.body), "hello");
         get(h, &(struct http_request){ .url = url(*state, "/here"), .redirect = same, .method = "POST" }, &r);
         assert_int_equal(r.status, 302);
-        fails(&(struct http_request){ .url = url(*state, "/away"), .redirect = same }, -EPERM, FAULT_DENIED, "another host");
-        fails(&(struct http_request){ .url = url(*state, "/port"), .redirect = same }, -EPERM, FAULT_DENIED, "another host");
-        fails(&(struct http_request){ .url = url(*state, "/file"), .redirect = same }, -EPERM, FAULT_DENIED, "another host");
-        fails(&(struct http_request){ .url = url(*state, "/loop"), .redirect = same }, -ELOOP, FAULT_DENIED, "redirects");
+        fails(&(struct http_request){ .url = url(*state, "/away"), .redirect = same }, -EPERM, FAULT_DENIED,
+              "another host");
+        fails(&(struct http_request){ .url = url(*state, "/port"), .redirect = same }, -EPERM, FAULT_DENIED,
+              "another host");
+        fails(&(struct http_request){ .url = url(*state, "/file"), .redirect = same }, -EPERM, FAULT_DENIED,
+              "another host");
+        fails(&(struct http_request){ .url = url(*state, "/loop"), .redirect = same }, -ELOOP, FAULT_DENIED,
+              "redirects");
 }
 
 static void urls_without_secrets_only(void **state) {
         (void)state;
-        fails(&(struct http_request){ .url = "http://user:s3cret@127.0.0.1:1/" }, -EINVAL, FAULT_CONFIG, "no user or password");
+        fails(&(struct http_request){ .url = "http://user:s3cret@127.0.0.1:1/" }, -EINVAL, FAULT_CONFIG,
+              "no user or password");
         fails(&(struct http_request){ .url = "file:///etc/passwd" }, -EINVAL, FAULT_CONFIG, "only http");
         fails(&(struct http_request){ .url = "http://" }, -EINVAL, FAULT_CONFIG, "URL");
 }
@@ -432,7 +461,8 @@ static void a_unix_socket_takes_no_proxy(void **state) {
         setenv("http_proxy", "http://127.0.0.1:1", 1);
         get(h, &(struct http_request){ .url = "http://docker/hello" }, &r);
         assert_string_equal(buffer_str(&r.body), "hello");
-        assert_int_equal(http_perform(nobody, &(struct http_request){ .url = "http://docker/v1.41/info" }, &r, &f), -ENOENT);
+        assert_int_equal(http_perform(nobody, &(struct http_request){ .url = "http://docker/v1.41/info" }, &r, &f),
+                         -ENOENT);
         assert_non_null(strstr(f.message, "/v1.41/info at /tmp/no-such.sock"));
         unsetenv("http_proxy");
 }
