@@ -4,7 +4,6 @@
 
 #include "reconciler/core/drift.h"
 #include "shared/base/clock.h"
-#include "shared/base/reason.h"
 #include "shared/base/text.h"
 #include "shared/data/json.h"
 
@@ -201,12 +200,10 @@ int status_exit_code(const struct world *world, const struct decision *decision,
         static const int rank[] = { [0] = 0, [3] = 1, [1] = 2, [2] = 3, [4] = 4, [5] = 5 };
         const struct world_app *apps = world->apps.items;
         const struct decision_app *decided = decision->apps.items;
-        int worst = facts->refusal.commit                                    ? refusal_exit_code(&facts->refusal)
-                    : str_eq(facts->blocked_code, REASON_HOST_KEY_MISMATCH) ? 4
-                    : facts->blocked                                         ? 3
-                    : facts->stale                                           ? 1
-                                                                             : 0;
+        int worst = facts->refusal.commit ? refusal_exit_code(&facts->refusal) : facts->stale ? 1 : 0;
 
+        if (facts->blocked && rank[facts->blocked_exit] > rank[worst])
+                worst = facts->blocked_exit;
         for (size_t i = 0; i < decision->apps.n; i++) {
                 int code = app_exit_code(&apps[i], &decided[i]);
 

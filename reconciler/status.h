@@ -42,6 +42,7 @@ struct status_facts {
         const char *stale;        /* why the remote could not be asked */
         const char *blocked;      /* why nothing is done on this host at all: not enrolled, … */
         const char *blocked_code;
+        int blocked_exit;         /* the exit code for that: 1, 3 or 4 */
 };
 
 /* The state of the host: the gravest of what is refused, blocked, and its apps. */

@@ -18,8 +18,9 @@ const char *pass_host_document(const char *host, const char *public_key, struct 
                             host, host, public_key);
 }
 
-static void block(struct pass *p, const char *code, const char *message) {
+static void block(struct pass *p, const char *code, int exit_code, const char *message) {
         p->facts.blocked_code = code;
+        p->facts.blocked_exit = exit_code;
         p->facts.blocked = message;
         log_write(LOG_LEVEL_WARNING, LOG_FIELDS({ "TALLY_REASON", code }), "%s", message);
 }
@@ -34,18 +35,18 @@ void pass_enrol(struct pass *p) {
                 return;
         sshkey_put_line(&p->key.key, host, &line);
         if (!p->desired.host) {
-                block(p, REASON_HOST_NOT_ENROLLED,
+                block(p, REASON_HOST_NOT_ENROLLED, 3,
                       arena_printf(p->arena, "host %s is not enrolled: merge this as hosts/%s.yaml\n%s", host, host,
                                    pass_host_document(host, buffer_str(&line), p->arena)));
                 return;
         }
         if (!p->desired.host->key.text) {
-                block(p, REASON_HOST_NOT_ENROLLED,
+                block(p, REASON_HOST_NOT_ENROLLED, 3,
                       arena_printf(p->arena, "hosts/%s.yaml holds no key: merge `key: %s`", host, buffer_str(&line)));
                 return;
         }
         if (sshkey_parse(p->desired.host->key.text, &enrolled, &fault) < 0 || !sshkey_equal(&enrolled, &p->key.key))
-                block(p, REASON_HOST_KEY_MISMATCH,
+                block(p, REASON_HOST_KEY_MISMATCH, 4,
                       arena_printf(p->arena, "hosts/%s.yaml holds another key than this host's; merge `key: %s` if this host is %s",
                                    host, buffer_str(&line), host));
 }

@@ -84,7 +84,8 @@ static int open_ledger(struct pass *p, struct fault *reterr) {
         if (ledger_open(&p->state, &p->key, kept, &p->ledger, &fault) == 0)
                 return pass_close_interrupted(p, reterr);
         p->ledger_failed = true;
-        p->facts.blocked_code = REASON_GATE_LEDGER;
+        p->facts.blocked_code = fault.code ? fault.code : REASON_GATE_LEDGER;
+        p->facts.blocked_exit = fault_exit_code(&fault) == 4 ? 4 : 1;
         p->facts.blocked = arena_printf(p->arena, "the ledger cannot be opened: %s", fault.message);
         log_write(LOG_LEVEL_ERROR, LOG_FIELDS({ "TALLY_REASON", fault.code }), "%s", p->facts.blocked);
         return 0;
@@ -304,11 +305,27 @@ static int run_looks(struct pass *p, struct fault *reterr) {
  * The pass
  */
 
+/* A host that is not of this fleet looks at nothing; one without its ledger looks, and holds. */
+static bool may_look(const struct pass *p) {
+        return !p->facts.blocked || (p->ledger_failed && p->accepted.commit);
+}
+
+/*
+ * Nothing is accepted and the ledger, which might say what was accepted before the state was lost, cannot be asked: to
+ * accept a tip now could be to accept a rewind.
+ */
+static bool must_wait_for_ledger(const struct pass *p) {
+        return !p->options->dry && !p->accepted.commit && p->ledger_failed;
+}
+
 static int work(struct pass *p, struct fault *reterr) {
         struct object_id tip;
         bool any = false;
-        int r = pass_fetch(p, &tip, &any, reterr);
+        int r;
 
+        if (must_wait_for_ledger(p))
+                return run_looks(p, reterr);
+        r = pass_fetch(p, &tip, &any, reterr);
         if (r == 0)
                 r = pass_verify(p, &tip, any, reterr);
         if (r == 0 && !p->options->dry)
@@ -317,10 +334,10 @@ static int work(struct pass *p, struct fault *reterr) {
                 return r;
         if (!p->facts.blocked)
                 pass_enrol(p);
-        if (p->facts.blocked && !str_eq(p->facts.blocked_code, REASON_GATE_LEDGER))
-                pass_forget_apps(p);
-        else
+        if (may_look(p))
                 r = pass_recall(p, reterr);
+        else
+                pass_forget_apps(p);
         return r < 0 ? r : run_looks(p, reterr);
 }
 
