@@ -86,7 +86,7 @@ bool instance_is_healthy(const struct instance *i, bool job) {
 bool instance_has_failed(const struct instance *i, bool job) {
         if (i->state == INSTANCE_EXITED)
                 return !job || i->exit_code != 0;
-        return i->state == INSTANCE_RESTARTING || i->state == INSTANCE_DEAD || i->restarts > 0;
+        return i->state == INSTANCE_DEAD || i->restarts >= CRASH_LOOP_RESTARTS;
 }
 
 const struct instance *lookup_instance(const struct lookup *l, const struct workload_service *service, int64_t index) {

@@ -31,7 +31,11 @@ void lookup_range(const struct lookup *l, const char *service, const struct inst
 bool instance_is_up(const struct instance *i, bool job);
 /* Is up, and its health check, if it has one, passes. */
 bool instance_is_healthy(const struct instance *i, bool job);
-/* Stopped by itself, or is being restarted by the engine: a crash, not a slow start. */
+/*
+ * Stopped by itself, or is restarted by the engine again and again: a crash, not a slow start. One or two restarts may be a service
+ * that waits for another in its own way.
+ */
+#define CRASH_LOOP_RESTARTS 3
 bool instance_has_failed(const struct instance *i, bool job);
 
 /* The best instance for replica @index of @service: of its specification; NULL when there is none. */

@@ -8,6 +8,8 @@
 /* How soon to look again while instances start or health is awaited, and how often a revert is tried before it is loud. */
 #define LOOK_AGAIN_MS 200
 #define REVERT_TRIES 5
+/* An instance that the engine had to restart must stay up this long, whatever min_healthy_time says. */
+#define RESTARTED_HOLD_MS (10 * 1000)
 /* A pause between two looks that is longer than this was not watching: deadlines don't run on. */
 #define WATCH_GAP_MS (60 * 1000)
 
@@ -405,6 +407,11 @@ static void phase_staging(struct step *s) {
                 go(s, PHASE_EVALUATING);
 }
 
+/* Up and healthy, and not just between two crashes. */
+static bool is_steady(const struct step *s, const struct instance *i, bool job) {
+        return i && instance_is_healthy(i, job) && (i->restarts == 0 || s->world->now - i->started_at >= RESTARTED_HOLD_MS);
+}
+
 static bool all_healthy(const struct step *s, const char **ret_waits_for) {
         const struct workload_service *services = s->goal->services.items;
 
@@ -412,7 +419,7 @@ static bool all_healthy(const struct step *s, const char **ret_waits_for) {
                 for (int64_t index = 1; index <= services[n].replicas; index++) {
                         const struct instance *i = lookup_instance(s->lookup, &services[n], index);
 
-                        if (!i || !instance_is_healthy(i, lookup_is_job(s->lookup, &services[n]))) {
+                        if (!is_steady(s, i, lookup_is_job(s->lookup, &services[n]))) {
                                 *ret_waits_for = arena_printf(s->arena, "%s to become healthy", services[n].name);
                                 return false;
                         }

@@ -127,6 +127,36 @@ static void test_crashing_release_is_taken_back_and_poisoned(void **state) {
         sim_done(&s);
 }
 
+/* The engine restarts the new instance @restarts times; it is up in between, as a crash loop looks. */
+static enum phase phase_after_restarts(int64_t restarts, int64_t up_ms) {
+        struct simulation s;
+        enum phase phase;
+
+        sim_init(&s);
+        sim_want(&s, sim_workload(&s, "1.0", 1, 1, V1));
+        for (int n = 0; n < 20; n++) {
+                struct decision d = sim_decide(&s);
+                struct instance *items = s.instances.items;
+
+                for (size_t i = 0; i < d.actions.n; i++)
+                        sim_act(&s, (struct action *)d.actions.items + i);
+                s.world.now += 500;
+                for (size_t i = 0; i < s.instances.n; i++) {
+                        items[i].restarts = restarts;
+                        items[i].started_at = s.world.now - up_ms;
+                }
+        }
+        phase = s.app.rollout.phase;
+        sim_done(&s);
+        return phase;
+}
+
+static void test_crash_loop_is_seen_between_two_crashes(void **state) {
+        assert_int_equal(phase_after_restarts(CRASH_LOOP_RESTARTS, 900), PHASE_ABSENT);
+        assert_int_equal(phase_after_restarts(1, 900), PHASE_EVALUATING);
+        assert_int_equal(phase_after_restarts(1, 20000), PHASE_SETTLED);
+}
+
 static void test_poisoned_release_is_not_tried_again_until_another_is_wanted(void **state) {
         struct simulation s;
         failing_release(&s, true, false);
@@ -586,6 +616,7 @@ int main(void) {
                 cmocka_unit_test(test_old_is_kept_until_new_is_proven_and_only_stopped_after_new_is_made),
                 cmocka_unit_test(test_unhealthy_release_is_taken_back_and_poisoned),
                 cmocka_unit_test(test_crashing_release_is_taken_back_and_poisoned),
+                cmocka_unit_test(test_crash_loop_is_seen_between_two_crashes),
                 cmocka_unit_test(test_poisoned_release_is_not_tried_again_until_another_is_wanted),
                 cmocka_unit_test(test_pause_leaves_everything_and_waits_for_a_person),
                 cmocka_unit_test(test_transient_pull_failure_backs_off_touches_nothing_and_goes_on),
