@@ -136,11 +136,12 @@ static enum phase phase_after_restarts(int64_t restarts, int64_t up_ms) {
         sim_want(&s, sim_workload(&s, "1.0", 1, 1, V1));
         for (int n = 0; n < 20; n++) {
                 struct decision d = sim_decide(&s);
-                struct instance *items = s.instances.items;
+                struct instance *items;
 
                 for (size_t i = 0; i < d.actions.n; i++)
                         sim_act(&s, (struct action *)d.actions.items + i);
                 s.world.now += 500;
+                items = s.instances.items;
                 for (size_t i = 0; i < s.instances.n; i++) {
                         items[i].restarts = restarts;
                         items[i].started_at = s.world.now - up_ms;
