@@ -225,11 +225,15 @@ static int rotate(struct ledger *l, struct fault *reterr) {
 }
 
 static int declare_gap(struct ledger *l, const struct ledger_head *remembered, struct fault *reterr) {
-        json_t *body = json_pack("{s:s, s:o, s:o}", "reason",
-                                 remembered->any ? "records that were made here are gone from this host and from the remote" :
-                                                   "the host lost its state: records after the one continued may be missing",
-                                 "continues", head_json(&l->head), "remembered", head_json(remembered));
+        json_t *body;
+        int r = rotate(l, reterr); /* before anything else is said under a new key */
 
+        if (r < 0)
+                return r;
+        body = json_pack("{s:s, s:o, s:o}", "reason",
+                         remembered->any ? "records that were made here are gone from this host and from the remote" :
+                                           "the host lost its state: records after the one continued may be missing",
+                         "continues", head_json(&l->head), "remembered", head_json(remembered));
         return append_one(l, RECORD_GAP_DECLARED, body, "the host's state was lost", reterr);
 }
 
@@ -309,9 +313,6 @@ static int continue_from(struct ledger *l, const struct object_id *tip, const st
         if (r < 0)
                 return r;
         l->head.pushed = *there;
-        r = rotate(l, reterr); /* before anything else is said under the new key */
-        if (r < 0)
-                return r;
         if (remembered->any)
                 complete = ledger_is_ancestor(l->mirror, &remembered->commit, tip, 0, reterr);
         if (complete < 0)
@@ -338,19 +339,25 @@ static int recover(struct ledger *l, const struct object_id *here, struct fault 
  * Opening
  */
 
-/* A crash after the branch was moved and before head.json was: take in what was committed. 1 when that explains it. */
+/*
+ * A crash after the branch was moved and before head.json was: take in what was committed. Without a head.json nothing tells
+ * whether the clone is all there was. 1 when that explains what is here.
+ */
 static int catch_up(struct ledger *l, const struct object_id *tip, struct fault *reterr) {
+        struct ledger_head remembered = l->head;
         int r = 1;
 
-        if (l->head.any) {
+        if (remembered.any) {
                 own_fault struct fault unreadable = FAULT_INIT;
 
-                r = ledger_is_ancestor(l->mirror, &l->head.commit, tip, CATCH_UP, &unreadable);
+                r = ledger_is_ancestor(l->mirror, &remembered.commit, tip, CATCH_UP, &unreadable);
         }
         if (r <= 0)
                 return 0;
         r = rebuild(l, tip, reterr);
-        if (r == 0)
+        if (r == 0 && !remembered.any && l->head.seq > 0)
+                r = declare_gap(l, &remembered, reterr);
+        else if (r == 0)
                 r = ledger_head_write(l->state, &l->head, reterr);
         return r < 0 ? r : 1;
 }
