@@ -40,6 +40,12 @@ void pass_enrol(struct pass *p) {
                                    pass_host_document(host, buffer_str(&line), p->arena)));
                 return;
         }
+        if (p->desired.host->state != HOST_ACTIVE) {
+                block(p, REASON_HOST_INACTIVE, 4,
+                      arena_printf(p->arena, "hosts/%s.yaml says that this host is %s: nothing is touched", host,
+                                   host_state_names[p->desired.host->state]));
+                return;
+        }
         if (!p->desired.host->key.text) {
                 block(p, REASON_HOST_NOT_ENROLLED, 3,
                       arena_printf(p->arena, "hosts/%s.yaml holds no key: merge `key: %s`", host, buffer_str(&line)));

@@ -37,6 +37,7 @@
         X(LOAD_LIMIT,            "a document or a tree exceeds a limit")                                              \
         X(HOST_NOT_ENROLLED,     "no hosts/<host>.yaml names this host")                                              \
         X(HOST_KEY_MISMATCH,     "hosts/<host>.yaml holds another public key than this host's")                       \
+        X(HOST_INACTIVE,         "hosts/<host>.yaml says that this host is retired or revoked")                       \
         X(GATE_POISONED,         "this release failed here and is not tried again")                                   \
         X(GATE_SUSPENDED,        "acting on this host is suspended")                                                  \
         X(GATE_LEDGER,           "the ledger cannot be written, so nothing is changed")                               \
