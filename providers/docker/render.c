@@ -2,7 +2,6 @@
 
 #include "providers/docker/render.h"
 
-#include "providers/docker/labels.h"
 #include "providers/docker/render_private.h"
 #include "providers/outline.h"
 #include "shared/base/text.h"
@@ -144,23 +143,8 @@ static json_t *render_config(const struct compose_service *s) {
 }
 
 /*
- * Labels, networks, restart
+ * Networks, restart
  */
-
-static int check_labels(const struct compose_service *s, struct fault *reterr) {
-        static const char *const reserved[] = { "tallyman.", "com.docker.compose." };
-
-        for (size_t i = 0; i < s->labels.n; i++)
-                for (size_t j = 0; j < sizeof(reserved) / sizeof(reserved[0]); j++)
-                        if (str_after(s->labels.items[i].key.text, reserved[j])) {
-                                int r = fault_set_at(reterr, &s->labels.items[i].key.at, "label '%s' is ours to set",
-                                                     s->labels.items[i].key.text);
-
-                                fault_hint(reterr, "labels that begin with %s say whose a container is", reserved[j]);
-                                return r;
-                        }
-        return 0;
-}
 
 /* The service's name is how the others reach it; container_name as well, as it is what people write down. */
 static json_t *render_aliases(const struct compose_service *s, const struct compose_attachment *at) {
@@ -231,9 +215,6 @@ int render_service(const struct compose *c, const struct compose_service *s, jso
         own_json json_t *spec = json_object();
         int r;
 
-        r = check_labels(s, reterr);
-        if (r < 0)
-                return r;
         put_text(spec, "project", c->project);
         put_text(spec, "service", s->name.text);
         put_text(spec, "image", s->pinned);

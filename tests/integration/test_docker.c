@@ -160,7 +160,8 @@ static const struct instance *look(struct world *w, const struct workload *load,
         struct observation *o = arena_new_of(w->rig.arena, struct observation);
 
         *o = rig_observe(&w->rig, load);
-        assert_true(o->available);
+        if (!o->available)
+                fail_msg("%s", o->reason);
         return rig_find(o, id);
 }
 
@@ -290,7 +291,7 @@ static void container_name_is_carried_by_the_one_in_service(void **state) {
 
 static void restart_engine(void) {
         const char *argv[] = { "bash", "-c", ". \"$0\"; engine_restart \"$1\"", env("TEST_ENGINE_SH"), env("TEST_ENGINE_DIR"), NULL };
-        const struct process_request req = { .argv = argv, .timeout_ms = 120000 };
+        const struct process_request req = { .argv = argv, .envp = (const char *const *)environ, .timeout_ms = 120000 };
         own_process_result struct process_result result = { 0 };
 
         rig_fine(process_run(&req, &result, &fault));
