@@ -115,7 +115,6 @@ struct compose_depend {
         struct text_at service;
         enum depend_condition condition;
         bool required;
-        bool restart;
 };
 struct compose_logging {
         const char *driver;             /* NULL: the engine's default */

