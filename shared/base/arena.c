@@ -179,6 +179,7 @@ char *arena_printf(struct arena *a, const char *fmt, ...) {
         char *text;
         int n;
 
+        assert(fmt); /* gcc with UBSan warns of a null format without it */
         va_start(ap, fmt);
         va_copy(again, ap);
         n = vsnprintf(NULL, 0, fmt, ap);
