@@ -183,8 +183,9 @@ engine_containers() {
 # Shims of a killed containerd name its socket, which lies in our own folder.
 engine_shims() {
         local file
-        for file in /proc/[0-9]*/cmdline; do
-                if { tr '\0' ' ' <"$file"; } 2>/dev/null | grep -qF -- "-address $1/exec/containerd/"; then
+        # One grep over all first: a machine has many processes.
+        for file in $(grep -lsaF -- "$1/exec/containerd/" /proc/[0-9]*/cmdline); do
+                if tr '\0' ' ' <"$file" 2>/dev/null | grep -qF -- "-address $1/exec/containerd/"; then
                         file=${file%/cmdline}
                         echo "${file#/proc/}"
                 fi
