@@ -5,6 +5,7 @@
 #include "shared/base/limits.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
+#include "shared/model/deployment_clash.h"
 
 #define LIMIT_TREE_ENTRIES (LIMIT_FLEET_DOCUMENTS + 100000)
 
@@ -90,6 +91,14 @@ static int read_app(struct tree *t, const char *app, struct fault *reterr) {
         return 0;
 }
 
+static int check_clashes(const struct desired *d, struct arena *a, struct fault *reterr) {
+        const struct deployment **all = arena_array(a, d->n_deployments, sizeof(*all));
+
+        for (size_t i = 0; i < d->n_deployments; i++)
+                all[i] = &d->deployments[i];
+        return deployment_clash(d->host->host.text, all, d->n_deployments, reterr);
+}
+
 static int resolve_releases(struct tree *t, struct desired *d, struct fault *reterr) {
         size_t n = 0;
         const struct release *const *releases = fleet_select(&d->fleet, d->host, t->arena, &n);
@@ -104,7 +113,7 @@ static int resolve_releases(struct tree *t, struct desired *d, struct fault *ret
                         return r;
                 d->n_deployments++;
         }
-        return 0;
+        return check_clashes(d, t->arena, reterr);
 }
 
 int load(struct mirror *m, const struct object_id *commit, const char *host, struct arena *a, struct desired *ret,

@@ -9,6 +9,7 @@
 
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
+#include "shared/model/port_binding.h"
 
 /*
  * One service
@@ -90,43 +91,9 @@ static int check_labels(const struct compose_service *s, struct fault *reterr) {
  * Ports of the host
  */
 
-enum address { ADDRESS_ANY, ADDRESS_ANY4, ADDRESS_ANY6, ADDRESS_4, ADDRESS_6 };
-
-struct binding {
-        const struct compose_service *service;
-        const struct compose_port *port;
-        enum address kind;
-};
-
-static enum address kind_of(const char *ip) {
-        if (!ip)
-                return ADDRESS_ANY;
-        if (str_eq(ip, "0.0.0.0"))
-                return ADDRESS_ANY4;
-        if (str_eq(ip, "::"))
-                return ADDRESS_ANY6;
-        return strchr(ip, ':') ? ADDRESS_6 : ADDRESS_4;
-}
-
-static int compare_bindings(const void *a, const void *b) {
-        const struct binding *x = a, *y = b;
-        int order;
-
-        if (x->port->protocol != y->port->protocol)
-                return x->port->protocol < y->port->protocol ? -1 : 1;
-        if (x->port->published != y->port->published)
-                return x->port->published < y->port->published ? -1 : 1;
-        if (x->kind != y->kind)
-                return x->kind < y->kind ? -1 : 1;
-        order = strcmp(x->port->host_ip ? x->port->host_ip : "", y->port->host_ip ? y->port->host_ip : "");
-        if (order)
-                return order;
-        return (x->port->at.line > y->port->at.line) - (x->port->at.line < y->port->at.line);
-}
-
-static int fault_taken(const struct binding *first, const struct binding *second, struct fault *reterr) {
-        const struct binding *later = first->port->at.line > second->port->at.line ? first : second;
-        const struct binding *earlier = later == first ? second : first;
+static int fault_taken(const struct port_binding *first, const struct port_binding *second, struct fault *reterr) {
+        const struct port_binding *later = first->port->at.line > second->port->at.line ? first : second;
+        const struct port_binding *earlier = later == first ? second : first;
         int r = compose_fault(reterr, &later->port->at, REASON_LOAD_INVALID,
                               "port %d/%s of the host is published by service '%s' already",
                               (int)later->port->published, compose_protocol_names[later->port->protocol],
@@ -136,53 +103,15 @@ static int fault_taken(const struct binding *first, const struct binding *second
         return r;
 }
 
-/* Wildcards come first within one port, so one look at each binding is enough. */
-static int check_sorted(const struct binding *bindings, size_t n, struct fault *reterr) {
-        const struct binding *any = NULL, *any4 = NULL, *any6 = NULL;
-
-        for (size_t i = 0; i < n; i++) {
-                const struct binding *b = &bindings[i], *previous = i > 0 ? b - 1 : NULL;
-
-                if (!previous || previous->port->published != b->port->published ||
-                    previous->port->protocol != b->port->protocol)
-                        any = any4 = any6 = previous = NULL;
-                if (any)
-                        return fault_taken(any, b, reterr);
-                if (any4 && (b->kind == ADDRESS_ANY4 || b->kind == ADDRESS_4))
-                        return fault_taken(any4, b, reterr);
-                if (any6 && (b->kind == ADDRESS_ANY6 || b->kind == ADDRESS_6))
-                        return fault_taken(any6, b, reterr);
-                if (previous && str_eq(previous->port->host_ip, b->port->host_ip))
-                        return fault_taken(previous, b, reterr);
-                if (b->kind == ADDRESS_ANY)
-                        any = b;
-                else if (b->kind == ADDRESS_ANY4)
-                        any4 = b;
-                else if (b->kind == ADDRESS_ANY6)
-                        any6 = b;
-        }
-        return 0;
-}
-
 static int check_ports(const struct compose *c, struct fault *reterr) {
-        const struct compose_service *services = c->services.items;
-        own_free struct binding *bindings = NULL;
-        size_t n = 0, room = 1;
+        const struct port_binding *first, *second;
+        own_free struct port_binding *bindings = calloc(port_bindings_count(c) + 1, sizeof(*bindings));
+        size_t n;
 
-        for (size_t i = 0; i < c->services.n; i++)
-                room += services[i].ports.n;
-        bindings = calloc(room, sizeof(*bindings));
         if (!bindings)
                 return fault_set_oom(reterr);
-        for (size_t i = 0; i < c->services.n; i++) {
-                const struct compose_port *ports = services[i].ports.items;
-
-                for (size_t k = 0; services[i].replicas > 0 && k < services[i].ports.n; k++)
-                        if (ports[k].published && ports[k].published == ports[k].published_last)
-                                bindings[n++] = (struct binding){ &services[i], &ports[k], kind_of(ports[k].host_ip) };
-        }
-        qsort(bindings, n, sizeof(*bindings), compare_bindings);
-        return check_sorted(bindings, n, reterr);
+        n = port_bindings_put(c, 0, bindings);
+        return port_bindings_clash(bindings, n, &first, &second) ? fault_taken(first, second, reterr) : 0;
 }
 
 /*

@@ -6,6 +6,7 @@
 
 #include "shared/base/text.h"
 #include "shared/data/yaml.h"
+#include "shared/model/deployment_clash.h"
 #include "shared/model/dotenv.h"
 #include "shared/model/fleet.h"
 
@@ -85,13 +86,25 @@ int fleet_resolve(const struct fleet *f, const struct release *release, struct a
         return 0;
 }
 
+/* What the releases addressed to @h, resolved beside @f->releases, want of it. */
+static int check_host(const struct fleet *f, const struct deployment *resolved, const struct host *h, struct arena *a,
+                      struct fault *reterr) {
+        size_t n = 0;
+        const struct release *const *selected = fleet_select(f, h, a, &n);
+        const struct deployment **here = arena_array(a, n, sizeof(*here));
+
+        for (size_t i = 0; i < n; i++)
+                here[i] = &resolved[selected[i] - f->releases];
+        return deployment_clash(h->host.text, here, n, reterr);
+}
+
 int fleet_check(const struct fleet *f, struct arena *a, struct fault *reterr) {
+        struct deployment *resolved = arena_array(a, f->n_releases, sizeof(*resolved));
         int r = 0;
 
-        for (size_t i = 0; r == 0 && i < f->n_releases; i++) {
-                struct deployment d;
-
-                r = fleet_resolve(f, &f->releases[i], a, &d, reterr);
-        }
+        for (size_t i = 0; r == 0 && i < f->n_releases; i++)
+                r = fleet_resolve(f, &f->releases[i], a, &resolved[i], reterr);
+        for (size_t i = 0; r == 0 && i < f->n_hosts; i++)
+                r = check_host(f, resolved, &f->hosts[i], a, reterr);
         return r;
 }

@@ -153,5 +153,7 @@ struct deployment {
 int fleet_resolve(const struct fleet *f, const struct release *r, struct arena *a, struct deployment *ret,
                   struct fault *reterr);
 
-/* fleet_resolve() for every release: what `tally check` does. Stops at the first fault. */
+/*
+ * fleet_resolve() for every release, and deployment_clash() for every host: what `tally check` does. Stops at the first fault.
+ */
 int fleet_check(const struct fleet *f, struct arena *a, struct fault *reterr);
