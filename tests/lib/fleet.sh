@@ -99,3 +99,108 @@ status_get() {
 proved() {
         echo "ok - $*"
 }
+
+#
+# Engine, registry and fleet together. The caller has sourced engine.sh as well.
+#
+
+# rig_make [engine option…]: an engine, a registry and a fleet for host web1 in RIG; all of it goes when the script ends
+rig_make() {
+        engine_available || exit 77
+        for tool in git jq ssh-keygen openssl python3; do
+                command -v "$tool" >/dev/null || { echo "missing: $tool"; exit 77; }
+        done
+        unset DOCKER_CONFIG TALLY_CONFIG
+        RIG=$(temporary_dir)
+        export HOME=$RIG/home
+        mkdir -p "$HOME"
+        trap rig_end EXIT
+        trap 'exit 143' TERM INT
+        engine_start "$RIG/engine" "$@"
+        registry_start "$RIG/registry"
+        fleet_make "$RIG/fleet" web1
+}
+
+rig_end() {
+        local code=$?
+        trap - EXIT
+        [ -z "${RIG_PID:-}" ] || kill -KILL "$RIG_PID" 2>/dev/null || :
+        engine_stop "$RIG/engine"
+        registry_stop "$RIG/registry"
+        rm -rf "$RIG"
+        exit "$code"
+}
+
+# app_settings APP [LINE…]: app.yaml with short times, and these lines
+app_settings() {
+        local app=$1
+        shift
+        mkdir -p "$FLEET/work/apps/$app"
+        {
+                printf 'apiVersion: tallyman/v1\nkind: App\napp: %s\n' "$app"
+                [ $# -eq 0 ] || printf '%s\n' "$@"
+                case " $* " in
+                *rollout:*) ;;
+                *) printf 'rollout: {min_healthy_time: 300ms, healthy_deadline: 20s, progress_deadline: 30s}\n' ;;
+                esac
+        } >"$FLEET/work/apps/$app/app.yaml"
+}
+
+# instances [APP [SERVICE]]: id, app, service, index, state, release, image of every container of ours, sorted
+instances() {
+        local filter="\"tallyman.host=$FLEET_HOST\""
+        [ $# -lt 1 ] || filter="$filter,\"tallyman.app=$1\""
+        [ $# -lt 2 ] || filter="$filter,\"tallyman.service=$2\""
+        engine_api GET /containers/json -G --data-urlencode 'all=1' --data-urlencode "filters={\"label\":[$filter]}" |
+                jq -r '.[] | [.Id, .Labels["tallyman.app"], .Labels["tallyman.service"], .Labels["tallyman.index"], .State,
+                        .Labels["tallyman.release"], .Labels["tallyman.image"]] | @tsv' | sort -k2,4
+}
+
+# instance_of APP SERVICE: the id of its one running container
+instance_of() {
+        local ids
+        ids=$(instances "$1" "$2" | awk '$5 == "running" { print $1 }')
+        [ "$(wc -w <<<"$ids")" = 1 ] || { instances >&2; fail "$1/$2 has not one running container but: $ids"; }
+        echo "$ids"
+}
+
+inspect() {
+        engine_api GET "/containers/$1/json" | jq -r "$2"
+}
+
+# inside ID PATH: a file of a running container as its processes see it
+inside() {
+        cat "/proc/$(inspect "$1" .State.Pid)/root$2"
+}
+
+ledger_git() {
+        git -C "$FLEET/state/ledger.git" "$@"
+}
+
+# records [JQ]: every record of the ledger in order, as {sequence, kind, app, file, envelope, record: the predicate}
+records() {
+        local file
+        ledger_git ls-tree -r --name-only "tally/$FLEET_HOST" evidence | sort | while read -r file; do
+                ledger_git show "tally/$FLEET_HOST:$file" | jq -c --arg file "$file" '. as $envelope | (.payload | @base64d | fromjson) as $s |
+                        {file: $file, envelope: $envelope, subject: $s.subject, record: $s.predicate}'
+        done | jq -r "${1:-.}"
+}
+
+# record_kinds [APP]: the kinds of records since the last call of records_mark, in one line
+records_mark() {
+        RECORDS_MARK=$(ledger_git ls-tree -r --name-only "tally/$FLEET_HOST" evidence 2>/dev/null | wc -l)
+}
+record_kinds() {
+        ledger_git ls-tree -r --name-only "tally/$FLEET_HOST" evidence | sort | tail -n "+$((${RECORDS_MARK:-0} + 1))" |
+                sed 's,.*/[0-9]*-,,; s,\.dsse\.json$,,' | paste -sd' '
+}
+
+# same WANTED GOT WHAT
+same() {
+        [ "$1" = "$2" ] || fail "$3: wanted '$1', got '$2'"
+}
+
+# status_is JQ VALUE [WHAT]
+status_is() {
+        same "$2" "$(status_get "$1")" "${3:-status.json $1}"
+}
