@@ -233,6 +233,11 @@ static void phase_settled(struct step *s) {
                                                                                                 : s->app->settled);
         if (!s->goal)
                 return;
+        /* What failed is no longer wanted: that it is poisoned stays, that it failed is history. */
+        if (s->goal == s->app->wanted) {
+                s->next->failure_code = NULL;
+                s->next->failure_text = NULL;
+        }
         drift_find(s->lookup, s->arena, &s->out->drift);
         repair(s);
 }

@@ -36,11 +36,11 @@ static enum app_state state_of(const struct step *s) {
         return s->out->health == HEALTH_STARTING ? APP_PROGRESSING : APP_CONVERGED;
 }
 
-/* What holds a declared release back, for people. */
+/* What a held release waits for, for people. A denial waits for nothing: the verdict says it. */
 static void tell_gate(struct step *s) {
         const struct verdict *v = verdict_decisive(&s->app->verdicts);
 
-        if (s->app->declared && v && v->verdict != VERDICT_ALLOW &&
+        if (s->app->declared && v && v->verdict == VERDICT_PENDING &&
             !str_eq(s->app->wanted ? s->app->wanted->release : NULL, s->next->settled_release))
                 step_wait(s, v->message ? v->message : v->gate, 0);
 }

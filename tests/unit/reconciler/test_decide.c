@@ -174,6 +174,19 @@ static void test_poisoned_release_is_not_tried_again_until_another_is_wanted(voi
         sim_done(&s);
 }
 
+static void test_going_back_to_what_serves_ends_the_failure_but_not_the_poison(void **state) {
+        struct simulation s;
+        failing_release(&s, true, false);
+        const char *failed = s.app.wanted->release;
+
+        assert_non_null(s.app.rollout.failure_code);
+        sim_want(&s, s.app.settled);
+        assert_true(sim_run(&s, 200));
+        assert_null(s.app.rollout.failure_code);
+        assert_true(rollout_is_poisoned(&s.app.rollout, failed));
+        sim_done(&s);
+}
+
 static void test_pause_leaves_everything_and_waits_for_a_person(void **state) {
         struct simulation s;
         sim_init(&s);
@@ -619,6 +632,7 @@ int main(void) {
                 cmocka_unit_test(test_crashing_release_is_taken_back_and_poisoned),
                 cmocka_unit_test(test_crash_loop_is_seen_between_two_crashes),
                 cmocka_unit_test(test_poisoned_release_is_not_tried_again_until_another_is_wanted),
+                cmocka_unit_test(test_going_back_to_what_serves_ends_the_failure_but_not_the_poison),
                 cmocka_unit_test(test_pause_leaves_everything_and_waits_for_a_person),
                 cmocka_unit_test(test_transient_pull_failure_backs_off_touches_nothing_and_goes_on),
                 cmocka_unit_test(test_wrong_bytes_poison_the_release_without_touching_anything),
