@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "providers/runtime.h"
 #include "reconciler/cli/cli.h"
 #include "reconciler/pass/load.h"
 #include "shared/base/file.h"
@@ -11,7 +12,7 @@
 #include "shared/sign/signers.h"
 
 /* The trust file of the tree: a merge that breaks it would be refused by every host. */
-static int check_signers(const char *folder, struct arena *a, size_t *ret_n, struct fault *reterr) {
+static int check_signers(const char *folder, struct arena *a, struct fault *reterr) {
         own_buffer struct buffer text = BUFFER_INIT;
         struct signers signers;
         own_fd int fd = -1;
@@ -30,14 +31,33 @@ static int check_signers(const char *folder, struct arena *a, size_t *ret_n, str
         return signers_parse("trust/allowed_signers", buffer_str(&text), text.size, a, &signers, reterr);
 }
 
+/* What the app's runtime would make of it, without asking the runtime: a key that it cannot carry out shows here. */
+static int check_render(struct cli *cli, const struct deployment *d, struct fault *reterr) {
+        const struct runtime_settings settings = {
+                .host = "check", .environment = d->release->environment, .endpoint = "unix:///run/docker.sock",
+                .files = "/var/lib/tally/files",
+        };
+        const char *name = app_runtime_names[d->app->runtime];
+        own_runtime struct runtime *rt = NULL;
+        struct workload workload;
+        int r;
+
+        if (d->app->runtime == APP_FAKE)
+                return 0; /* for tests: it takes everything */
+        r = runtime_open(runtime_find(name), &settings, &rt, reterr);
+        return r < 0 ? r : runtime_render(rt, &d->compose, d->release, d->id, cli->arena, &workload, reterr);
+}
+
 static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct fault *reterr) {
         const char *folder = cli_arguments()->n > 0 ? cli_arguments()->positional[0] : ".";
+        struct deployment *deployments = NULL;
         struct fleet fleet;
-        size_t n_signers = 0;
-        int r = check_signers(folder, cli->arena, &n_signers, reterr);
+        int r = check_signers(folder, cli->arena, reterr);
 
         if (r == 0)
-                r = load_tree(folder, cli->arena, &fleet, reterr);
+                r = load_tree(folder, cli->arena, &fleet, &deployments, reterr);
+        for (size_t i = 0; r == 0 && i < fleet.n_releases; i++)
+                r = check_render(cli, &deployments[i], reterr);
         if (r < 0)
                 return r;
         if (cli->json) {

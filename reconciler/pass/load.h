@@ -23,5 +23,6 @@ struct desired {
 int load(struct mirror *m, const struct object_id *commit, const char *host, struct arena *a, struct desired *ret,
          struct fault *reterr);
 
-/* The same of a working tree, for `tally check`: every release is resolved. */
-int load_tree(const char *folder, struct arena *a, struct fleet *ret, struct fault *reterr);
+/* The same of a working tree, for `tally check`: every release is resolved, in the order of the fleet's. */
+int load_tree(const char *folder, struct arena *a, struct fleet *ret, struct deployment **ret_deployments,
+              struct fault *reterr);

@@ -89,7 +89,8 @@ static int walk_folder(struct walk *w, int dirfd, const char *path, unsigned dep
         return 0;
 }
 
-int load_tree(const char *folder, struct arena *a, struct fleet *ret, struct fault *reterr) {
+int load_tree(const char *folder, struct arena *a, struct fleet *ret, struct deployment **ret_deployments,
+              struct fault *reterr) {
         struct walk w = { .arena = a };
         own_fd int fd = -1;
         struct fleet fleet;
@@ -103,7 +104,7 @@ int load_tree(const char *folder, struct arena *a, struct fleet *ret, struct fau
         if (r == 0)
                 r = fleet_read(w.entries.items, w.entries.n, a, &fleet, reterr);
         if (r == 0)
-                r = fleet_check(&fleet, a, reterr);
+                r = fleet_check(&fleet, a, ret_deployments, reterr);
         if (r == 0)
                 *ret = fleet;
         return r;

@@ -98,7 +98,7 @@ static int check_host(const struct fleet *f, const struct deployment *resolved, 
         return deployment_clash(h->host.text, here, n, reterr);
 }
 
-int fleet_check(const struct fleet *f, struct arena *a, struct fault *reterr) {
+int fleet_check(const struct fleet *f, struct arena *a, struct deployment **ret, struct fault *reterr) {
         struct deployment *resolved = arena_array(a, f->n_releases, sizeof(*resolved));
         int r = 0;
 
@@ -106,5 +106,7 @@ int fleet_check(const struct fleet *f, struct arena *a, struct fault *reterr) {
                 r = fleet_resolve(f, &f->releases[i], a, &resolved[i], reterr);
         for (size_t i = 0; r == 0 && i < f->n_hosts; i++)
                 r = check_host(f, resolved, &f->hosts[i], a, reterr);
+        if (r == 0 && ret)
+                *ret = resolved;
         return r;
 }

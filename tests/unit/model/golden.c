@@ -80,7 +80,7 @@ static int read_fleet(const struct tree *tree, struct arena *a, struct fault *re
         struct fleet fleet;
         int r = fleet_read(tree->items, tree->n, a, &fleet, reterr);
 
-        return r < 0 ? r : fleet_check(&fleet, a, reterr);
+        return r < 0 ? r : fleet_check(&fleet, a, NULL, reterr);
 }
 
 static char *run_case(const char *folder, struct arena *a) {

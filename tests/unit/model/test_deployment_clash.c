@@ -20,7 +20,7 @@ static int check(const char *shop, const char *blog, struct fault *reterr) {
         struct fleet f;
         int r = fleet_read(entries, sizeof(entries) / sizeof(entries[0]), a, &f, reterr);
 
-        return r < 0 ? r : fleet_check(&f, a, reterr);
+        return r < 0 ? r : fleet_check(&f, a, NULL, reterr);
 }
 
 static void assert_clash(const char *shop, const char *blog, const char *part) {

@@ -152,7 +152,7 @@ static void a_release_is_resolved_with_its_environments_variables(void **state) 
         assert_string_equal(compose_find(&prod.compose, "web")->pinned, "docker.io/library/web@" DIGEST_B);
         assert_true(digest_is_valid(prod.id));
         assert_string_not_equal(prod.id, dev.id);
-        assert_int_equal(fleet_check(&f, a, &fault), 0);
+        assert_int_equal(fleet_check(&f, a, NULL, &fault), 0);
 }
 
 static void documents_that_were_not_read_are_our_own_mistake(void **state) {
