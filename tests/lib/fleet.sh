@@ -186,13 +186,14 @@ records() {
         done | jq -r "${1:-.}"
 }
 
-# record_kinds [APP]: the kinds of records since the last call of records_mark, in one line
+# record_kinds: the kinds of records since the last call of records_mark, in one line
 records_mark() {
         RECORDS_MARK=$(ledger_git ls-tree -r --name-only "tally/$FLEET_HOST" evidence 2>/dev/null | wc -l)
 }
 record_kinds() {
         ledger_git ls-tree -r --name-only "tally/$FLEET_HOST" evidence | sort | tail -n "+$((${RECORDS_MARK:-0} + 1))" |
-                sed 's,.*/[0-9]*-,,; s,\.dsse\.json$,,' | paste -sd' '
+                sed -E 's,.*/[0-9]+-,,; s,\.dsse\.json$,,
+                        s,^((external|trust|policy)-change|key-rotation|clock-event|(remote|peer)-anomaly|gap-declared|[a-z]+)(-.*)?$,\1,' | paste -sd' '
 }
 
 # same WANTED GOT WHAT
@@ -203,4 +204,143 @@ same() {
 # status_is JQ VALUE [WHAT]
 status_is() {
         same "$2" "$(status_get "$1")" "${3:-status.json $1}"
+}
+
+#
+# A fleet without an engine: its apps run in the fake runtime, whose world is one file (providers/fake/fake.h).
+#
+
+# fake_rig: a fleet for host web1 in RIG, with the app shop released in version 1; all of it goes when the script ends
+fake_rig() {
+        local tool
+        for tool in git jq ssh-keygen; do
+                command -v "$tool" >/dev/null || { echo "missing: $tool"; exit 77; }
+        done
+        unset DOCKER_CONFIG TALLY_CONFIG DOCKER_HOST
+        RIG=$(mktemp -d /tmp/tally.XXXXXX)
+        export HOME=$RIG/home GIT_CONFIG_NOSYSTEM=1
+        mkdir -p "$HOME"
+        trap fake_rig_end EXIT
+        trap 'exit 143' TERM INT
+        fleet_make "$RIG/fleet" web1
+        fake_app shop
+        fake_release 1
+}
+
+# A script that mounts something below RIG says so in RIG_MOUNT, one that starts a process in RIG_PID.
+fake_rig_end() {
+        local code=$?
+        trap - EXIT
+        [ -z "${RIG_PID:-}" ] || kill -KILL "$RIG_PID" 2>/dev/null || :
+        [ -z "${RIG_MOUNT:-}" ] || umount "$RIG_MOUNT" 2>/dev/null || :
+        rm -rf "$RIG"
+        exit "$code"
+}
+
+# fake_app APP: one service "web", at rest as soon as it runs
+fake_app() {
+        mkdir -p "$FLEET/work/apps/$1"
+        printf 'services:\n  web: {image: "registry.example/%s/web"}\n' "$1" >"$FLEET/work/apps/$1/compose.yaml"
+        printf 'apiVersion: tallyman/v1\nkind: App\napp: %s\nruntime: fake\nrollout: {min_healthy_time: 0s}\n' "$1" \
+                >"$FLEET/work/apps/$1/app.yaml"
+}
+
+# fake_image VERSION [APP]
+fake_image() {
+        printf 'registry.example/%s/web@sha256:%s' "${2:-shop}" "$(printf %s "$1" | sha256sum | cut -d' ' -f1)"
+}
+
+# fake_release VERSION [APP]
+fake_release() {
+        fleet_release "${2:-shop}" "$1" "web=$(fake_image "$1" "${2:-shop}")"
+}
+
+# fake JQ: of the fake runtime's world; fake_set JQ: change it
+fake() {
+        jq -r "$1" "$FLEET/state/fake.json"
+}
+fake_set() {
+        local world='{}'
+        [ ! -f "$FLEET/state/fake.json" ] || world=$(cat "$FLEET/state/fake.json")
+        mkdir -p "$FLEET/state"
+        jq "$1" <<<"$world" >"$RIG/fake.new"
+        mv "$RIG/fake.new" "$FLEET/state/fake.json"
+}
+
+# running [APP]: the versions that run
+running() {
+        fake "[.instances[]? | select(.app == \"${1:-shop}\" and .state == \"running\") | .version] | join(\" \")"
+}
+
+remote_git() {
+        fleet_git -C "$FLEET/fleet.git" "$@"
+}
+
+tip() {
+        remote_git rev-parse "${1:-main}"
+}
+
+work() {
+        fleet_git -C "$FLEET/work" "$@"
+}
+
+# as KEY GIT-ARGUMENT…: in the work tree, what git makes is signed by KEY
+as() {
+        local key=$1
+        shift
+        fleet_git -c user.signingkey="$FLEET/keys/$key" -c commit.gpgsign=true -C "$FLEET/work" "$@"
+}
+
+# force [COMMIT]: the server's branch is now this
+force() {
+        work push -q -f origin "${1:-HEAD}:refs/heads/main"
+}
+
+# back_to COMMIT: the work tree and the server's branch
+back_to() {
+        work reset -q --hard "$1"
+        work clean -fdq
+        force
+}
+
+# last_record KIND [JQ]: of the newest record of a kind in the ledger, the predicate; nothing when there is none
+last_record() {
+        local file branch=tally/$FLEET_HOST
+        file=$(ledger_git ls-tree -r --name-only "$branch" evidence | grep -E -- "/[0-9]+-$1(-[a-z0-9]+)?\.dsse\.json$" | sort | tail -n 1)
+        [ -z "$file" ] || ledger_git show "$branch:$file" | jq -r ".payload | @base64d | fromjson | .predicate | ${2:-.}"
+}
+
+# count_records KIND
+count_records() {
+        ledger_git ls-tree -r --name-only "tally/$FLEET_HOST" evidence | grep -cE -- "/[0-9]+-$1(-[a-z0-9]+)?\.dsse\.json$" || :
+}
+
+# accepted WHAT [VERSION]: a pass accepts the tip, and what it declares runs
+accepted() {
+        local what=$1 version=${2:-}
+        expect 0 tally pass
+        same "$(tip)" "$(status_get .desired.accepted)" "$what: the accepted commit"
+        same null "$(status_get .desired.refusal)" "$what: the refusal"
+        [ -z "$version" ] || same "$version" "$(running)" "$what: the version that runs"
+        proved "$what"
+}
+
+# refused CODE WHAT [EXIT]: a pass refuses the tip, says so everywhere, and leaves all as it was
+refused() {
+        local code=$1 what=$2 exit=${3:-4} before=null runs refused_tip had=0
+        refused_tip=$(tip)
+        [ ! -f "$FLEET/state/status.json" ] || before=$(status_get .desired.accepted)
+        ! ledger_git rev-parse -q --verify "tally/$FLEET_HOST" >/dev/null 2>&1 || had=$(count_records refusal)
+        runs=$([ ! -f "$FLEET/state/fake.json" ] || fake '.instances')
+        expect "$exit" tally pass
+        same "$code" "$(status_get .desired.refusal.code)" "$what: the code of the refusal"
+        same "$refused_tip" "$(status_get .desired.refusal.commit)" "$what: the refused commit"
+        same "$before" "$(status_get .desired.accepted)" "$what: the accepted commit"
+        same "$runs" "$([ ! -f "$FLEET/state/fake.json" ] || fake '.instances')" "$what: what runs"
+        same $((had + 1)) "$(count_records refusal)" "$what: refusals in the ledger"
+        same "$code $refused_tip denied" "$(last_record refusal '"\(.error.code) \(.refused) \(.outcome)"')" "$what: the record of the refusal"
+        same "$(ledger_git rev-parse "tally/$FLEET_HOST")" "$(tip "tally/$FLEET_HOST")" "$what: the ledger at the remote"
+        expect "$exit" tally pass
+        same $((had + 1)) "$(count_records refusal)" "$what: refusals in the ledger after a second pass"
+        proved "$what"
 }
