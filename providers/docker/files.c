@@ -300,10 +300,14 @@ int files_store(const char *folder, const json_t *files, struct fault *reterr) {
  * Removing
  */
 
-DEFINE_OWN(DIR, closedir)
+static void dir_close(DIR *dir) {
+        if (dir)
+                (void)closedir(dir);
+}
+DEFINE_OWN(DIR, dir_close)
 
 int files_collect(const char *folder, const json_t *keep, struct fault *reterr) {
-        own(closedir_p) DIR *dir = opendir(folder);
+        own(dir_close_p) DIR *dir = opendir(folder);
         struct dirent *entry;
 
         if (!dir)
