@@ -91,6 +91,41 @@ static void add_images(struct pass *p, struct record *record, const struct workl
         record->images = images;
 }
 
+/* Where the release says that it comes from. */
+static json_t *source_json(const struct release_source *source) {
+        json_t *o = json_object();
+
+        json_set_string(o, "repository", source->repository);
+        json_set_string(o, "commit", source->commit);
+        json_set_string(o, "branch", source->branch);
+        json_set_string(o, "build", source->build);
+        json_set_string(o, "pipeline", source->pipeline);
+        return o;
+}
+
+/* What the declared release is made of: pinned images, with the tags that stood beside the digests. */
+static json_t *release_body(const struct deployment *d) {
+        const struct compose_service *services = d->compose.services.items;
+        json_t *o = json_object(), *components = json_array();
+
+        for (size_t i = 0; i < d->compose.services.n; i++) {
+                json_t *component = json_object();
+
+                json_set_string(component, "service", services[i].name.text);
+                json_set_string(component, "image", services[i].pinned);
+                json_set_string(component, "tag", services[i].ref.tag);
+                json_array_append_new(components, component);
+        }
+        json_set_string(o, "id", d->id);
+        json_set_string(o, "version", d->release->version.text);
+        json_object_set_new(o, "components", components);
+        json_set_string(o, "created", d->release->created);
+        json_set_string(o, "by", d->release->by);
+        if (d->release->source)
+                json_object_set_new(o, "source", source_json(d->release->source));
+        return o;
+}
+
 /* The decision: what was declared, what the gates said, what will be done, and the world it can be replayed from. */
 static int note_decision(struct pass *p, const struct world_app *app, const struct decision_app *d, struct fault *reterr) {
         struct digest world, decision;
@@ -113,6 +148,8 @@ static int note_decision(struct pass *p, const struct world_app *app, const stru
                 json_set_string(plan, "artifact", app->wanted->artifact_digest);
         json_object_set_new(body, "change", record_change(d->rollout.settled_release, d->rollout.settled_version,
                                                           d->rollout.release, d->rollout.version));
+        if (pass_find_app(p, app->app)->deployment)
+                json_object_set_new(body, "release", release_body(pass_find_app(p, app->app)->deployment));
         json_object_set_new(body, "gates", gates_json(app));
         json_object_set_new(body, "plan", plan);
         json_object_set_new(body, "replay", replay);

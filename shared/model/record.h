@@ -18,6 +18,7 @@
  * and of the members of the body, which depend on the kind:
  *
  *      change{from, to}              each {release, version} or null
+ *      release{id, version, components[], created?, by?, source?}
  *      gates[]                       {gate, verdict, reasons[]}
  *      plan{…}  execution{intentSeq, started, finished, steps[]}  observed{…}
  *      outcome                       a word: success, failed, rolled_back, held, denied, partial, interrupted
