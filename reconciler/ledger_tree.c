@@ -18,6 +18,7 @@ struct entries {
 struct compare {
         struct mirror *mirror;
         struct arena *arena;
+        json_t *files;
         struct ledger_additions added;
 };
 
@@ -80,7 +81,9 @@ static int add_blob(struct compare *c, const char *path, const struct object_ent
                 return fault_context(reterr, r, "%s", path);
         digest = digest_of(bytes.data, bytes.size);
         rest = str_after(e->name, digest_hex(&digest));
-        return rest && str_eq(rest, suffix) ? 0 : refuse(reterr, path, "does not have the content of its name");
+        if (!rest || !str_eq(rest, suffix))
+                return refuse(reterr, path, "does not have the content of its name");
+        return json_object_set_new(c->files, path, json_true()) < 0 ? fault_set_oom(reterr) : 0;
 }
 
 static int add_artifact(struct compare *c, const char *path, const struct object_entry *e, struct fault *reterr) {
@@ -184,9 +187,9 @@ static int compare_additions(const void *a, const void *b) {
         return (x->seq > y->seq) - (x->seq < y->seq);
 }
 
-int ledger_tree_additions(struct mirror *m, const struct object_id *before, const struct object_id *after, struct arena *a,
-                          struct ledger_additions *ret, struct fault *reterr) {
-        struct compare c = { .mirror = m, .arena = a };
+int ledger_tree_additions(struct mirror *m, const struct object_id *before, const struct object_id *after, json_t *files,
+                          struct arena *a, struct ledger_additions *ret, struct fault *reterr) {
+        struct compare c = { .mirror = m, .arena = a, .files = files };
         struct entries old, new;
         int r;
 

@@ -7,6 +7,8 @@
  * A tree of a ledger holds status.json, sticker.json and the folders evidence/, artifacts/ and worlds/, which only grow.
  */
 
+#include <jansson.h>
+
 #include "shared/base/arena.h"
 #include "shared/git/mirror.h"
 
@@ -23,8 +25,9 @@ struct ledger_additions {
 };
 
 /*
- * Compare two root trees; @before is NULL for the first commit. New artifacts and worlds have the content of their names. Everything lives in
+ * Compare two root trees; @before is NULL for the first commit. New artifacts and worlds have the content of their names, and
+ * their paths become keys of the object @files: over all commits, those are the files that are there. Everything else lives in
  * @a. FAULT_DENIED/LEDGER_INVALID for what was changed, removed, or does not belong there.
  */
-int ledger_tree_additions(struct mirror *m, const struct object_id *before, const struct object_id *after, struct arena *a,
-                          struct ledger_additions *ret, struct fault *reterr);
+int ledger_tree_additions(struct mirror *m, const struct object_id *before, const struct object_id *after, json_t *files,
+                          struct arena *a, struct ledger_additions *ret, struct fault *reterr);

@@ -23,6 +23,7 @@ struct chain {
         char host[LIMIT_NAME_BYTES + 1];
         struct ledger_head at;     /* number, digests, intents after the last record */
         bool seen_remembered;
+        json_t *files;             /* paths of all artifacts and worlds so far, as keys */
         struct ledger_verified result;
 };
 
@@ -135,12 +136,9 @@ static int check_intents(struct chain *c, const struct record_head *h, struct fa
 
 static int check_is_there(const struct step *s, int64_t seq, const char *folder, const char *hex, const char *suffix,
                           struct fault *reterr) {
-        own_fault struct fault missing = FAULT_INIT;
         const char *path = arena_printf(s->arena, "%s/%s%s", folder, hex, suffix);
-        enum object_mode mode;
-        struct object_id id;
 
-        if (mirror_find(s->chain->mirror, s->id, path, &mode, &id, &missing) < 0)
+        if (!json_object_get(s->chain->files, path))
                 return invalid(reterr, "record %" PRId64 " is about %s, which is not there", seq, path);
         return 0;
 }
@@ -238,8 +236,8 @@ static int check_commit(struct step *s, const struct object_id *parent, struct f
         if (r == 0 && parent)
                 r = mirror_tree_of(c->mirror, parent, &parent_tree, reterr);
         if (r == 0)
-                r = ledger_tree_additions(c->mirror, parent ? &parent_tree : NULL, &s->commit.tree, s->arena, &s->added,
-                                          reterr);
+                r = ledger_tree_additions(c->mirror, parent ? &parent_tree : NULL, &s->commit.tree, c->files, s->arena,
+                                          &s->added, reterr);
         if (r < 0)
                 return r;
         rotates = first || !sshkey_equal(&signer, &before);
@@ -326,12 +324,14 @@ int ledger_verify(struct mirror *m, const struct object_id *head, const struct l
         own_fault struct fault fault = FAULT_INIT;
         own_arena struct arena *a = arena_new();
         own_free struct chain *c = calloc(1, sizeof(*c));
+        own_json json_t *files = json_object();
         struct object_id *ids = NULL;
         size_t n = 0;
         int r;
 
-        if (!c)
+        if (!c || !files)
                 return fault_set_oom(reterr);
+        c->files = files;
         c->mirror = m;
         c->expected = expected;
         r = line_of(m, head, a, &ids, &n, &fault);

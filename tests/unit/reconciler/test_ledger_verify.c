@@ -91,6 +91,14 @@ static void test_a_removed_record_is_found(void **state) {
         assert_found(rig, "trailers");
 }
 
+static void test_a_file_that_a_record_is_about_is_missed(void **state) {
+        struct ledger_rig *rig = *state;
+
+        make(rig);
+        rewrite(rig, "edit() { del $(git ls-tree -r --name-only $c artifacts); }");
+        assert_found(rig, "which is not there");
+}
+
 /* Without the commit that held it, so that commits and trailers fit. */
 static void test_a_record_left_out_with_its_commit_is_found(void **state) {
         struct ledger_rig *rig = *state;
@@ -229,6 +237,7 @@ int main(void) {
                 ledger_test(test_an_edited_record_is_found),
                 ledger_test(test_an_edited_signature_is_found),
                 ledger_test(test_a_removed_record_is_found),
+                ledger_test(test_a_file_that_a_record_is_about_is_missed),
                 ledger_test(test_a_record_left_out_with_its_commit_is_found),
                 ledger_test(test_reordered_records_are_found),
                 ledger_test(test_a_ledger_that_was_cut_off_is_found),
