@@ -59,19 +59,6 @@ int docker_image_id(struct docker *d, const char *pinned, const char **ret_id, s
         return 0;
 }
 
-void docker_list_path(struct buffer *path, const char *host, const char *const *more) {
-        own_json json_t *labels = json_array(), *filters = json_object();
-        own_free char *text = NULL;
-
-        json_array_append_new(labels, json_sprintf("%s=%s", LABEL_HOST, host));
-        for (size_t i = 0; more && more[i]; i++)
-                json_array_append_new(labels, json_string(more[i]));
-        json_object_set(filters, "label", labels);
-        text = json_dumps(filters, JSON_COMPACT | JSON_SORT_KEYS);
-        buffer_puts(path, "/containers/json?all=1&filters=");
-        http_escape(path, text ? text : "", false);
-}
-
 static const struct workload_service *services_of(const struct workload *w) {
         return w->services.items;
 }

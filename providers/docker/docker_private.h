@@ -39,5 +39,5 @@ int docker_make_volumes(struct docker *d, const struct workload *w, struct fault
 /* collect.c: what we pulled and may remove again, kept in <files>/.images */
 int docker_note_image(struct docker *d, const char *pinned, struct fault *reterr);
 
-/* Append "/containers/json?all=1&filters={"label":["tallyman.host=<host>", …]}"; @more is "key=value", NULL-terminated, may be NULL. */
+/* listing.c: append "/containers/json?all=1&filters={"label":["tallyman.host=<host>", …]}"; @more is "key=value", NULL-terminated, may be NULL. */
 void docker_list_path(struct buffer *path, const char *host, const char *const *more);

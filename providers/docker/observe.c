@@ -18,44 +18,6 @@
 #include "shared/base/text.h"
 #include "shared/data/json.h"
 
-/*
- * Status text: container/state.go, State.String(), and units.HumanDuration()
- */
-
-/* "(137)" right at the start of @text. */
-static int64_t exit_code_of(const char *text) {
-        char *end;
-        long code;
-
-        if (!text || *text != '(')
-                return 0;
-        code = strtol(text + 1, &end, 10);
-        return *end == ')' && code >= INT32_MIN && code <= INT32_MAX ? code : 0;
-}
-
-struct status_text status_parse(const char *text) {
-        static const struct {
-                const char *words;
-                enum health health;
-        } health[] = {
-                { "(healthy)", HEALTH_HEALTHY },
-                { "(unhealthy)", HEALTH_UNHEALTHY },
-                { "(health: starting)", HEALTH_STARTING },
-        };
-        struct status_text s = { .health = HEALTH_NONE };
-        const char *up = text ? str_after(text, "Up ") : NULL, *exited;
-
-        if (!text)
-                return s;
-        for (size_t i = 0; up && i < sizeof(health) / sizeof(health[0]); i++)
-                if (strstr(up, health[i].words))
-                        s.health = health[i].health;
-        s.young = up && (strstr(up, "second") || str_after(up, "About a minute"));
-        exited = str_after(text, "Exited ");
-        s.exit_code = exit_code_of(exited ? exited : str_after(text, "Restarting "));
-        return s;
-}
-
 enum instance_state observe_state(const char *word) {
         for (int i = 0; i < INSTANCE_STATE_MAX_; i++)
                 if (str_eq(word, instance_state_names[i]))

@@ -8,7 +8,7 @@
  * it came up less than a minute ago (so that a crash loop between two looks is seen), or it stopped though it is wanted. An
  * instance that wasn't looked at closer has its creation as started_at, which is never too late, and restarts 0.
  *
- * The functions here are pure; docker_observe() (in this file, too) does the asking.
+ * The functions here are pure; docker_observe() (in this file, too) does the asking. status_parse() stands in listing.c.
  */
 
 #include "providers/docker/verify.h"

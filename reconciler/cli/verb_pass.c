@@ -10,6 +10,7 @@
 #include "reconciler/cli/progress.h"
 #include "reconciler/cli/show.h"
 #include "reconciler/pass/pass.h"
+#include "reconciler/pass/quiet.h"
 #include "shared/base/text.h"
 #include "shared/data/json.h"
 
@@ -24,6 +25,14 @@ static void keep_from_children(const char *text) {
                 (void)fcntl((int)fd, F_SETFD, FD_CLOEXEC);
 }
 
+static int print(struct cli *cli, json_t *status, struct fault *reterr) {
+        if (cli->json)
+                return cli_print_json(cli, json_incref(status), reterr);
+        if (!cli->quiet)
+                show_status(stdout, status);
+        return 0;
+}
+
 static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct fault *reterr) {
         struct cli_progress bar = { .enabled = !cli->quiet && !cli->json && isatty(STDERR_FILENO) };
         const struct progress progress = { .tell = cli_progress_tell, .data = &bar };
@@ -34,6 +43,11 @@ static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct f
 
         if (r < 0)
                 return r;
+        /* The small program has asked a local repository already; one behind http is asked here, before libgit2 is started. */
+        if (quiet_check(&cli->config, quiet_tip_http, &status)) {
+                show_next(cli_option("next-fd"), cli->config.poll_ms, cli->config.poll_ms, cli->config.pass_limit_ms, status);
+                return print(cli, status, reterr);
+        }
         keep_from_children(cli_option("next-fd"));
         (void)signal(SIGTERM, pass_interrupt);
         (void)signal(SIGINT, pass_interrupt);
@@ -44,11 +58,7 @@ static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct f
         status = result.status;
         show_next(cli_option("next-fd"), result.next_ms, cli->config.poll_ms, cli->config.pass_limit_ms, status);
         *ret_exit = result.exit_code;
-        if (cli->json)
-                return cli_print_json(cli, json_incref(status), reterr);
-        if (!cli->quiet)
-                show_status(stdout, status);
-        return 0;
+        return print(cli, status, reterr);
 }
 
 static const struct option_spec options[] = {

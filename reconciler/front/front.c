@@ -4,8 +4,8 @@
  * tally: the program that people and tallyd start
  *
  * Most passes find nothing to do, and most of the time of such a pass would go into loading libraries that it does not use
- * (docs/architecture.md, Speed). So this program is small: it answers a quiet `tally pass` itself and hands everything else over to
- * the full program, with the same arguments.
+ * (docs/benchmarks.md). So this program is small: it answers a quiet `tally pass` on a repository in a folder itself, without libcurl
+ * and libgit2, and hands everything else over to the full program, with the same arguments.
  */
 
 #include <limits.h>
@@ -76,7 +76,7 @@ static bool quiet_pass(int argc, char **argv) {
         struct config config;
 
         if (!parse(argc, argv, &call) || config_read(config_path(call.config), a, &config, &ignored) < 0 ||
-            !quiet_check(&config, &status))
+            !quiet_check(&config, quiet_tip_local, &status))
                 return false;
         if (!print_status(&call, status))
                 return false;

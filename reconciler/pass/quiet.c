@@ -9,8 +9,6 @@
 #include "shared/base/file.h"
 #include "shared/base/limits.h"
 #include "shared/base/text.h"
-#include "shared/git/lsrefs.h"
-#include "shared/git/refs.h"
 
 #define QUIET_FILE "quiet.json"
 
@@ -62,34 +60,6 @@ void quiet_remember(const struct config *config, struct state *s, const char *ti
         (void)state_json_write(s, QUIET_FILE, document, &ignored);
 }
 
-/* The branch's tip, asked the cheap way. False when only a git library can tell. */
-static bool remote_tip_is(const struct config *c, const char *expected) {
-        own_fault struct fault ignored = FAULT_INIT;
-        own_git_url struct git_url url = { .scheme = GIT_SCHEME_LOCAL };
-        own_http struct http *http = NULL;
-        own_credentials struct credentials *credentials = NULL;
-        enum ref_answer answer = REF_DONT_KNOW;
-        struct object_id tip;
-        char hex[OBJECT_ID_TEXT_MAX];
-
-        if (git_url_parse(c->repository.text, &url, &ignored) < 0)
-                return false;
-        if (url.scheme == GIT_SCHEME_LOCAL) {
-                answer = refs_local_tip(c->repository.text, c->branch, &tip);
-        } else if (url.scheme == GIT_SCHEME_HTTP || url.scheme == GIT_SCHEME_HTTPS) {
-                const struct http_options options = { .ca_file = c->https.ca };
-                struct lsrefs_settings settings = { .allow_http = c->https.allow_http };
-
-                if (c->https.credentials && credentials_read(c->https.credentials, &credentials, &ignored) < 0)
-                        return false;
-                settings.credentials = credentials;
-                if (http_new(&options, &http, &ignored) < 0 ||
-                    lsrefs_tip(http, &settings, c->repository.text, c->branch, &answer, &tip, &ignored) < 0)
-                        return false;
-        }
-        return answer == REF_FOUND && str_eq(object_id_format(&tip, hex), expected);
-}
-
 static bool engine_is(const struct config *c, const char *expected) {
         own_fault struct fault ignored = FAULT_INIT;
         struct digest now;
@@ -98,7 +68,14 @@ static bool engine_is(const struct config *c, const char *expected) {
                (docker_fingerprint(c->docker.host, c->host.text, &now, &ignored) == 0 && str_eq(now.text, expected));
 }
 
-bool quiet_check(const struct config *config, json_t **ret_status) {
+static bool tip_is(const struct config *c, quiet_tip_fn ask, const char *expected) {
+        struct object_id tip;
+        char hex[OBJECT_ID_TEXT_MAX];
+
+        return ask(c, &tip) && str_eq(object_id_format(&tip, hex), expected);
+}
+
+bool quiet_check(const struct config *config, quiet_tip_fn ask, json_t **ret_status) {
         own_state struct state state = STATE_INIT;
         own_fault struct fault ignored = FAULT_INIT;
         own_json json_t *quiet = NULL, *status = NULL;
@@ -114,7 +91,7 @@ bool quiet_check(const struct config *config, json_t **ret_status) {
             !str_eq(configuration.text, json_get_string(quiet, "configuration")) || !state_digest(&state, &now) ||
             !str_eq(now.text, json_get_string(quiet, "state")))
                 return false;
-        if (!remote_tip_is(config, json_get_string(quiet, "tip")) || !engine_is(config, json_get_string(quiet, "engine")))
+        if (!tip_is(config, ask, json_get_string(quiet, "tip")) || !engine_is(config, json_get_string(quiet, "engine")))
                 return false;
         if (ret_status) {
                 if (state_json_read(&state, "status.json", &status, &ignored) < 0 || !status)

@@ -13,6 +13,7 @@
 #include "reconciler/config.h"
 #include "reconciler/state.h"
 #include "shared/data/digest.h"
+#include "shared/git/object.h"
 
 /*
  * Remember; failing to is only a slower next pass. @tip is hex. @engine is the engine's fingerprint from before the last look,
@@ -20,5 +21,10 @@
  */
 void quiet_remember(const struct config *config, struct state *s, const char *tip, const struct digest *engine);
 
+/* The tip of the configured branch, asked without a git library; false when that cannot tell. */
+typedef bool (*quiet_tip_fn)(const struct config *config, struct object_id *ret);
+bool quiet_tip_local(const struct config *config, struct object_id *ret); /* a repository in a folder */
+bool quiet_tip_http(const struct config *config, struct object_id *ret);  /* one behind http(s); loads libcurl */
+
 /* True when nothing moved; @ret_status (may be NULL) is then status.json, a new reference. */
-bool quiet_check(const struct config *config, json_t **ret_status);
+bool quiet_check(const struct config *config, quiet_tip_fn ask, json_t **ret_status);

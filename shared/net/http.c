@@ -522,14 +522,3 @@ const char *http_header_nth(const struct http_response *r, const char *name, siz
 const char *http_header(const struct http_response *r, const char *name, char *buf, size_t size) {
         return http_header_nth(r, name, 0, buf, size);
 }
-
-void http_escape(struct buffer *out, const char *s, bool keep_slash) {
-        static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-
-        for (; *s; s++) {
-                if (strchr(unreserved, *s) || (keep_slash && *s == '/'))
-                        buffer_putc(out, *s);
-                else
-                        buffer_printf(out, "%%%02X", (unsigned)(unsigned char)*s);
-        }
-}
