@@ -84,6 +84,7 @@ struct accepted_refusal {
         const char *commit;      /* hex */
         const char *code;        /* reason code */
         const char *message;
+        const char *hint;        /* what helps; NULL: none */
         int64_t at;              /* wall ms: first refused */
 };
 

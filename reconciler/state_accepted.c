@@ -14,6 +14,7 @@ static const struct field refusal_fields[] = {
         { .key = "code", .type = FIELD_STRING, .at = AT(code), .flags = FIELD_NULLABLE, .doc = "The reason code." },
         { .key = "message", .type = FIELD_STRING, .at = AT(message), .flags = FIELD_NULLABLE,
           .doc = "The same for people." },
+        { .key = "hint", .type = FIELD_STRING, .at = AT(hint), .flags = FIELD_OMIT, .doc = "What helps." },
         { .key = "at", .type = FIELD_INTEGER, .at = AT(at), .doc = "When it was first refused, ms." },
         { },
 };

@@ -143,6 +143,7 @@ static json_t *desired_json(const struct status_facts *facts) {
         json_set_string(refusal, "commit", facts->refusal.commit);
         json_set_string(refusal, "code", facts->refusal.code);
         json_set_string(refusal, "message", facts->refusal.message);
+        json_set_string(refusal, "hint", facts->refusal.hint);
         json_set_string(refusal, "at", rfc3339_format(facts->refusal.at, at));
         json_object_set_new(o, "refusal", refusal);
         return o;

@@ -29,6 +29,7 @@ struct status_refusal {
         const char *commit;       /* hex; NULL: nothing is refused */
         const char *code;
         const char *message;
+        const char *hint;         /* what helps; NULL: none */
         int64_t at;               /* wall ms: first refused */
 };
 

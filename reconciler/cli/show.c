@@ -65,6 +65,8 @@ void show_status(FILE *out, const json_t *status) {
         if (json_is_object(refusal))
                 fprintf(out, "  refused %.12s: %s: %s\n", or_dash(json_get_string(refusal, "commit")),
                         or_dash(json_get_string(refusal, "code")), or_dash(json_get_string(refusal, "message")));
+        if (json_get_string(refusal, "hint"))
+                fprintf(out, "    → %s\n", json_get_string(refusal, "hint"));
         if (json_get_string(desired, "stale"))
                 fprintf(out, "  stale: %s\n", json_get_string(desired, "stale"));
         if (blocked)

@@ -35,6 +35,7 @@ static void refuse(struct pass *p, const struct object_id *tip, const struct fau
         now->commit = arena_strdup(p->arena, object_id_format(tip, hex));
         now->code = fault->code ? fault->code : REASON_LOAD_INVALID;
         now->message = arena_strdup(p->arena, text ? text : fault->message);
+        now->hint = fault->hint ? arena_strdup(p->arena, fault->hint) : NULL;
         now->at = clock_wall_ms();
         if (before && str_eq(before->commit, now->commit) && str_eq(before->code, now->code)) {
                 now->at = before->at;
@@ -157,7 +158,7 @@ int pass_verify(struct pass *p, const struct object_id *tip, bool any, struct fa
         if (p->accepted.refusal)
                 p->facts.refusal = (struct status_refusal){
                         .commit = p->accepted.refusal->commit, .code = p->accepted.refusal->code,
-                        .message = p->accepted.refusal->message, .at = p->accepted.refusal->at,
+                        .message = p->accepted.refusal->message, .hint = p->accepted.refusal->hint, .at = p->accepted.refusal->at,
                 };
         return r;
 }
