@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "providers/outline.h"
+#include "shared/base/clock.h"
 #include "shared/base/file.h"
 #include "shared/base/limits.h"
 #include "shared/base/reason.h"
@@ -138,6 +139,7 @@ static int fake_begin(struct fake *f, const char *name, const char *what, struct
         r = fake_save(f, reterr);
         if (r < 0)
                 return r;
+        clock_sleep_ms(json_get_integer(f->world, "slow", 0));
         entry = fake_scripted(f, "exit", name, call.nth, call.any, false);
         if (entry)
                 _exit((int)json_get_integer(entry, "code", 137));

@@ -15,6 +15,7 @@
  *        "exit": [{"call": "start", "nth": 1, "after": true, "code": 137}],  // _exit() before, or after, the effect was written
  *        "start": { "shop/web@1.4.2": {"health": "unhealthy", "exit_code": 1, "image_matches": false} },
  *        "foreign": ["shop/web"],                         // create() of these finds the name taken by somebody else
+ *        "slow": 0,                                       // every call takes this many milliseconds before its effect
  *        "now": 0,                                        // started_at of what is started
  *        "prepared": ["<release id>"],
  *        "images": ["<repository@sha256:…>"],
