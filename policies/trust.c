@@ -322,9 +322,38 @@ static bool knows(struct run *run, uint32_t i, const struct claim *claim) {
         return file_of(run, i, &f, &fault) == 0 && signers_know(&f->signers, &claim->sig.key);
 }
 
+/* Did the file know the key once, before what is accepted? Follows first parents, and only so far: it is for the message. */
+static bool knew_before(struct run *run, const struct claim *claim) {
+        struct object_id at = run->history->commits[run->history->accepted].id, last = { 0 };
+
+        for (size_t n = 0; n < LIMIT_REVOKED_SEARCH; n++) {
+                own_fault struct fault ignored = FAULT_INIT;
+                struct object_id tree, file, parents[UINT8_MAX];
+                const struct trustfile *f;
+                const void *bytes;
+                size_t size, n_parents;
+
+                if (object_read(run->request->reader, &at, OBJECT_COMMIT, LIMIT_COMMIT_BYTES, &bytes, &size, &ignored) < 0 ||
+                    object_commit_links(bytes, size, &tree, parents, UINT8_MAX, &n_parents, &ignored) < 0 ||
+                    trustfiles_locate(&run->files, &tree, &file, &ignored) < 0)
+                        return false;
+                if (!object_id_equal(&file, &last)) {
+                        if (trustfiles_get(&run->files, &file, &f, &ignored) < 0)
+                                return false;
+                        if (signers_know(&f->signers, &claim->sig.key))
+                                return true;
+                        last = file;
+                }
+                if (n_parents == 0)
+                        return false;
+                at = parents[0];
+        }
+        return false;
+}
+
 /*
- * An unknown key was taken away when the accepted file knew it, or one since then, or a parent's that did not learn it on
- * this very branch. Say so: it is another story than a key that never was there.
+ * An unknown key was taken away when the accepted file knew it, or one before or since, or a parent's that did not learn it
+ * on this very branch. Say so: it is another story than a key that never was there.
  */
 static void tell_revoked(struct run *run, uint32_t i, const struct claim *claim, struct fault *reterr) {
         const struct history *h = run->history;
@@ -334,7 +363,7 @@ static void tell_revoked(struct run *run, uint32_t i, const struct claim *claim,
                 known = knows(run, history_parent(h, i, k), claim) && !group_changed_key(run, claim, true);
         for (uint32_t pos = 0; !known && pos < h->n_order && h->order[pos] != i; pos++)
                 known = h->commits[h->order[pos]].flags & HISTORY_MAINLINE && knows(run, h->order[pos], claim);
-        if (!known)
+        if (!known && !knew_before(run, claim))
                 return;
         fault_done(reterr);
         (void)refuse_revoked(claim, "before this commit", reterr);

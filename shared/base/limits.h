@@ -20,6 +20,7 @@
 #define LIMIT_COMMIT_BYTES       (256 * 1024)         /* one raw commit object */
 #define LIMIT_COMMIT_PARENTS     16
 #define LIMIT_RANGE_COMMITS      200000               /* commits verified in one pass */
+#define LIMIT_REVOKED_SEARCH     1000                 /* accepted commits searched for a key that is no longer known */
 #define LIMIT_HISTORY_COMMITS    1000000              /* commits whose parents are read to know what is old */
 #define LIMIT_TREE_BYTES         (16 * 1024 * 1024)
 #define LIMIT_TREE_DEPTH         32
@@ -69,3 +70,7 @@
 #define LIMIT_TOKEN_BYTES        (64 * 1024)          /* a registry's bearer token, and the document that it comes in */
 #define LIMIT_MANIFEST_BYTES     (4 * 1024 * 1024)    /* one image manifest or index: what registries take */
 #define LIMIT_MEDIA_TYPE_BYTES   255                  /* RFC 6838, 4.2: two names of 127 */
+#define LIMIT_LOOSE_OBJECTS      2000                 /* loose objects of a mirror before they are packed */
+#define LIMIT_PACKS              20                   /* packs of a mirror before they are merged */
+#define LIMIT_COMPACT_OBJECTS    50000                /* objects of a pack that we write: some 10 MB of memory */
+#define LIMIT_COMPACT_BYTES      (64 * 1024 * 1024)   /* one object of it */

@@ -232,7 +232,7 @@ static void removed_keys_are_called_revoked(void **state) {
 
         refuses(&a, &use, REASON_TRUST_REVOKED, "\"use\"");
         refuses(&drop, &use2, REASON_TRUST_REVOKED, "\"use again\"");
-        refuses(&drop, &use, REASON_TRUST_UNKNOWN_SIGNER, "\"use\"");
+        refuses(&drop, &use, REASON_TRUST_REVOKED, "\"use\"");
         (void)accepts(&a, &leave); /* the last signature of a key may be the one that removes it */
 }
 
@@ -359,6 +359,17 @@ static void a_key_added_on_a_branch_may_be_used_there(void **state) {
         assert_int_equal(accepts(&a, &m).n_verified, 4);
         refuses(&a, &by_bob, REASON_TRUST_UNKNOWN_SIGNER, "\"by bob\""); /* the mainline does not know bob yet */
         refuses(&a, &n, REASON_TRUST_UNKNOWN_SIGNER, "\"own\"");
+}
+
+static void a_key_that_was_removed_long_ago_is_said_to_be_removed(void **state) {
+        struct object_id a = COMMIT("a", alice_bob, .seed = ALICE);
+        struct object_id drop = COMMIT("drop", only_alice, NULL, { &a }, ALICE);
+        struct object_id b = COMMIT("b", only_alice, NULL, { &drop }, ALICE);
+        struct object_id by_bob = COMMIT("by bob", only_alice, NULL, { &b }, BOB);
+        struct object_id by_mallory = COMMIT("by mallory", only_alice, NULL, { &b }, MALLORY);
+
+        refuses(&b, &by_bob, REASON_TRUST_REVOKED, "\"by bob\"");
+        refuses(&b, &by_mallory, REASON_TRUST_UNKNOWN_SIGNER, "\"by mallory\"");
 }
 
 static void a_key_revoked_on_a_merged_side_cannot_sign_the_merge(void **state) {
@@ -756,6 +767,7 @@ int main(void) {
                 test(foxtrot_merges_do_not_bring_their_own_trust),
                 test(octopus_merges_bring_in_all_their_arms),
                 test(a_key_added_on_a_branch_may_be_used_there),
+                test(a_key_that_was_removed_long_ago_is_said_to_be_removed),
                 test(a_key_revoked_on_a_merged_side_cannot_sign_the_merge),
                 test(a_side_that_never_had_the_key_does_not_stop_it),
                 test(a_key_let_in_again_may_merge_branches_from_between),
