@@ -303,44 +303,51 @@ back_to() {
         force
 }
 
-# last_record KIND [JQ]: of the newest record of a kind in the ledger, the predicate; nothing when there is none
+# records_of KIND: the files of a kind's records in the ledger, oldest first
+records_of() {
+        ledger_git ls-tree -r --name-only "tally/$FLEET_HOST" evidence 2>/dev/null | grep -E -- "/[0-9]+-$1(-[a-z0-9]+)?\.dsse\.json$" || :
+}
+
+# last_record KIND [JQ]: of the newest record of a kind, the predicate; nothing when there is none
 last_record() {
-        local file branch=tally/$FLEET_HOST
-        file=$(ledger_git ls-tree -r --name-only "$branch" evidence | grep -E -- "/[0-9]+-$1(-[a-z0-9]+)?\.dsse\.json$" | sort | tail -n 1)
-        [ -z "$file" ] || ledger_git show "$branch:$file" | jq -r ".payload | @base64d | fromjson | .predicate | ${2:-.}"
+        local file
+        file=$(records_of "$1" | tail -n 1)
+        [ -z "$file" ] || ledger_git show "tally/$FLEET_HOST:$file" | jq -r ".payload | @base64d | fromjson | .predicate | ${2:-.}"
 }
 
 # count_records KIND
 count_records() {
-        ledger_git ls-tree -r --name-only "tally/$FLEET_HOST" evidence | grep -cE -- "/[0-9]+-$1(-[a-z0-9]+)?\.dsse\.json$" || :
+        records_of "$1" | wc -l
+}
+
+# what_runs: the fake runtime's instances, in one line
+what_runs() {
+        [ ! -f "$FLEET/state/fake.json" ] || jq -c .instances "$FLEET/state/fake.json"
 }
 
 # accepted WHAT [VERSION]: a pass accepts the tip, and what it declares runs
 accepted() {
         local what=$1 version=${2:-}
         expect 0 tally pass
-        same "$(tip)" "$(status_get .desired.accepted)" "$what: the accepted commit"
-        same null "$(status_get .desired.refusal)" "$what: the refusal"
+        same "$(tip) null" "$(status_get '"\(.desired.accepted) \(.desired.refusal)"')" "$what: the accepted commit, and no refusal"
         [ -z "$version" ] || same "$version" "$(running)" "$what: the version that runs"
         proved "$what"
 }
 
-# refused CODE WHAT [EXIT]: a pass refuses the tip, says so everywhere, and leaves all as it was
+# refused CODE WHAT [EXIT]: a pass refuses the tip, says so everywhere, once, and leaves all as it was
 refused() {
-        local code=$1 what=$2 exit=${3:-4} before=null runs refused_tip had=0
-        refused_tip=$(tip)
+        local code=$1 what=$2 exit=${3:-4} before=null runs tip had
+        tip=$(tip)
         [ ! -f "$FLEET/state/status.json" ] || before=$(status_get .desired.accepted)
-        ! ledger_git rev-parse -q --verify "tally/$FLEET_HOST" >/dev/null 2>&1 || had=$(count_records refusal)
-        runs=$([ ! -f "$FLEET/state/fake.json" ] || fake '.instances')
+        had=$(count_records refusal)
+        runs=$(what_runs)
         expect "$exit" tally pass
-        same "$code" "$(status_get .desired.refusal.code)" "$what: the code of the refusal"
-        same "$refused_tip" "$(status_get .desired.refusal.commit)" "$what: the refused commit"
-        same "$before" "$(status_get .desired.accepted)" "$what: the accepted commit"
-        same "$runs" "$([ ! -f "$FLEET/state/fake.json" ] || fake '.instances')" "$what: what runs"
-        same $((had + 1)) "$(count_records refusal)" "$what: refusals in the ledger"
-        same "$code $refused_tip denied" "$(last_record refusal '"\(.error.code) \(.refused) \(.outcome)"')" "$what: the record of the refusal"
+        same "$code $tip $before" "$(status_get '.desired | "\(.refusal.code) \(.refusal.commit) \(.accepted)"')" \
+                "$what: refusal and accepted commit in status.json"
+        same "$code $tip denied" "$(last_record refusal '"\(.error.code) \(.refused) \(.outcome)"')" "$what: the record of the refusal"
+        same "$runs" "$(what_runs)" "$what: what runs"
         same "$(ledger_git rev-parse "tally/$FLEET_HOST")" "$(tip "tally/$FLEET_HOST")" "$what: the ledger at the remote"
         expect "$exit" tally pass
-        same $((had + 1)) "$(count_records refusal)" "$what: refusals in the ledger after a second pass"
+        same $((had + 1)) "$(count_records refusal)" "$what: refusals in the ledger"
         proved "$what"
 }
