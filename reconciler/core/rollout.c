@@ -13,13 +13,14 @@
 /* A pause between two looks that is longer than this was not watching: deadlines don't run on. */
 #define WATCH_GAP_MS (60 * 1000)
 
+#define BACK_OFF_MAX_MS (5 * 60 * 1000)
+
 int64_t rollout_back_off_ms(int64_t attempts) {
-        const int64_t longest = 5 * 60 * 1000;
         int64_t wait = 1000;
 
-        for (int64_t i = 1; i < attempts && wait < longest; i++)
+        for (int64_t i = 1; i < attempts && wait < BACK_OFF_MAX_MS; i++)
                 wait *= 2;
-        return wait < longest ? wait : longest;
+        return wait < BACK_OFF_MAX_MS ? wait : BACK_OFF_MAX_MS;
 }
 
 /*
@@ -91,6 +92,16 @@ static bool gates_allow(const struct step *s) {
 /* Another release than the one under way, or than the settled one, may begin. */
 static bool may_begin(const struct step *s, const char *than) {
         return s->app->declared && s->app->wanted && !str_eq(s->app->wanted->release, than) && gates_allow(s);
+}
+
+/* What failed is tried again after a while; a clock that was set back does not make the while any longer. */
+static bool waits_to_retry(struct step *s, const char *what) {
+        int64_t left = s->next->retry_at - s->world->now;
+
+        if (left <= 0 || left > BACK_OFF_MAX_MS)
+                return false;
+        step_wait(s, s->next->failure_text ? s->next->failure_text : what, left);
+        return true;
 }
 
 /*
@@ -265,10 +276,8 @@ static void phase_preparing(struct step *s) {
                 go(s, PHASE_STAGING);
                 return;
         }
-        if (s->next->retry_at > s->world->now) {
-                step_wait(s, s->next->failure_text ? s->next->failure_text : "the images", s->next->retry_at - s->world->now);
+        if (waits_to_retry(s, "the images"))
                 return;
-        }
         step_aim(s, s->app->wanted);
         step_act(s, VERB_PREPARE, NULL, 0, NULL, NULL, "pull and verify the images before anything is stopped");
 }
@@ -405,11 +414,17 @@ static void phase_staging(struct step *s) {
                 fail(s, REASON_ROLLOUT_TIMEOUT, "the rollout made no step forward before progress_deadline");
                 return;
         }
+        if (waits_to_retry(s, "the engine"))
+                return;
         services = s->goal->services.items;
         for (size_t i = 0; i < s->goal->services.n; i++)
                 all_up = stage_service(s, &services[i]) && all_up;
-        if (all_up && !s->acts)
+        if (s->acts)
+                return;
+        if (all_up)
                 go(s, PHASE_EVALUATING);
+        else
+                step_wait(s, "the new instances to run", LOOK_AGAIN_MS);
 }
 
 /* Up and healthy, and not just between two crashes. */
@@ -495,6 +510,11 @@ static bool belongs_to_old(const struct step *s, const struct instance *i) {
         return step_is_kept(s, i) || (service && str_eq(service->spec_digest, i->spec));
 }
 
+/* It was started in this revert already and ended by itself. Repairs will try again, and slow down; the revert is over. */
+static bool has_ended_again(const struct step *s, const struct instance *i) {
+        return i->state == INSTANCE_EXITED && i->started_at > s->next->seen_at;
+}
+
 static void revert_start_old(struct step *s) {
         const struct instance *items = s->app->instances.items;
 
@@ -503,7 +523,7 @@ static void revert_start_old(struct step *s) {
                 bool kept = step_is_kept(s, i);
 
                 if (kept && i->state != INSTANCE_RUNNING && i->state != INSTANCE_RESTARTING &&
-                    i->state != INSTANCE_REMOVING)
+                    i->state != INSTANCE_REMOVING && !has_ended_again(s, i))
                         step_act(s, VERB_START, NULL, i->index, i, NULL, "it takes over again");
         }
 }
@@ -512,10 +532,8 @@ static void phase_reverting(struct step *s) {
         const struct instance *items = s->app->instances.items;
 
         step_aim(s, s->app->settled);
-        if (s->next->retry_at > s->world->now) {
-                step_wait(s, s->next->failure_text, s->next->retry_at - s->world->now);
+        if (waits_to_retry(s, "the release before"))
                 return;
-        }
         for (size_t n = 0; n < s->app->instances.n; n++)
                 if (!belongs_to_old(s, &items[n]) && items[n].state != INSTANCE_EXITED &&
                     items[n].state != INSTANCE_CREATED && items[n].state != INSTANCE_REMOVING &&
@@ -550,10 +568,8 @@ static void phase_stuck(struct step *s) {
                 begin(s);
                 return;
         }
-        if (s->next->retry_at > s->world->now) {
-                step_wait(s, s->next->failure_text, s->next->retry_at - s->world->now);
+        if (waits_to_retry(s, "the release before"))
                 return;
-        }
         phase_reverting(s);
 }
 
@@ -620,8 +636,9 @@ void rollout_progressed(struct rollout *r, int64_t now) {
         r->retry_at = 0;
 }
 
+/* Credentials are the host's affair: once they are mended, the same release goes on. */
 static bool fails_for_good(const struct fault *fault) {
-        return fault->kind == FAULT_DENIED || fault->kind == FAULT_CONFIG;
+        return (fault->kind == FAULT_DENIED && !str_eq(fault->code, REASON_IMAGE_AUTH)) || fault->kind == FAULT_CONFIG;
 }
 
 void rollout_action_failed(struct rollout *r, enum action_verb verb, const struct fault *fault, int64_t now, struct arena *a) {
@@ -639,8 +656,12 @@ void rollout_action_failed(struct rollout *r, enum action_verb verb, const struc
         }
         /* An engine or registry that is away is no verdict on the release; neither is a world that moved meanwhile. */
         if (fault->kind == FAULT_CONFLICT || str_eq(fault->code, REASON_RUNTIME_UNAVAILABLE) ||
-            (verb == VERB_PREPARE && !fails_for_good(fault)))
+            (verb == VERB_PREPARE && !fails_for_good(fault))) {
+                /* Told while it is tried again. Later phases would take it for a verdict. */
+                if (r->phase == PHASE_PREPARING)
+                        r->failure_code = code;
                 return;
+        }
         r->failure_code = code;
         if (r->phase == PHASE_PREPARING)
                 r->phase = PHASE_STAGING;

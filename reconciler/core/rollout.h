@@ -29,8 +29,9 @@ void rollout_step(struct step *s);
 void rollout_prepared(struct rollout *r, int64_t now);
 void rollout_progressed(struct rollout *r, int64_t now);
 /*
- * An action failed. Preparing: transient faults back off and are tried again for ever, a digest mismatch and a refusal
- * end the rollout. Elsewhere the rollout fails and reverts. Strings are copied to @a.
+ * An action failed. Preparing: transient faults back off and are tried again for ever, so are credentials that
+ * the registry refuses; a digest mismatch and any other refusal end the rollout. Elsewhere the rollout fails and reverts,
+ * but for a world that moved meanwhile, which is tried again. Strings are copied to @a.
  */
 void rollout_action_failed(struct rollout *r, enum action_verb verb, const struct fault *fault, int64_t now, struct arena *a);
 

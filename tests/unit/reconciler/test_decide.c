@@ -277,6 +277,98 @@ static void test_engine_going_away_while_staging_is_no_verdict_on_the_release(vo
         sim_done(&s);
 }
 
+/* Up to the look in which the first instance of a release is started. */
+static void start_first(struct simulation *s) {
+        sim_init(s);
+        sim_want(s, sim_workload(s, "1.0", 1, 1, V1));
+        for (int n = 0; n < 10 && s->instances.n == 0; n++) {
+                struct decision d = sim_decide(s);
+
+                for (size_t i = 0; i < d.actions.n; i++)
+                        sim_act(s, (struct action *)d.actions.items + i);
+        }
+        assert_int_equal(s->app.rollout.phase, PHASE_STAGING);
+}
+
+static void test_a_restarting_instance_is_looked_at_again_soon(void **state) {
+        struct simulation s;
+        start_first(&s);
+        ((struct instance *)s.instances.items)->state = INSTANCE_RESTARTING;
+        ((struct instance *)s.instances.items)->restarts = 1;
+
+        struct decision d = sim_decide(&s);
+        const struct decision_app *out = d.apps.items;
+        assert_int_equal(d.actions.n, 0);
+        assert_int_equal(out->rollout.phase, PHASE_STAGING);
+        assert_in_range(out->wake_at - s.world.now, 1, 1000);
+        assert_non_null(out->waits_for);
+        sim_done(&s);
+}
+
+static void test_a_conflict_while_staging_is_tried_again_after_a_while_not_at_once(void **state) {
+        struct simulation s;
+        own_fault struct fault fault = FAULT_INIT;
+        start_first(&s);
+        ((struct instance *)s.instances.items)->state = INSTANCE_CREATED;
+        fault_set(&fault, FAULT_CONFLICT, 0, "somebody else was faster");
+        for (int n = 0; n < 3; n++)
+                rollout_action_failed(&s.app.rollout, VERB_START, &fault, s.world.now, s.arena);
+
+        struct decision d = sim_decide(&s);
+        const struct decision_app *out = d.apps.items;
+        assert_int_equal(d.actions.n, 0);
+        assert_int_equal(out->wake_at, s.world.now + rollout_back_off_ms(3));
+        assert_true(sim_run(&s, 100));
+        assert_true(sim_is_exactly(&s, s.app.wanted));
+        sim_done(&s);
+}
+
+static void test_credentials_that_are_refused_are_no_verdict_on_the_release(void **state) {
+        struct simulation s;
+        own_fault struct fault fault = FAULT_INIT;
+        sim_init(&s);
+        sim_want(&s, sim_workload(&s, "1.0", 1, 1, V1));
+        (void)sim_decide(&s);
+        fault_set_code(&fault, FAULT_DENIED, REASON_IMAGE_AUTH, "the password is wrong");
+        rollout_action_failed(&s.app.rollout, VERB_PREPARE, &fault, s.world.now, s.arena);
+
+        struct decision d = sim_decide(&s);
+        const struct decision_app *out = d.apps.items;
+        assert_int_equal(out->rollout.phase, PHASE_PREPARING);
+        assert_string_equal(out->rollout.failure_code, REASON_IMAGE_AUTH);
+        assert_int_equal(out->rollout.poisoned.n, 0);
+        assert_true(sim_run(&s, 100));
+        assert_true(sim_is_exactly(&s, s.app.wanted));
+        assert_null(s.app.rollout.failure_code);
+        sim_done(&s);
+}
+
+static void test_an_old_release_that_ends_by_itself_ends_the_revert(void **state) {
+        static const char *const broken[] = { "broken" };
+        struct simulation s;
+        sim_init(&s);
+        s.has_health_check = true;
+        struct workload *old = sim_workload(&s, "1.0", 1, 1, V1), *new = sim_workload(&s, "2.0", 1, 1, broken);
+        sim_want(&s, old);
+        assert_true(sim_run(&s, 100));
+        s.broken_spec = ((const struct workload_service *)new->services.items)->spec_digest;
+        sim_want(&s, new);
+        while (s.app.rollout.phase != PHASE_EVALUATING) {
+                struct decision d = sim_decide(&s);
+
+                for (size_t i = 0; i < d.actions.n; i++)
+                        sim_act(&s, (struct action *)d.actions.items + i);
+        }
+        s.crashing_spec = ((const struct workload_service *)old->services.items)->spec_digest;
+
+        (void)sim_run(&s, 40);
+        assert_int_equal(s.app.rollout.phase, PHASE_SETTLED);
+        assert_int_equal(s.events[EVENT_REVERTED], 1);
+        /* Its repairs slow down like any other. */
+        assert_in_range(s.events[EVENT_REPAIRING], 3, 5);
+        sim_done(&s);
+}
+
 static void test_dependants_wait_for_health_and_for_completion(void **state) {
         struct simulation s;
         sim_init(&s);
@@ -637,6 +729,10 @@ int main(void) {
                 cmocka_unit_test(test_transient_pull_failure_backs_off_touches_nothing_and_goes_on),
                 cmocka_unit_test(test_wrong_bytes_poison_the_release_without_touching_anything),
                 cmocka_unit_test(test_engine_going_away_while_staging_is_no_verdict_on_the_release),
+                cmocka_unit_test(test_a_restarting_instance_is_looked_at_again_soon),
+                cmocka_unit_test(test_a_conflict_while_staging_is_tried_again_after_a_while_not_at_once),
+                cmocka_unit_test(test_credentials_that_are_refused_are_no_verdict_on_the_release),
+                cmocka_unit_test(test_an_old_release_that_ends_by_itself_ends_the_revert),
                 cmocka_unit_test(test_dependants_wait_for_health_and_for_completion),
                 cmocka_unit_test(test_drift_is_named_and_repaired),
                 cmocka_unit_test(test_report_mode_and_suspension_tell_drift_and_touch_nothing),
