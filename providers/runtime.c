@@ -87,13 +87,13 @@ int runtime_create(struct runtime *rt, const struct workload *w, const struct wo
         return r < 0 ? fault_context(reterr, r, "%s: cannot create %s %lld", w->app, service->name, (long long)index) : 0;
 }
 
-/* The app's name is not known of an instance that was only just created. */
+/* Of an instance that was only just created the name is not known, perhaps not even the service. */
 static int instance_context(const struct instance *instance, const char *verb, struct fault *reterr, int r) {
         if (r >= 0)
                 return 0;
-        if (instance->app)
+        if (instance->app && (instance->name || instance->service))
                 return fault_context(reterr, r, "%s: cannot %s %s", instance->app, verb,
-                                     instance->name ? instance->name : instance->id);
+                                     instance->name ? instance->name : instance->service);
         return fault_context(reterr, r, "cannot %s instance %.12s", verb, instance->id);
 }
 

@@ -2,6 +2,7 @@
 
 /* Lifecycle: start, stop and remove a container that is ours */
 
+#include <errno.h>
 #include <string.h>
 
 #include "providers/docker/body.h"
@@ -111,12 +112,19 @@ static int rename_to(struct docker *d, const struct container *c, const char *na
 /* The public name is taken: by an instance that was not stopped yet, or by somebody else. */
 static int public_name_taken(struct docker *d, const char *name, struct fault *reterr) {
         own_container struct container holder = { .json = NULL };
-        int r = container_open(d, name, &holder, reterr);
+        own_fault struct fault why = FAULT_INIT;
+        int r = container_open(d, name, &holder, &why);
 
-        if (r < 0 && reterr->code == REASON_RESOURCE_FOREIGN)
-                fault_hint(reterr, "the name '%s' is taken; it is not touched", name);
-        if (r < 0)
+        if (r < 0 && why.code == REASON_RESOURCE_FOREIGN) {
+                fault_set_code(reterr, FAULT_DENIED, REASON_RESOURCE_FOREIGN,
+                               "there is a container '%s' already, and it is not ours", name);
+                fault_hint(reterr, "it is not touched; rename or remove it to let this instance have its name");
+                return -EACCES;
+        }
+        if (r < 0) {
+                fault_move(reterr, &why);
                 return r;
+        }
         return fault_set(reterr, FAULT_CONFLICT, EBUSY, "the name '%s' is still carried by another instance of ours", name);
 }
 
