@@ -122,11 +122,13 @@ rig_make() {
 }
 
 rig_end() {
-        local code=$?
+        local code=$? dir
         trap - EXIT
         [ -z "${RIG_PID:-}" ] || kill -KILL "$RIG_PID" 2>/dev/null || :
         engine_stop "$RIG/engine"
-        registry_stop "$RIG/registry"
+        for dir in "$RIG"/registry*; do
+                registry_stop "$dir"
+        done
         rm -rf "$RIG"
         exit "$code"
 }
@@ -229,7 +231,7 @@ fake_rig() {
 
 # A script that mounts something below RIG says so in RIG_MOUNT, one that starts a process in RIG_PID.
 fake_rig_end() {
-        local code=$?
+        local code=$? dir
         trap - EXIT
         [ -z "${RIG_PID:-}" ] || kill -KILL "$RIG_PID" 2>/dev/null || :
         [ -z "${RIG_MOUNT:-}" ] || umount "$RIG_MOUNT" 2>/dev/null || :
@@ -347,7 +349,6 @@ refused() {
         same "$code $tip denied" "$(last_record refusal '"\(.error.code) \(.refused) \(.outcome)"')" "$what: the record of the refusal"
         same "$runs" "$(what_runs)" "$what: what runs"
         same "$(ledger_git rev-parse "tally/$FLEET_HOST")" "$(tip "tally/$FLEET_HOST")" "$what: the ledger at the remote"
-        expect "$exit" tally pass
         same $((had + 1)) "$(count_records refusal)" "$what: refusals in the ledger"
         proved "$what"
 }
