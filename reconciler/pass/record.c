@@ -8,6 +8,7 @@
 #include "shared/base/log.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
+#include "shared/git/compact.h"
 
 /*
  * Sealing
@@ -367,6 +368,17 @@ static int seal_end(struct pass *p, const json_t *before, const json_t *status, 
         return pass_seal(p, subject_of(p, status), status, sticker, NULL, reterr);
 }
 
+/* A repository that isn't compact works as well, only slower: the next pass tries again. */
+static void compact(struct mirror *m) {
+        own_fault struct fault fault = FAULT_INIT;
+        bool done = false;
+
+        if (m && mirror_compact(m, &compact_default, &done, &fault) < 0)
+                log_warning("%s is not compacted: %s", mirror_path(m), fault.message);
+        else if (done)
+                log_info("%s: compacted", mirror_path(m));
+}
+
 int pass_record(struct pass *p, json_t **ret_status, struct fault *reterr) {
         own_fault struct fault ignored = FAULT_INIT;
         own_json json_t *before = NULL, *now = NULL, *status = status_document(&p->world, &p->decision, &p->facts);
@@ -379,6 +391,8 @@ int pass_record(struct pass *p, json_t **ret_status, struct fault *reterr) {
         if (r < 0)
                 return r;
         push(p);
+        compact(p->mirror);
+        compact(p->ledger ? ledger_mirror(p->ledger) : NULL);
         fault_done(&ignored);
         /* As it was sealed, with the ledger's head and the time in it. */
         if (state_json_read(&p->state, "status.json", &now, &ignored) < 0 || !now || p->ledger_failed)

@@ -16,6 +16,7 @@
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 #include "shared/git/child.h"
+#include "shared/git/compact.h"
 #include "shared/git/error.h"
 #include "shared/git/refs.h"
 #include "shared/git/transport.h"
@@ -335,6 +336,7 @@ int remote_fetch(struct mirror *m, const struct remote_settings *settings, const
         struct outcome outcome;
         int r = job_prepare(&job, settings, url, branch, reterr);
 
+        mirror_sweep(m);
         if (r >= 0)
                 r = check_local_remote(&job, reterr);
         if (r >= 0)
