@@ -98,18 +98,29 @@ bool docker_listing_fingerprint(const json_t *list, struct digest *ret) {
         return true;
 }
 
-/* Mounts whose source is named like our files. */
-static void stamp_files(const json_t *list, struct digest_state *state) {
+static void stamp_mount(json_t *stamps, const json_t *mount) {
+        const char *source = json_get_string(mount, "Source"), *base = source ? strrchr(source, '/') : NULL;
+        struct digest_state state;
+        struct digest stamp;
+
+        if (!base || !files_name_is_valid(base + 1) || json_object_get(stamps, source))
+                return;
+        digest_begin(&state);
+        files_stamp(source, &state);
+        stamp = digest_end(&state);
+        json_set_string(stamps, source, stamp.text);
+}
+
+/* Mounts whose source is named like our files, by path: engines keep no order of mounts either. */
+static struct digest stamp_files(const json_t *list) {
+        own_json json_t *stamps = json_object();
         size_t i, j;
         json_t *entry, *mount;
 
         json_array_foreach(list, i, entry)
-                json_array_foreach(json_object_get(entry, "Mounts"), j, mount) {
-                        const char *source = json_get_string(mount, "Source"), *base = source ? strrchr(source, '/') : NULL;
-
-                        if (base && base > source && files_name_is_valid(base + 1))
-                                files_stamp(source, state);
-                }
+                json_array_foreach(json_object_get(entry, "Mounts"), j, mount)
+                        stamp_mount(stamps, mount);
+        return digest_of_json(stamps);
 }
 
 /* One question over a connection of its own: libcurl would take longer to load than the engine to answer (see plain.h). */
@@ -132,8 +143,8 @@ static int ask(const char *endpoint, const char *host, json_t **ret, struct faul
 
 int docker_fingerprint(const char *endpoint, const char *host, struct digest *ret, struct fault *reterr) {
         own_json json_t *list = NULL;
+        struct digest listing, files;
         struct digest_state state;
-        struct digest listing;
         int r = ask(endpoint, host, &list, reterr);
 
         if (r < 0)
@@ -141,9 +152,10 @@ int docker_fingerprint(const char *endpoint, const char *host, struct digest *re
         if (!docker_listing_fingerprint(list, &listing))
                 return fault_set_code(reterr, FAULT_TRANSIENT, REASON_RUNTIME_UNSUPPORTED,
                                       "the engine's list of containers is not a list");
+        files = stamp_files(list);
         digest_begin(&state);
         digest_update(&state, listing.text, strlen(listing.text));
-        stamp_files(list, &state);
+        digest_update(&state, files.text, strlen(files.text));
         *ret = digest_end(&state);
         return 0;
 }
