@@ -214,8 +214,8 @@ static bool pack_is_packable(const struct compact *c, const struct pack *p) {
 }
 
 /*
- * Packs, smallest first: so many that half of the limit is free again, and then as long as one isn't large beside all before it
- * together. So an object is written again only when the pack that it is in at least grows by half.
+ * Packs, smallest first: so many that half of the limit is free again, and then as long as one isn't large beside
+ * all before it together. So an object is written again only when the pack that it is in at least grows by half.
  */
 static void choose_packs(struct compact *c, const struct pack_list *all) {
         size_t must = all->n > c->limits->packs ? all->n - c->limits->packs / 2 : 0;

@@ -35,8 +35,8 @@ static const char *app_name(const struct host_claims *h, size_t app) {
 }
 
 static void hint_where(const struct source_pos *at, struct fault *reterr) {
-        fault_hint(reterr, "the other one is at %s:%u:%u; on one host only one of the two can have it", at->source->name,
-                   at->line, at->column);
+        fault_hint(reterr, "the other one is at %s:%u:%u; on one host only one of the two can have it",
+                   at->source->name, at->line, at->column);
 }
 
 /*

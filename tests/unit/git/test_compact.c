@@ -83,7 +83,8 @@ static void remember(struct place *p, const git_oid *id) {
         memcpy(p->ids[p->n++].raw, id->id, sizeof(p->ids[0].raw));
 }
 
-static void write_object(struct place *p, git_odb *odb, git_object_t type, const void *bytes, size_t size, git_oid *ret) {
+static void write_object(struct place *p, git_odb *odb, git_object_t type, const void *bytes, size_t size,
+                         git_oid *ret) {
         assert_int_equal(git_odb_write(ret, odb, bytes, size, type), 0);
         remember(p, ret);
 }
@@ -219,7 +220,8 @@ static void assert_fsck(const struct place *p) {
         own_process_result struct process_result result = { 0 };
         own_fault struct fault f = FAULT_INIT;
         own_free char *path = NULL;
-        const char *argv[] = { "git", "-C", NULL, "-c", "safe.directory=*", "fsck", "--full", "--strict", "--no-dangling", NULL };
+        const char *argv[] = { "git",  "-C",     NULL,       "-c",            "safe.directory=*",
+                               "fsck", "--full", "--strict", "--no-dangling", NULL };
 
         assert_true(asprintf(&path, "%s/ledger.git", p->dir) > 0);
         argv[2] = path;
@@ -369,7 +371,8 @@ static void a_damaged_object_stops_nothing_and_stays(void **state) {
 }
 
 static void leftovers_are_swept_and_nothing_else(void **state) {
-        static const char *const names[] = { "pack_git2_a1b2c3", "pack-00.idx.lock", "pack-00.pack", "pack-11.idx", "tmp_pack_x" };
+        static const char *const names[] = { "pack_git2_a1b2c3", "pack-00.idx.lock", "pack-00.pack", "pack-11.idx",
+                                             "tmp_pack_x" };
         own_fault struct fault f = FAULT_INIT;
         struct place *p = *state;
 
@@ -454,7 +457,7 @@ static void killed_at_any_point_nothing_is_lost(void **state) {
  * Read meanwhile
  */
 
-/* Another process that reads everything again and again with a repository it opened once. Ends with 1 at the first miss. */
+/* Reads everything again and again, with a repository that was opened once. Ends with 1 at the first miss. */
 static _Noreturn void read_for_ever(const struct place *p, int ready) {
         own_fault struct fault f = FAULT_INIT;
         struct mirror *m = NULL;
