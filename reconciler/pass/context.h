@@ -41,6 +41,7 @@ struct pass {
         struct accepted accepted;
         struct status_facts facts;
         enum fault_kind stale_kind;
+        bool mirror_is_new;                  /* made in this pass: what it lacks, the remote lacks */
         struct desired desired;
 
         struct runtime *runtimes[PASS_RUNTIMES_MAX];
@@ -60,10 +61,15 @@ struct pass {
         struct digest engine;                /* fingerprint of the engine before the last look; unset: none, or it did not answer */
 };
 
+/* fetch.c: open the mirror of the desired state; a damaged one is set aside and begun anew. */
+int pass_open_mirror(struct pass *p, struct fault *reterr);
 /* fetch.c: ask the remote; a remote that is away makes the facts stale. */
 int pass_fetch(struct pass *p, struct object_id *ret_tip, bool *ret_any, struct fault *reterr);
-/* verify.c: judge the tip and load it; keeps the accepted commit and notes a refusal when it may not be accepted. */
-int pass_verify(struct pass *p, const struct object_id *tip, bool any, struct fault *reterr);
+/*
+ * verify.c: judge the tip and load it; keeps the accepted commit and notes a refusal when it may not be accepted. A mirror
+ * that lost objects is fetched once more, and @tip with it. Sets facts.blocked when the accepted commit cannot be had.
+ */
+int pass_verify(struct pass *p, struct object_id *tip, bool any, struct fault *reterr);
 /* enrol.c: is this host in the fleet, with this key? Sets facts.blocked when not. */
 void pass_enrol(struct pass *p);
 /* observe.c: open the runtimes that the desired state needs and render what it declares; begins anew each time. */

@@ -14,6 +14,17 @@ static const char *id_text(const struct pass *p, const struct object_id *id) {
         return arena_strdup(p->arena, object_id_format(id, buf));
 }
 
+int pass_open_mirror(struct pass *p, struct fault *reterr) {
+        char broken[MIRROR_NAME_MAX] = "";
+        int r = mirror_open(p->config->state, "desired.git", &p->mirror, broken, reterr);
+
+        if (r == 0 && *broken) {
+                p->mirror_is_new = true;
+                log_warning("the mirror of the desired state was damaged and is fetched again; the old one is %s", broken);
+        }
+        return r;
+}
+
 static int fetch_commit(struct pass *p, struct object_id *ret_tip, bool *ret_any, struct fault *reterr) {
         if (object_id_parse(p->options->commit, ret_tip) < 0)
                 return fault_set(reterr, FAULT_CONFIG, 0, "'%s' is no commit id of 40 hex digits", p->options->commit);

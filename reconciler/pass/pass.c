@@ -92,7 +92,6 @@ static int open_ledger(struct pass *p, struct fault *reterr) {
 }
 
 static int set_up(struct pass *p, struct fault *reterr) {
-        char broken[MIRROR_NAME_MAX] = "";
         int r;
 
         p->facts.branch = p->config->branch;
@@ -103,12 +102,8 @@ static int set_up(struct pass *p, struct fault *reterr) {
         if (r == 0)
                 r = state_key(&p->state, p->config->host.text, &p->key, NULL, reterr);
         if (r == 0)
-                r = mirror_open(p->config->state, "desired.git", &p->mirror, broken, reterr);
-        if (r < 0)
-                return r;
-        if (*broken)
-                log_warning("the mirror of the desired state was damaged and is fetched again; the old one is %s", broken);
-        if (!p->options->dry)
+                r = pass_open_mirror(p, reterr);
+        if (r == 0 && !p->options->dry)
                 r = open_ledger(p, reterr);
         return r == 0 ? recall_accepted(p, reterr) : r;
 }

@@ -16,6 +16,8 @@
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 
+#define ACCEPTED_REF "refs/tally/accepted"
+
 static int read_root(struct pass *p, struct buffer *out, struct fault *reterr) {
         int r = file_read(AT_FDCWD, p->config->trust, LIMIT_SIGNERS_BYTES, out, reterr);
 
@@ -65,6 +67,11 @@ static int trust(struct pass *p, const struct object_id *tip, struct trust_resul
         int r;
 
         if (p->accepted.commit && object_id_parse(p->accepted.commit, &accepted) == 0) {
+                /* The whole history of the tip is here, and a ref keeps what was accepted from here. */
+                if (!mirror_has(p->mirror, &accepted))
+                        return fault_set_code(reterr, FAULT_DENIED, REASON_TRUST_REWIND,
+                                              "the branch does not hold commit %.12s, which was accepted before",
+                                              p->accepted.commit);
                 request.accepted = &accepted;
         } else {
                 r = read_root(p, &root, reterr);
@@ -88,8 +95,12 @@ static void accept(struct pass *p, const struct trust_result *t) {
         const char *commit = arena_strdup(p->arena, object_id_format(&t->accepted, hex));
 
         p->accepted.refusal = NULL;
-        if (str_eq(commit, p->accepted.commit))
+        if (str_eq(commit, p->accepted.commit)) {
+                /* Recalled from the ledger, which does not say these. */
+                p->accepted.tree = arena_strdup(p->arena, object_id_format(&t->tree, hex));
+                p->accepted.trust = arena_strdup(p->arena, t->trust.text);
                 return;
+        }
         if (p->accepted.trust && !str_eq(p->accepted.trust, t->trust.text))
                 p->trust_before = p->accepted.trust;
         p->accepted.commit = commit;
@@ -105,6 +116,17 @@ static void accept(struct pass *p, const struct trust_result *t) {
                   t->n_verified);
 }
 
+/* The mirror never loses what is accepted without being found damaged. */
+static int keep(struct pass *p, const struct trust_result *t, struct fault *reterr) {
+        struct object_id kept;
+        own_fault struct fault ignored = FAULT_INIT;
+
+        if (p->options->dry || (mirror_ref(p->mirror, ACCEPTED_REF, &kept, &ignored) == 0 &&
+                                object_id_equal(&kept, &t->accepted)))
+                return 0;
+        return mirror_set_ref(p->mirror, ACCEPTED_REF, &t->accepted, reterr);
+}
+
 /* The documents of a commit, and what a runtime makes of them. */
 static int load_commit(struct pass *p, const char *hex, struct fault *reterr) {
         struct object_id id;
@@ -116,8 +138,16 @@ static int load_commit(struct pass *p, const char *hex, struct fault *reterr) {
         return r < 0 ? r : pass_render(p, reterr);
 }
 
-/* @ret_loaded: the tip is accepted and its documents are the desired state. A refusal is no failure of the pass. */
-static int judge_tip(struct pass *p, const struct object_id *tip, bool *ret_loaded, struct fault *reterr) {
+/* What the mirror cannot give says nothing about the tip: the mirror has lost it, or the remote never had it. */
+static bool lacks_objects(const struct pass *p, const struct fault *fault) {
+        return fault->code == REASON_TRUST_MISSING_OBJECT || mirror_is_damaged(p->mirror);
+}
+
+/*
+ * @ret_loaded: the tip is accepted and its documents are the desired state. A refusal is no failure of the pass; objects
+ * that are missing are one, unless @last.
+ */
+static int judge_tip(struct pass *p, const struct object_id *tip, bool last, bool *ret_loaded, struct fault *reterr) {
         own_fault struct fault fault = FAULT_INIT;
         enum fault_kind refusing = FAULT_DENIED; /* the kind that says something about the tip, not about this run */
         struct trust_result result;
@@ -130,13 +160,15 @@ static int judge_tip(struct pass *p, const struct object_id *tip, bool *ret_load
                 refusing = FAULT_CONFIG;
                 r = load_commit(p, object_id_format(tip, hex), &fault);
         }
+        if (r == 0 && !p->options->commit)
+                r = keep(p, &result, &fault);
         if (r == 0) {
                 *ret_loaded = true;
                 if (!p->options->commit)
                         accept(p, &result);
                 return 0;
         }
-        if (p->options->commit || fault.kind != refusing) {
+        if (p->options->commit || (lacks_objects(p, &fault) ? !last : fault.kind != refusing)) {
                 fault_move(reterr, &fault);
                 return r;
         }
@@ -144,21 +176,76 @@ static int judge_tip(struct pass *p, const struct object_id *tip, bool *ret_load
         return 0;
 }
 
-int pass_verify(struct pass *p, const struct object_id *tip, bool any, struct fault *reterr) {
-        bool loaded = false;
-        int r = any ? judge_tip(p, tip, &loaded, reterr) : 0;
+/* Nothing can be done without the documents of what is accepted, and nothing is touched. */
+static void hold(struct pass *p, const struct fault *why) {
+        log_write(LOG_LEVEL_WARNING, LOG_FIELDS({ "TALLY_REASON", why->code }), "the accepted commit %.12s: %s",
+                  p->accepted.commit, why->message);
+        if (p->facts.blocked)
+                return;
+        p->facts.blocked_code = REASON_TRUST_MISSING_OBJECT;
+        p->facts.blocked_exit = 1;
+        p->facts.blocked = arena_printf(p->arena, "the accepted commit %.12s is not at hand: nothing is touched until the repository has it again",
+                                        p->accepted.commit);
+}
 
-        if (r == 0 && !loaded && p->accepted.commit) {
-                r = load_commit(p, p->accepted.commit, reterr);
-                if (r < 0)
-                        return fault_context(reterr, r, "the accepted commit %.12s", p->accepted.commit);
+/* Judge the tip, if there is @any; without a better one the accepted commit is loaded. */
+static int verify(struct pass *p, const struct object_id *tip, bool any, bool last, struct fault *reterr) {
+        own_fault struct fault fault = FAULT_INIT;
+        bool loaded = false;
+        int r = any ? judge_tip(p, tip, last, &loaded, reterr) : 0;
+
+        if (r < 0 || loaded || !p->accepted.commit)
+                return r;
+        r = load_commit(p, p->accepted.commit, &fault);
+        if (r < 0 && last && lacks_objects(p, &fault)) {
+                hold(p, &fault);
+                return 0;
         }
+        if (r < 0) {
+                fault_move(reterr, &fault);
+                return fault_context(reterr, r, "the accepted commit %.12s", p->accepted.commit);
+        }
+        return 0;
+}
+
+/* The remote has what the mirror lacks, unless the mirror comes fresh from it or this was tried for this very tip. */
+static bool may_heal(const struct pass *p, const struct object_id *tip) {
+        const struct accepted_refusal *refusal = p->accepted.refusal;
+        char hex[OBJECT_ID_TEXT_MAX];
+
+        return !p->mirror_is_new && !(refusal && str_eq(refusal->code, REASON_TRUST_MISSING_OBJECT) &&
+                                      str_eq(refusal->commit, object_id_format(tip, hex)));
+}
+
+static int heal(struct pass *p, struct object_id *tip, bool *ret_any, struct fault *reterr) {
+        int r;
+
+        mirror_mark_damaged(p->mirror);
+        mirror_free(take(p->mirror));
+        r = pass_open_mirror(p, reterr);
+        return r < 0 ? r : pass_fetch(p, tip, ret_any, reterr);
+}
+
+int pass_verify(struct pass *p, struct object_id *tip, bool any, struct fault *reterr) {
+        own_fault struct fault fault = FAULT_INIT;
+        bool last = !any || !may_heal(p, tip);
+        int r = verify(p, tip, any, last, &fault);
+
+        if (r < 0 && !last && lacks_objects(p, &fault)) {
+                fault_done(&fault);
+                r = heal(p, tip, &any, &fault);
+                if (r == 0)
+                        r = verify(p, tip, any, true, &fault);
+        }
+        if (r < 0)
+                fault_move(reterr, &fault);
         p->facts.accepted = p->accepted.commit;
         p->facts.fleet = p->accepted.commit ? p->desired.fleet.name : NULL;
         if (p->accepted.refusal)
                 p->facts.refusal = (struct status_refusal){
                         .commit = p->accepted.refusal->commit, .code = p->accepted.refusal->code,
-                        .message = p->accepted.refusal->message, .hint = p->accepted.refusal->hint, .at = p->accepted.refusal->at,
+                        .message = p->accepted.refusal->message, .hint = p->accepted.refusal->hint,
+                        .at = p->accepted.refusal->at,
                 };
         return r;
 }

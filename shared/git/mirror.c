@@ -349,6 +349,10 @@ const char *mirror_path(const struct mirror *m) {
         return m->path;
 }
 
+bool mirror_is_damaged(const struct mirror *m) {
+        return has_bytes(m->path, DAMAGED);
+}
+
 void mirror_mark_damaged(const struct mirror *m) {
         own_fault struct fault ignored = FAULT_INIT;
         own_fd int dirfd = -1;

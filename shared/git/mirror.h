@@ -55,6 +55,7 @@ int mirror_check(const struct mirror *m, struct fault *reterr);
 
 /* The next mirror_open() sets this one aside. For readers that find an object missing that must be there. */
 void mirror_mark_damaged(const struct mirror *m);
+bool mirror_is_damaged(const struct mirror *m);
 
 /* Is the object there (not: is all it refers to there). */
 bool mirror_has(const struct mirror *m, const struct object_id *id);
