@@ -136,8 +136,9 @@ int pull_stream_feed(const void *bytes, size_t size, void *stream) {
 }
 
 /*
- * Engines report a registry's refusal as text only, in the words of several versions of two clients (the classic one and
- * containerd's). What matches first counts: "pull access denied … repository does not exist or may require 'docker login'" may be either.
+ * Engines report a registry's refusal as text only, in the words of several versions of two clients (the classic one
+ * and containerd's). What matches first counts: "pull access denied … repository does not exist or may require 'docker
+ * login'" may be either.
  */
 const char *pull_error_code(const char *message) {
         static const struct {
@@ -172,12 +173,14 @@ const char *pull_error_code(const char *message) {
 
 static int pull_fault(const char *pinned, const char *message, bool with_auth, struct fault *reterr) {
         const char *code = pull_error_code(message);
-        bool denied = code == REASON_IMAGE_AUTH;
+        /* Other bytes than were pinned are no accident to wait out. */
+        bool auth = code == REASON_IMAGE_AUTH, denied = auth || code == REASON_IMAGE_DIGEST_MISMATCH;
 
         fault_set_code(reterr, denied ? FAULT_DENIED : FAULT_TRANSIENT, code, "cannot pull %s: %s", pinned, message);
-        if (denied)
+        if (auth)
                 fault_hint(reterr, with_auth ? "the credentials for this registry are wrong or may not read this repository"
-                                             : "there are no credentials for this registry: `docker login`, as the user that runs tally");
+                                             : "there are no credentials for this registry: `docker login`, as the "
+                                               "user that runs tally");
         else if (code == REASON_IMAGE_NOT_FOUND)
                 fault_hint(reterr, "pin the digest of a manifest or an index that is in this repository and has this platform");
         return denied ? -EACCES : -EIO;
