@@ -143,7 +143,7 @@ app_settings() {
                 [ $# -eq 0 ] || printf '%s\n' "$@"
                 case " $* " in
                 *rollout:*) ;;
-                *) printf 'rollout: {min_healthy_time: 300ms, healthy_deadline: 20s, progress_deadline: 30s}\n' ;;
+                *) printf 'rollout: {min_healthy_time: 300ms, healthy_deadline: 60s, progress_deadline: 60s}\n' ;;
                 esac
         } >"$FLEET/work/apps/$app/app.yaml"
 }

@@ -1,0 +1,154 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Releases that fail: what served before serves again.
+#
+#   rollback.sh TALLY
+
+set -euo pipefail
+
+TALLY=$1
+here=$(cd "$(dirname "$0")/.." && pwd)
+# shellcheck source=tests/lib/engine.sh
+. "$here/lib/engine.sh"
+# shellcheck source=tests/lib/fleet.sh
+. "$here/lib/fleet.sh"
+
+rig_make
+
+good=$(image_make shop/web good)
+better=$(image_make shop/web better)
+crashes=$(image_make shop/web crashes /bin/sh -c 'exit 3')
+no_command=$(image_make shop/web no-command /bin/there-is-none)
+
+# compose IMAGE [LINE…]: apps/shop/compose.yaml with one service and these lines
+compose() {
+        local image=$1
+        shift
+        mkdir -p "$FLEET/work/apps/shop"
+        {
+                printf 'services:\n  web:\n    image: %s\n    restart: always\n    stop_grace_period: 1s\n' "$image"
+                [ $# -eq 0 ] || printf '    %s\n' "$@"
+        } >"$FLEET/work/apps/shop/compose.yaml"
+}
+
+# release VERSION IMAGE: merged
+release() {
+        fleet_release shop "$1" "web=$2"
+        fleet_commit "shop $1"
+}
+
+healthcheck='healthcheck: {test: ["CMD-SHELL", "test $$(cat /www/index.html) != ill"], interval: 300ms, timeout: 20s, retries: 2}'
+ill=$(image_make shop/web ill)
+
+compose "$good" "$healthcheck"
+app_settings shop
+release 1 "$good"
+expect 0 tally pass
+old=$(instance_of shop web)
+
+#
+# An unhealthy release
+#
+
+records_mark
+release 2 "$ill"
+expect 5 tally pass
+same "$old" "$(instance_of shop web)" 'the container that serves'
+same 1 "$(instances | wc -l)" 'containers left'
+status_is .state failed
+status_is '.apps[0].phase' settled
+status_is '.apps[0].running.version' 1
+status_is '.apps[0].failure.code' ROLLOUT_UNHEALTHY
+bad=$(status_get '.apps[0].desired.release')
+status_is '.apps[0].poisoned | join(" ")' "$bad"
+same always "$(inspect "$old" .HostConfig.RestartPolicy.Name)" 'the restart policy of the old container'
+proved 'an unhealthy release is taken back: the very container from before serves again, and exit code 5'
+
+[[ " $(record_kinds) " == *' rollback '* ]] || fail "there is no rollback record but: $(record_kinds)"
+same 'rolled_back ROLLOUT_UNHEALTHY 2 1' "$(records 'select(.record.recordType == "rollback") |
+        [.record.outcome, .record.error.code, .record.change.from.version, .record.change.to.version] | join(" ")')" 'the rollback record'
+expect 5 tally status
+expect 0 tally explain shop
+expect_text 'failed its health check'
+proved 'the rollback is a record of its own, and explain says why'
+
+# What was taken back has yet to become healthy again, which is news.
+for ((i = 0; i < 100; i++)); do
+        [ "$(inspect "$old" .State.Health.Status)" != healthy ] || break
+        sleep 0.1
+done
+expect 5 tally pass
+status_is '.apps[0].health' healthy
+head=$(ledger_git rev-parse tally/web1)
+for ((i = 0; i < 3; i++)); do
+        expect 5 tally pass
+done
+same "$head" "$(ledger_git rev-parse tally/web1)" 'head of the ledger after passes over a poisoned release'
+same "$old" "$(instance_of shop web)" 'the container that serves'
+expect 5 tally diff
+proved 'a poisoned release is not tried again, and says nothing new'
+
+engine_restart "$RIG/engine"
+expect 5 tally pass
+expect 5 tally pass
+same "$old" "$(instance_of shop web)" 'the container that serves after a restart of the engine'
+status_is '.apps[0].poisoned | join(" ")' "$bad"
+proved 'poison and the old release survive a restart of the engine'
+
+release 3 "$better"
+expect 0 tally pass
+[ "$old" != "$(instance_of shop web)" ] || fail 'release 3 was not deployed'
+status_is '.apps[0].running.version' 3
+status_is '.apps[0].failure' null
+proved 'a newer release deploys after one that failed'
+
+#
+# Releases that don't even run
+#
+
+# taken_back VERSION IMAGE CODE WHAT
+taken_back() {
+        local serving
+        serving=$(instance_of shop web)
+        release "$1" "$2"
+        expect 5 tally pass
+        same "$serving" "$(instance_of shop web)" "the container that serves after release $1"
+        same 1 "$(instances | wc -l)" 'containers left'
+        status_is '.apps[0].failure.code' "$3"
+        proved "$4"
+}
+
+compose "$good"
+taken_back 4 "$crashes" ROLLOUT_EXITED 'a release that is restarted by the engine for ever is seen as a crash loop and taken back'
+taken_back 5 "$no_command" ROLLOUT_START_FAILED 'a release whose program does not exist is taken back'
+compose "$good" 'healthcheck: {test: ["CMD", "false"], interval: 60s, start_period: 60s}'
+app_settings shop 'rollout: {min_healthy_time: 300ms, healthy_deadline: 2s, progress_deadline: 60s}'
+taken_back 6 "$good" ROLLOUT_UNHEALTHY 'a release that does not become healthy before healthy_deadline is taken back'
+app_settings shop
+
+#
+# on_failure: pause
+#
+
+compose "$good" "$healthcheck"
+app_settings shop 'rollout: {min_healthy_time: 300ms, healthy_deadline: 30s, progress_deadline: 30s, on_failure: pause}'
+release 7 "$ill"
+expect 5 tally pass
+status_is '.apps[0].phase' paused
+status_is .state failed
+same 2 "$(instances | wc -l)" 'containers kept for a person to look at'
+expect 5 tally pass
+status_is '.apps[0].phase' paused
+release 8 "$good"
+expect 0 tally pass
+status_is '.apps[0].running.version' 8
+same 1 "$(instances | wc -l)" 'containers left'
+proved 'on_failure: pause keeps everything as it is until another release is merged'
+
+expect 0 tally doctor
+OUT=$(records 'select(.record.recordType == "decision") | .record.seq')
+for sequence in $OUT; do
+        expect 0 tally replay "$sequence"
+done
+proved 'all that was decided can be replayed'
