@@ -4,8 +4,8 @@
 /*
  * Outline: what every runtime's render() makes alike of a compose model
  *
- * App, release, services with their dependencies and replicas, and the artifact. What is left to the runtime: each service's spec and
- * spec_digest, and the resources. Pure.
+ * App, release, services with their dependencies and replicas, and the artifact. What is left to the
+ * runtime: each service's spec and spec_digest, and the resources. Pure.
  */
 
 #include "providers/runtime.h"

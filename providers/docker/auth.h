@@ -16,8 +16,8 @@
 
 /*
  * The value for X-Registry-Auth (base64url of {"username", "password", "serveraddress"} or {"identitytoken",
- * "serveraddress"}) for @registry ("docker.io", "registry.example:5000"), appended to @ret; nothing when the file is not there or knows
- * no credentials. @ret is the caller's own_secret. FAULT_CONFIG when the file is wrong.
+ * "serveraddress"}) for @registry ("docker.io", "registry.example:5000"), appended to @ret; nothing when the
+ * file is not there or knows no credentials. @ret is the caller's own_secret. FAULT_CONFIG when the file is wrong.
  */
 int auth_header(const char *config_path, const char *registry, struct buffer *ret, struct fault *reterr);
 

@@ -64,7 +64,8 @@ static void hint_of_id(struct engine *e, const char *pinned, struct fault *reter
             image_inspect(e, verify_digest_of(pinned), &inspect, &ignored) == 0 && inspect) {
                 free(reterr->hint);
                 reterr->hint = NULL;
-                fault_hint(reterr, "this is the id of an image here, not the digest of its manifest: see RepoDigests of `docker image inspect`");
+                fault_hint(reterr, "this is the id of an image here, not the digest of its manifest: "
+                                   "see RepoDigests of `docker image inspect`");
         }
 }
 

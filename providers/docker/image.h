@@ -10,8 +10,9 @@
 int image_inspect(struct engine *e, const char *reference, json_t **ret, struct fault *reterr);
 
 /*
- * The id that a container made from @pinned will report as its ImageID, once the engine proves that it holds just that (verify.h);
- * *ret_id NULL when it does not hold it. @ret_id is the caller's to free(). IMAGE_DIGEST_MISMATCH when something else has that name.
+ * The id that a container made from @pinned will report as its ImageID, once the engine proves that it holds just that
+ * (verify.h); *ret_id NULL when it does not hold it. @ret_id is the caller's to free(). IMAGE_DIGEST_MISMATCH when
+ * something else has that name.
  */
 int image_find(struct engine *e, const char *pinned, char **ret_id, struct fault *reterr);
 

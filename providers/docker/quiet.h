@@ -5,8 +5,8 @@
  * Quiet: has anything changed at the engine since we last looked?
  *
  * One list call, boiled down to a digest that stays the same as long as every container of ours stays what it is: state,
- * health, restarts (an endpoint has another id after each), image, names, labels, networks, ports and mounts. What changes by itself is left
- * out ("Up 3 minutes"). Materialised files that are mounted are part of it by inode, size and change time.
+ * health, restarts (an endpoint has another id after each), image, names, labels, networks, ports and
+ * mounts. What changes by itself is left out ("Up 3 minutes"). Materialised files that are mounted are part of it by inode, size and change time.
  */
 
 #include <jansson.h>

@@ -4,8 +4,8 @@
 /*
  * Tree: a file or a folder on disk as one thing: its digest, its latest change, its removal
  *
- * Symlinks are never followed: below a folder that we wrote there are none, and one that appears is a change. At most LIMIT_TREE_DEPTH
- * deep and LIMIT_APP_FILES files. All return -errno.
+ * Symlinks are never followed: below a folder that we wrote there are none, and one that appears is a change. At most
+ * LIMIT_TREE_DEPTH deep and 4 * LIMIT_APP_FILES inodes. All return -errno.
  */
 
 #include <sys/stat.h>
@@ -15,7 +15,7 @@
 /* SHA-256 of a regular file's bytes. */
 int tree_hash_file(int dirfd, const char *name, struct digest *ret, struct stat *ret_stat);
 
-/* What app_files_digest() gives for the same files: over {"<path>": {"executable", "sha256"}}. -ELOOP for anything but files and folders. */
+/* What app_files_digest() gives for the same files. -ELOOP for anything but files and folders. */
 int tree_digest(int dirfd, const char *name, struct digest *ret);
 
 /* The latest st_ctime of all inodes, in seconds; -1 when something cannot be told. */

@@ -370,7 +370,8 @@ static int fake_create(struct runtime *rt, const struct workload *w, const struc
 static const json_t *fake_fate(const struct fake *f, const json_t *entry) {
         const json_t *start = json_object_get(f->world, "start"), *fate;
         const char *app = json_get_string(entry, "app"), *service = json_get_string(entry, "service");
-        own_json json_t *exact = json_sprintf("%s/%s@%s", text_or(app, ""), text_or(service, ""), text_or(json_get_string(entry, "version"), ""));
+        own_json json_t *exact = json_sprintf("%s/%s@%s", text_or(app, ""), text_or(service, ""),
+                                              text_or(json_get_string(entry, "version"), ""));
         own_json json_t *any = json_sprintf("%s/%s", text_or(app, ""), text_or(service, ""));
 
         fate = json_object_get(start, json_string_value(exact));
