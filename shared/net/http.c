@@ -346,6 +346,13 @@ static void set_connection(struct http *h) {
         }
 }
 
+/* RFC 9110, 15: three digits. libcurl takes fewer, and ends with a 1xx where it stands for another protocol. */
+static int check_status(long status, const char *what, struct fault *reterr) {
+        if (status >= 200 && status <= 999)
+                return 0;
+        return fault_set(reterr, FAULT_TRANSIENT, EPROTO, "%s: the answer's status is %ld", what, status);
+}
+
 static int perform_once(struct exchange *x, const char *url, const char *what, struct fault *reterr) {
         CURL *e = x->http->easy;
         own(curl_slist_free_all_p) struct curl_slist *headers = NULL;
@@ -378,7 +385,7 @@ static int perform_once(struct exchange *x, const char *url, const char *what, s
         code = curl_easy_perform(e);
         (void)curl_easy_getinfo(e, CURLINFO_RESPONSE_CODE, &status);
         x->response->status = (int)status;
-        r = code == CURLE_OK ? 0 : fault_curl(x, code, what, reterr);
+        r = code == CURLE_OK ? check_status(status, what, reterr) : fault_curl(x, code, what, reterr);
         /* What the handle points at ends here. */
         curl_easy_setopt(e, CURLOPT_HTTPHEADER, NULL);
         return r;

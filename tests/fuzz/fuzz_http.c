@@ -82,7 +82,7 @@ static void check_answer(const struct http_response *r, const struct http_reques
 
         if ((result < 0) != fault_is_set(fault) || r->body.size > BODY_MAX)
                 abort();
-        if (result == 0 && (r->status < 100 || r->status > 999))
+        if (result == 0 && (r->status < 200 || r->status > 999))
                 abort();
         if (result == 0 && sunk > 0 && !req->sink)
                 abort();

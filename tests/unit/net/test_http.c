@@ -59,6 +59,7 @@ static const struct {
           "HTTP/1.1 103 Early Hints\r\nX-Early: 1\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Late: 1\r\n\r\n",
           false },
         { "/garbage", "SSH-2.0-OpenSSH\r\n", true },
+        { "/no-status", "HTTP/2 20\020\r\n\r\n", true },
 };
 
 static void send_text(int fd, const char *text, size_t n) {
@@ -403,6 +404,7 @@ static void a_server_that_breaks_off_is_a_transient_fault(void **state) {
         fails(&(struct http_request){ .url = "http://127.0.0.1:1/x" }, -ECONNREFUSED, FAULT_TRANSIENT,
               "cannot connect");
         fails(&(struct http_request){ .url = url(*state, "/garbage") }, -EPROTO, FAULT_TRANSIENT, "not HTTP");
+        fails(&(struct http_request){ .url = url(*state, "/no-status") }, -EPROTO, FAULT_TRANSIENT, "status is 20");
 }
 
 static void a_slow_server_is_given_up_in_time(void **state) {
