@@ -160,7 +160,7 @@ static int refuse_word(struct reader *r, const struct field *f, const struct inp
         const char **known = NULL, *near;
         size_t n = 0;
 
-        for (size_t i = 0; f->names[i]; i++)
+        for (int i = 0; f->names[i] && (!f->hidden_from || i < f->hidden_from); i++)
                 if (*f->names[i])
                         *(const char **)arena_push(r->a, &known, &n, sizeof(*known)) = f->names[i];
         for (size_t i = 0; i < n; i++)

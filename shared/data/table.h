@@ -71,6 +71,7 @@ struct field {
         int64_t minimum, maximum;        /* INTEGER, DURATION: inclusive, when not both 0 */
         const char *format;              /* STRING, TEXT: "name", "digest", "path", "image", "non-empty": checked and put in the schema; NULL: any. Of lists and maps of strings: each value */
         const char *const *names;        /* ENUM: NULL-terminated, index = value; a NULL name inside is skipped by "" */
+        int hidden_from;                 /* ENUM: words from this value on are taken, but neither offered in messages nor shown in the schema; 0: none */
         const struct table *sub;         /* STRUCT*, STRUCT_LIST, STRUCT_MAP */
         const char *doc;                 /* one sentence: the schema's description, and the manual page's */
 

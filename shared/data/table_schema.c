@@ -115,7 +115,7 @@ static json_t *enum_schema(const struct field *f) {
         json_t *schema = made(json_object()), *words = made(json_array());
 
         put(schema, "enum", words);
-        for (int64_t i = 0; f->names[i]; i++) {
+        for (int64_t i = 0; f->names[i] && (!f->hidden_from || i < f->hidden_from); i++) {
                 if (!*f->names[i])
                         continue;
                 append(words, json_string(f->names[i]));

@@ -154,7 +154,7 @@ static const struct field app_fields[] = {
         { .key = "app", .type = FIELD_TEXT, AT(app, app), .flags = FIELD_REQUIRED, .format = "name",
           .doc = "The app's name, as the folder's." },
         { .key = "runtime", .type = FIELD_ENUM, AT(app, runtime), .names = app_runtime_names,
-          .doc = "What runs it." },
+          .hidden_from = APP_FAKE, .doc = "What runs it." },
         { .key = "file", .type = FIELD_TEXT, AT(app, file), .flags = FIELD_OMIT, .format = "path",
           .doc = "The compose file in the app's folder; default compose.yaml." },
         { .key = "rollout", .type = FIELD_STRUCT, AT(app, rollout), .sub = &rollout_settings_table,

@@ -30,7 +30,7 @@ extern const char *const rollout_failure_names[]; /* rollback pause */
 enum drift_mode { DRIFT_REPAIR, DRIFT_REPORT, DRIFT_MODE_MAX_ };
 extern const char *const drift_mode_names[]; /* repair report */
 enum app_runtime { APP_DOCKER, APP_FAKE, APP_RUNTIME_MAX_ };
-extern const char *const app_runtime_names[]; /* docker fake */
+extern const char *const app_runtime_names[]; /* docker fake; the last runs nothing, is for tests and offered to nobody */
 
 /* What holds when a rollout says nothing. */
 #define FLEET_MIN_HEALTHY_MS       INT64_C(2000)

@@ -209,6 +209,16 @@ static void paths_say_what_they_hold(void **state) {
         assert_null(fleet_path_app("hosts/a.yaml", buf));
 }
 
+static void the_runtime_of_the_tests_is_offered_to_nobody(void **state) {
+        json_t *schema = table_schema(&app_table), *words;
+
+        (void)state;
+        words = json_object_get(json_object_get(json_object_get(schema, "properties"), "runtime"), "enum");
+        assert_int_equal(json_array_size(words), 1);
+        assert_string_equal(json_string_value(json_array_get(words, 0)), "docker");
+        json_decref(schema);
+}
+
 static void every_kind_has_a_schema(void **state) {
         size_t n = 0;
 
@@ -234,6 +244,7 @@ int main(void) {
                 cmocka_unit_test(a_link_is_no_document),
                 cmocka_unit_test(an_empty_state_is_a_fleet),
                 cmocka_unit_test(paths_say_what_they_hold),
+                cmocka_unit_test(the_runtime_of_the_tests_is_offered_to_nobody),
                 cmocka_unit_test(every_kind_has_a_schema),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
