@@ -139,15 +139,9 @@ static char *source_excerpt(const struct source *source, unsigned line) {
         return copy;
 }
 
-int fault_set_at(struct fault *reterr, const struct source_pos *at, const char *fmt, ...) {
-        va_list ap;
-
-        va_start(ap, fmt);
-        fault_vset(reterr, FAULT_CONFIG, 0, fmt, ap);
-        va_end(ap);
-
+static void put_position(struct fault *reterr, const struct source_pos *at) {
         if (!at || !at->source)
-                return -EINVAL;
+                return;
         if (at->source->name) {
                 reterr->path = strdup(at->source->name);
                 if (reterr->path)
@@ -156,6 +150,26 @@ int fault_set_at(struct fault *reterr, const struct source_pos *at, const char *
         reterr->line = at->line;
         reterr->column = at->column;
         reterr->excerpt = source_excerpt(at->source, at->line);
+}
+
+int fault_set_at(struct fault *reterr, const struct source_pos *at, const char *fmt, ...) {
+        va_list ap;
+
+        va_start(ap, fmt);
+        fault_vset(reterr, FAULT_CONFIG, 0, fmt, ap);
+        va_end(ap);
+        put_position(reterr, at);
+        return -EINVAL;
+}
+
+int fault_set_code_at(struct fault *reterr, const struct source_pos *at, const char *code, const char *fmt, ...) {
+        va_list ap;
+
+        va_start(ap, fmt);
+        fault_vset(reterr, FAULT_CONFIG, 0, fmt, ap);
+        va_end(ap);
+        put_position(reterr, at);
+        reterr->code = code;
         return -EINVAL;
 }
 

@@ -71,6 +71,10 @@ int fault_set_code(struct fault *reterr, enum fault_kind kind, const char *code,
 int fault_set_at(struct fault *reterr, const struct source_pos *at, const char *fmt, ...)
         __attribute__((format(printf, 3, 4)));
 
+/* The same, with a stable reason code. */
+int fault_set_code_at(struct fault *reterr, const struct source_pos *at, const char *code, const char *fmt, ...)
+        __attribute__((format(printf, 4, 5)));
+
 /* FAULT_INTERNAL / ENOMEM. Returns -ENOMEM. */
 int fault_set_oom(struct fault *reterr);
 

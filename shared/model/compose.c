@@ -19,7 +19,8 @@ static int read_project(const struct node *node, void *slot, struct arena *a, st
         *(const char **)slot = text.text;
         if (name_is_valid(text.text))
                 return 0;
-        r = compose_fault(reterr, &text.at, REASON_LOAD_INVALID, "'%s' is not the name of a project", text.text);
+        r = fault_set_code_at(reterr, &text.at, REASON_LOAD_INVALID, "'%s' is not the name of a project",
+                              text.text);
         fault_hint(reterr, "lower-case letters, digits, '-' and '_', beginning with a letter or digit");
         return r;
 }
@@ -110,10 +111,12 @@ static int check_contents(const struct compose_context *x, const struct struct_l
 
 static int check_size(const struct compose_draft *draft, struct fault *reterr) {
         if (draft->services.n == 0)
-                return compose_fault(reterr, &draft->at, REASON_LOAD_INVALID, "the compose file has no services");
+                return fault_set_code_at(reterr, &draft->at, REASON_LOAD_INVALID,
+                                         "the compose file has no services");
         if (draft->services.n > LIMIT_SERVICES)
-                return compose_fault(reterr, &draft->at, REASON_LOAD_LIMIT,
-                                     "the compose file has more than %d services (LIMIT_SERVICES)", LIMIT_SERVICES);
+                return fault_set_code_at(reterr, &draft->at, REASON_LOAD_LIMIT,
+                                         "the compose file has more than %d services (LIMIT_SERVICES)",
+                                         LIMIT_SERVICES);
         return 0;
 }
 
@@ -141,7 +144,7 @@ int compose_read(const struct node *root, const struct compose_input *in, struct
         int r;
 
         if (root->type == NODE_NULL)
-                return compose_fault(reterr, &root->at, REASON_LOAD_INVALID, "the compose file is empty");
+                return fault_set_code_at(reterr, &root->at, REASON_LOAD_INVALID, "the compose file is empty");
         r = compose_refuse(root, reterr);
         if (r < 0)
                 return r;

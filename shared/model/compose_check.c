@@ -17,8 +17,8 @@
 
 static int fault_many(const struct compose_service *s, const struct source_pos *at, const char *what,
                       struct fault *reterr) {
-        return compose_fault(reterr, at, REASON_LOAD_INVALID, "service '%s' has %d replicas, but %s", s->name.text,
-                             (int)s->replicas, what);
+        return fault_set_code_at(reterr, at, REASON_LOAD_INVALID, "service '%s' has %d replicas, but %s",
+                                 s->name.text, (int)s->replicas, what);
 }
 
 /* With more than one instance nothing may be there only once. */
@@ -69,9 +69,9 @@ static int check_targets(const struct compose_service *s, struct fault *reterr) 
         qsort(targets, n, sizeof(*targets), compare_targets);
         for (size_t i = 1; i < n; i++)
                 if (str_eq(targets[i - 1].path, targets[i].path))
-                        return compose_fault(reterr, targets[i].at, REASON_LOAD_INVALID,
-                                             "service '%s' mounts something at '%s' already", s->name.text,
-                                             targets[i].path);
+                        return fault_set_code_at(reterr, targets[i].at, REASON_LOAD_INVALID,
+                                                 "service '%s' mounts something at '%s' already", s->name.text,
+                                                 targets[i].path);
         return 0;
 }
 
@@ -82,8 +82,9 @@ static int check_labels(const struct compose_service *s, struct fault *reterr) {
         for (size_t i = 0; i < s->labels.n; i++)
                 for (size_t k = 0; k < 2; k++)
                         if (str_after(s->labels.items[i].key.text, reserved[k]))
-                                return compose_fault(reterr, &s->labels.items[i].key.at, REASON_LOAD_INVALID,
-                                                     "labels that begin with '%s' are set by Tallyman", reserved[k]);
+                                return fault_set_code_at(reterr, &s->labels.items[i].key.at, REASON_LOAD_INVALID,
+                                                         "labels that begin with '%s' are set by Tallyman",
+                                                         reserved[k]);
         return 0;
 }
 
@@ -94,10 +95,10 @@ static int check_labels(const struct compose_service *s, struct fault *reterr) {
 static int fault_taken(const struct port_binding *first, const struct port_binding *second, struct fault *reterr) {
         const struct port_binding *later = first->port->at.line > second->port->at.line ? first : second;
         const struct port_binding *earlier = later == first ? second : first;
-        int r = compose_fault(reterr, &later->port->at, REASON_LOAD_INVALID,
-                              "port %d/%s of the host is published by service '%s' already",
-                              (int)later->port->published, compose_protocol_names[later->port->protocol],
-                              earlier->service->name.text);
+        int r = fault_set_code_at(reterr, &later->port->at, REASON_LOAD_INVALID,
+                                  "port %d/%s of the host is published by service '%s' already",
+                                  (int)later->port->published, compose_protocol_names[later->port->protocol],
+                                  earlier->service->name.text);
 
         fault_hint(reterr, "the first one is at line %u", earlier->port->at.line);
         return r;
@@ -139,8 +140,9 @@ static int check_container_names(const struct compose *c, struct fault *reterr) 
         qsort(named, n, sizeof(*named), compare_names);
         for (size_t i = 1; i < n; i++)
                 if (str_eq(named[i - 1]->container_name.text, named[i]->container_name.text))
-                        return compose_fault(reterr, &named[i]->container_name.at, REASON_LOAD_INVALID,
-                                             "service '%s' has this 'container_name' already", named[i - 1]->name.text);
+                        return fault_set_code_at(reterr, &named[i]->container_name.at, REASON_LOAD_INVALID,
+                                                 "service '%s' has this 'container_name' already",
+                                                 named[i - 1]->name.text);
         return 0;
 }
 

@@ -24,7 +24,7 @@ static int read_format(const struct node *node, void *slot, struct arena *a, str
         *(bool *)slot = str_eq(text.text, "raw");
         if (*(bool *)slot || *text.text == '\0')
                 return 0;
-        return compose_fault(reterr, &text.at, REASON_LOAD_INVALID, "the only 'format' of an env file is raw");
+        return fault_set_code_at(reterr, &text.at, REASON_LOAD_INVALID, "the only 'format' of an env file is raw");
 }
 
 static const struct field env_file_fields[] = {

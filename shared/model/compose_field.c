@@ -38,7 +38,7 @@ int compose_read_restart(const struct node *node, void *slot, struct arena *a, s
                 s->restart_retries = (int64_t)retries;
                 return 0;
         }
-        r = compose_fault(reterr, &text.at, REASON_LOAD_INVALID, "'%s' is not a restart policy", text.text);
+        r = fault_set_code_at(reterr, &text.at, REASON_LOAD_INVALID, "'%s' is not a restart policy", text.text);
         fault_hint(reterr, "it is one of \"no\", always, on-failure, on-failure:<number>, unless-stopped");
         return r;
 }
@@ -72,7 +72,8 @@ static int read_ulimit(const struct node_entry *entry, struct compose_ulimit *u,
         while (known[i] && !str_eq(known[i], entry->key))
                 i++;
         if (!known[i]) {
-                r = compose_fault(reterr, &entry->at, REASON_LOAD_INVALID, "there is no limit named '%s'", entry->key);
+                r = fault_set_code_at(reterr, &entry->at, REASON_LOAD_INVALID, "there is no limit named '%s'",
+                                      entry->key);
                 closest = closest_name(entry->key, known);
                 if (closest)
                         fault_hint(reterr, "did you mean '%s'?", closest);
@@ -86,7 +87,8 @@ static int read_ulimit(const struct node_entry *entry, struct compose_ulimit *u,
                 return compose_expected(value, "a number, or soft and hard", reterr);
         u->name = entry->key;
         if (r == 0 && u->hard != -1 && (u->soft > u->hard || u->soft == -1))
-                r = compose_fault(reterr, &value->at, REASON_LOAD_INVALID, "the soft limit is above the hard limit");
+                r = fault_set_code_at(reterr, &value->at, REASON_LOAD_INVALID,
+                                      "the soft limit is above the hard limit");
         return r;
 }
 
@@ -120,7 +122,7 @@ static int add_host(struct string_list *list, const char *host, const char *addr
         if (n >= 2 && address[0] == '[' && address[n - 1] == ']')
                 address = arena_strndup(a, address + 1, n - 2);
         if (*host == '\0' || *address == '\0' || strpbrk(host, " :=")) {
-                r = compose_fault(reterr, at, REASON_LOAD_INVALID, "an extra host is a name and an address");
+                r = fault_set_code_at(reterr, at, REASON_LOAD_INVALID, "an extra host is a name and an address");
                 fault_hint(reterr, "write \"name=address\"");
                 return r;
         }
@@ -220,8 +222,8 @@ static int read_device(const struct node *node, struct compose_device *d, struct
                 d->permissions = "rwm";
         if (*d->host != '/' || *d->container != '/' || *d->permissions == '\0' ||
             d->permissions[strspn(d->permissions, "rwm")]) {
-                r = compose_fault(reterr, &node->at, REASON_LOAD_INVALID,
-                                  "a device is an absolute path, with a path in the container and permissions or not");
+                r = fault_set_code_at(reterr, &node->at, REASON_LOAD_INVALID,
+                                      "a device is an absolute path, with a path in the container and permissions or not");
                 fault_hint(reterr, "write \"/dev/ttyUSB0:/dev/ttyUSB0:rw\"");
         }
         return r;
@@ -257,7 +259,8 @@ static int read_depend_restart(const struct node *node, void *slot, struct arena
                 return compose_expected(node, "true or false", reterr);
         if (!node->boolean)
                 return 0;
-        r = compose_fault(reterr, &node->at, REASON_LOAD_INVALID, "'restart: true' is not carried out by the docker runtime");
+        r = fault_set_code_at(reterr, &node->at, REASON_LOAD_INVALID,
+                              "'restart: true' is not carried out by the docker runtime");
         fault_hint(reterr, "leave it out, and let the service connect anew when what it depends on was replaced");
         return r;
 }
@@ -354,8 +357,8 @@ static int check_test(struct compose_healthcheck *h, const struct node *test, st
         }
         if (h->test.n >= 2 && (str_eq(first, "CMD") || (str_eq(first, "CMD-SHELL") && h->test.n == 2)))
                 return 0;
-        r = compose_fault(reterr, &test->at, REASON_LOAD_INVALID,
-                          "a health check's list is CMD and words, CMD-SHELL and one command, or NONE");
+        r = fault_set_code_at(reterr, &test->at, REASON_LOAD_INVALID,
+                              "a health check's list is CMD and words, CMD-SHELL and one command, or NONE");
         fault_hint(reterr, "write [\"CMD\", \"program\", \"argument\"]");
         return r;
 }
@@ -367,8 +370,8 @@ static int check_times(const struct compose_healthcheck *h, const struct node *n
         /* The engine refuses these. */
         for (size_t i = 0; i < 4; i++)
                 if (times[i] > 0 && times[i] < 1000 * 1000)
-                        return compose_fault(reterr, &node_get(node, keys[i])->at, REASON_LOAD_INVALID,
-                                             "'%s' of a health check is at least 1ms", keys[i]);
+                        return fault_set_code_at(reterr, &node_get(node, keys[i])->at, REASON_LOAD_INVALID,
+                                                 "'%s' of a health check is at least 1ms", keys[i]);
         return 0;
 }
 

@@ -29,9 +29,9 @@ static int check_content(void *object, const struct node *node, struct fault *re
 
         if (n == 1)
                 return 0;
-        return compose_fault(reterr, n == 0 ? &c->key.at : &node->at, REASON_LOAD_INVALID,
-                             "'%s' has %s of file, content and environment", c->key.text,
-                             n == 0 ? "none" : "more than one");
+        return fault_set_code_at(reterr, n == 0 ? &c->key.at : &node->at, REASON_LOAD_INVALID,
+                                 "'%s' has %s of file, content and environment", c->key.text,
+                                 n == 0 ? "none" : "more than one");
 }
 
 const struct table compose_content_table = {
@@ -56,8 +56,8 @@ static int read_id(const struct node *node, void *slot, struct arena *a, struct 
         if (r < 0)
                 return r;
         if (parse_u64(text.text, &id) < 0 || id > UINT32_MAX)
-                return compose_fault(reterr, &text.at, REASON_LOAD_INVALID, "'%s' is not the number of a user or group",
-                                     text.text);
+                return fault_set_code_at(reterr, &text.at, REASON_LOAD_INVALID,
+                                         "'%s' is not the number of a user or group", text.text);
         *(int64_t *)slot = (int64_t)id;
         return 0;
 }
@@ -148,8 +148,8 @@ static int resolve_content(const struct compose_context *x, const struct content
         if (c->environment.text) {
                 text = variables_get(x->in->variables, c->environment.text);
                 if (!text)
-                        return compose_fault(reterr, &c->environment.at, REASON_LOAD_REFERENCE,
-                                             "variable '%s' is not set", c->environment.text);
+                        return fault_set_code_at(reterr, &c->environment.at, REASON_LOAD_REFERENCE,
+                                                 "variable '%s' is not set", c->environment.text);
         }
         g->bytes = text;
         g->size = strlen(text);
@@ -172,9 +172,9 @@ static int resolve_grant(const struct compose_context *x, const struct grant_dra
         int r;
 
         if (!c)
-                return compose_fault(reterr, &d->source.at, REASON_LOAD_REFERENCE,
-                                     "there is no '%s' under the top-level '%s'", d->source.text,
-                                     secret ? "secrets" : "configs");
+                return fault_set_code_at(reterr, &d->source.at, REASON_LOAD_REFERENCE,
+                                         "there is no '%s' under the top-level '%s'", d->source.text,
+                                         secret ? "secrets" : "configs");
         *g = (struct compose_grant){
                 .source = d->source.text,
                 .secret = secret,
@@ -185,9 +185,9 @@ static int resolve_grant(const struct compose_context *x, const struct grant_dra
                 .at = d->at,
         };
         if (!g->target)
-                return compose_fault(reterr, d->target.text ? &d->target.at : &d->source.at, REASON_LOAD_INVALID,
-                                     "'%s' is not a path in the container",
-                                     d->target.text ? d->target.text : d->source.text);
+                return fault_set_code_at(reterr, d->target.text ? &d->target.at : &d->source.at,
+                                         REASON_LOAD_INVALID, "'%s' is not a path in the container",
+                                         d->target.text ? d->target.text : d->source.text);
         r = resolve_content(x, c, g, reterr);
         if (r < 0)
                 return r;
@@ -223,7 +223,8 @@ static int resolve_seccomp(const struct compose_context *x, struct text_at *opti
         if (!file)
                 return compose_fault_missing(reterr, &option->at, x->in->files, "the seccomp profile", name);
         if (!utf8_is_valid(file->bytes, file->size) || memchr(file->bytes, '\0', file->size))
-                return compose_fault(reterr, &option->at, REASON_LOAD_INVALID, "the seccomp profile is not text");
+                return fault_set_code_at(reterr, &option->at, REASON_LOAD_INVALID,
+                                         "the seccomp profile is not text");
         option->text = arena_printf(x->arena, "seccomp=%.*s", (int)file->size, (const char *)file->bytes);
         return 0;
 }

@@ -48,7 +48,7 @@ static int read_option(const char *word, const struct source_pos *at, struct mou
         else if (propagation)
                 m->bind.propagation = propagation;
         else {
-                r = compose_fault(reterr, at, REASON_LOAD_INVALID, "there is no mount option '%s'", word);
+                r = fault_set_code_at(reterr, at, REASON_LOAD_INVALID, "there is no mount option '%s'", word);
                 fault_hint(reterr, "ro rw z Z nocopy and [r]private [r]shared [r]slave are known");
                 return r;
         }
@@ -89,7 +89,7 @@ static int read_short(const struct node *node, void *object, struct arena *a, st
                         *p++ = '\0';
         }
         if (*parts[0] == '\0' || (n > 1 && *parts[1] == '\0') || (n > 2 && *parts[2] == '\0')) {
-                r = compose_fault(reterr, &text.at, REASON_LOAD_INVALID, "'%s' is not a mount", text.text);
+                r = fault_set_code_at(reterr, &text.at, REASON_LOAD_INVALID, "'%s' is not a mount", text.text);
                 fault_hint(reterr, "write \"[source:]target[:options]\"");
                 return r;
         }
@@ -120,7 +120,7 @@ static int read_propagation(const struct node *node, void *slot, struct arena *a
         *(const char **)slot = find_propagation(text.text);
         if (*(const char **)slot)
                 return 0;
-        r = compose_fault(reterr, &text.at, REASON_LOAD_INVALID, "there is no propagation '%s'", text.text);
+        r = fault_set_code_at(reterr, &text.at, REASON_LOAD_INVALID, "there is no propagation '%s'", text.text);
         fault_hint(reterr, "it is one of private rprivate shared rshared slave rslave");
         return r;
 }
@@ -134,7 +134,7 @@ static int read_selinux(const struct node *node, void *slot, struct arena *a, st
         *(const char **)slot = text.text;
         if (str_eq(text.text, "z") || str_eq(text.text, "Z"))
                 return 0;
-        return compose_fault(reterr, &text.at, REASON_LOAD_INVALID, "'selinux' is z (shared) or Z (private)");
+        return fault_set_code_at(reterr, &text.at, REASON_LOAD_INVALID, "'selinux' is z (shared) or Z (private)");
 }
 
 static const struct field bind_fields[] = {
@@ -194,14 +194,15 @@ static int check_mount(void *object, const struct node *node, struct fault *rete
                 const struct node *part = node_get(node, parts[i].key);
 
                 if (part && m->type != parts[i].type)
-                        return compose_fault(reterr, &part->at, REASON_LOAD_INVALID,
-                                             "'%s' does not belong to a mount of type %s", parts[i].key,
-                                             long_types[m->type]);
+                        return fault_set_code_at(reterr, &part->at, REASON_LOAD_INVALID,
+                                                 "'%s' does not belong to a mount of type %s", parts[i].key,
+                                                 long_types[m->type]);
         }
         if (m->type == MOUNT_BIND && !m->source.text)
-                return compose_fault(reterr, &node->at, REASON_LOAD_INVALID, "a bind mount needs a 'source'");
+                return fault_set_code_at(reterr, &node->at, REASON_LOAD_INVALID, "a bind mount needs a 'source'");
         if (m->type == MOUNT_TMPFS && m->source.text)
-                return compose_fault(reterr, &m->source.at, REASON_LOAD_INVALID, "a tmpfs mount has no 'source'");
+                return fault_set_code_at(reterr, &m->source.at, REASON_LOAD_INVALID,
+                                         "a tmpfs mount has no 'source'");
         return 0;
 }
 
@@ -251,8 +252,8 @@ int compose_read_tmpfs(const struct node *node, void *slot, struct arena *a, str
                 t->target = colon ? arena_strndup(a, path->text, (size_t)(colon - path->text)) : path->text;
                 t->target = compose_target(t->target, a);
                 if (!t->target)
-                        r = compose_fault(reterr, &path->at, REASON_LOAD_INVALID,
-                                          "'%s' is not an absolute path in the container", path->text);
+                        r = fault_set_code_at(reterr, &path->at, REASON_LOAD_INVALID,
+                                              "'%s' is not an absolute path in the container", path->text);
         }
         return r;
 }
@@ -269,8 +270,8 @@ static int resolve_files(const struct compose_context *x, const struct mount_dra
         m->type = MOUNT_FILES;
         m->source = *d->source.text == '~' ? NULL : app_path_normalize(d->source.text, x->arena);
         if (!m->source) {
-                r = compose_fault(reterr, &d->source.at, REASON_LOAD_REFERENCE, "'%s' is outside of %s/", d->source.text,
-                                  files->folder);
+                r = fault_set_code_at(reterr, &d->source.at, REASON_LOAD_REFERENCE, "'%s' is outside of %s/",
+                                      d->source.text, files->folder);
                 fault_hint(reterr, "mount a file of the app (./…), an absolute path of the host, or a volume");
                 return r;
         }
@@ -287,8 +288,8 @@ static int resolve_bind(const struct compose_context *x, const struct mount_draf
         m->source = compose_target(d->source.text, x->arena);
         m->create_host_path = d->bind.create_host_path;
         if (!m->source)
-                return compose_fault(reterr, &d->source.at, REASON_LOAD_INVALID, "'%s' is not a clean absolute path",
-                                     d->source.text);
+                return fault_set_code_at(reterr, &d->source.at, REASON_LOAD_INVALID,
+                                         "'%s' is not a clean absolute path", d->source.text);
         return 0;
 }
 
@@ -308,8 +309,8 @@ static int resolve_mount(const struct compose_context *x, const struct mount_dra
                 .at = d->source.text ? d->source.at : d->at,
         };
         if (!m->target)
-                return compose_fault(reterr, &d->target.at, REASON_LOAD_INVALID,
-                                     "'%s' is not an absolute path in the container", d->target.text);
+                return fault_set_code_at(reterr, &d->target.at, REASON_LOAD_INVALID,
+                                         "'%s' is not an absolute path in the container", d->target.text);
         return m->type == MOUNT_BIND ? resolve_bind(x, d, m, reterr) : 0;
 }
 

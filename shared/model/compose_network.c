@@ -90,8 +90,8 @@ static int check_external(const struct node *node, bool external, struct fault *
                 const struct node_entry *e = &node->entries[i];
 
                 if (!str_eq(e->key, "external") && !str_eq(e->key, "name") && !str_after(e->key, "x-"))
-                        return compose_fault(reterr, &e->at, REASON_LOAD_INVALID,
-                                             "'%s' has no effect on what is external", e->key);
+                        return fault_set_code_at(reterr, &e->at, REASON_LOAD_INVALID,
+                                                 "'%s' has no effect on what is external", e->key);
         }
         return 0;
 }
@@ -210,8 +210,8 @@ static int check_twice(const struct struct_list *list, struct fault *reterr) {
 
         for (size_t i = 1; i < list->n; i++)
                 if (str_eq(items[i - 1].network, items[i].network))
-                        return compose_fault(reterr, &items[i].at, REASON_LOAD_INVALID, "'%s' stands here twice",
-                                             items[i].network);
+                        return fault_set_code_at(reterr, &items[i].at, REASON_LOAD_INVALID,
+                                                 "'%s' stands here twice", items[i].network);
         return 0;
 }
 
@@ -221,21 +221,22 @@ static int read_network_mode(struct service_draft *d, struct fault *reterr) {
         int r;
 
         if (d->s.networks.n > 0)
-                return compose_fault(reterr, &mode->at, REASON_LOAD_INVALID,
-                                     "'network_mode' and 'networks' exclude each other");
+                return fault_set_code_at(reterr, &mode->at, REASON_LOAD_INVALID,
+                                         "'network_mode' and 'networks' exclude each other");
         for (size_t i = 0; i < 3; i++)
                 if (str_eq(mode->text, modes[i])) {
                         d->s.network_mode = *mode;
                         return 0;
                 }
         if (str_after(mode->text, "service:") || str_after(mode->text, "container:")) {
-                r = compose_fault(reterr, &mode->at, REASON_LOAD_INVALID,
-                                  "'network_mode: %s' is not carried out by the docker runtime: one container's network "
-                                  "would end with the other's replacement", mode->text);
+                r = fault_set_code_at(reterr, &mode->at, REASON_LOAD_INVALID,
+                                      "'network_mode: %s' is not carried out by the docker runtime: one container's "
+                                      "network would end with the other's replacement",
+                                      mode->text);
                 fault_hint(reterr, "put both services on one network, or use `runtime: compose`");
                 return r;
         }
-        r = compose_fault(reterr, &mode->at, REASON_LOAD_INVALID, "'%s' is not a network mode", mode->text);
+        r = fault_set_code_at(reterr, &mode->at, REASON_LOAD_INVALID, "'%s' is not a network mode", mode->text);
         fault_hint(reterr, "it is none, host or bridge; name a network under 'networks'");
         return r;
 }

@@ -46,14 +46,14 @@ static int fault_cycle(struct order *o, size_t service, const struct compose_dep
         for (i = i > 0 ? i - 1 : 0; i < o->depth; i++)
                 buffer_printf(&text, "%s -> ", o->services[o->path[i]].name.text);
         buffer_puts(&text, d->service.text);
-        return compose_fault(o->reterr, &d->service.at, REASON_LOAD_INVALID, "services depend on each other in a circle: %s",
-                             buffer_str(&text));
+        return fault_set_code_at(o->reterr, &d->service.at, REASON_LOAD_INVALID,
+                                 "services depend on each other in a circle: %s", buffer_str(&text));
 }
 
 static int fault_unknown(struct order *o, const struct compose_depend *d) {
         const char **known = arena_array(o->arena, o->n + 1, sizeof(*known)), *closest;
-        int r = compose_fault(o->reterr, &d->service.at, REASON_LOAD_REFERENCE, "there is no service '%s' to depend on",
-                              d->service.text);
+        int r = fault_set_code_at(o->reterr, &d->service.at, REASON_LOAD_REFERENCE,
+                                  "there is no service '%s' to depend on", d->service.text);
 
         for (size_t i = 0; i < o->n; i++)
                 known[i] = o->services[i].name.text;
@@ -93,8 +93,8 @@ static int visit(struct order *o, size_t at) {
                 int r;
 
                 if (i > 0 && str_eq(sorted[i - 1]->service.text, sorted[i]->service.text))
-                        return compose_fault(o->reterr, &sorted[i]->service.at, REASON_LOAD_INVALID,
-                                             "'%s' stands here twice", sorted[i]->service.text);
+                        return fault_set_code_at(o->reterr, &sorted[i]->service.at, REASON_LOAD_INVALID,
+                                                 "'%s' stands here twice", sorted[i]->service.text);
                 r = visit_depend(o, sorted[i]);
                 if (r < 0)
                         return r;

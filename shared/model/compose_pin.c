@@ -21,7 +21,8 @@ static int compare_services(const void *a, const void *b) {
 static int fault_unknown(const struct text_at *key, struct compose_service *const *services, size_t n,
                          struct arena *a, struct fault *reterr) {
         const char **known = arena_array(a, n + 1, sizeof(*known)), *closest;
-        int r = compose_fault(reterr, &key->at, REASON_LOAD_REFERENCE, "the compose file has no service '%s'", key->text);
+        int r = fault_set_code_at(reterr, &key->at, REASON_LOAD_REFERENCE, "the compose file has no service '%s'",
+                                  key->text);
 
         for (size_t i = 0; i < n; i++)
                 known[i] = services[i]->name.text;
@@ -64,8 +65,8 @@ static int require_digest(struct compose_service *s, struct arena *a, struct fau
         int r;
 
         if (!s->ref.registry) {
-                r = compose_fault(reterr, &s->at, REASON_LOAD_TAG_ONLY,
-                                  "service '%s' has no image, and the release pins none for it", s->name.text);
+                r = fault_set_code_at(reterr, &s->at, REASON_LOAD_TAG_ONLY,
+                                      "service '%s' has no image, and the release pins none for it", s->name.text);
                 fault_hint(reterr, "write `image` here, or `%s: repository@sha256:…` under `images` of the release",
                            s->name.text);
                 return r;

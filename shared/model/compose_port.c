@@ -31,7 +31,7 @@ struct port_draft {
 };
 
 static int refuse(const struct source_pos *at, const char *text, const char *what, struct fault *reterr) {
-        int r = compose_fault(reterr, at, REASON_LOAD_INVALID, "'%s' is not a port: %s", text, what);
+        int r = fault_set_code_at(reterr, at, REASON_LOAD_INVALID, "'%s' is not a port: %s", text, what);
 
         fault_hint(reterr, "write \"[[address:]host:]container[/protocol]\", each port or range from 1 to 65535");
         return r;
@@ -179,12 +179,12 @@ static int add_ports(struct struct_list *list, const struct port_draft *d, struc
 
         /* Several ports of the host for one of the container: the engine takes a free one of them. */
         if (d->published.first && published != targets && targets != 0)
-                return compose_fault(reterr, &d->at, REASON_LOAD_INVALID,
-                                     "the host's range and the container's range have different lengths");
+                return fault_set_code_at(reterr, &d->at, REASON_LOAD_INVALID,
+                                         "the host's range and the container's range have different lengths");
         for (int64_t i = 0; i <= targets; i++) {
                 if (list->n >= LIMIT_PORTS)
-                        return compose_fault(reterr, &d->at, REASON_LOAD_LIMIT,
-                                             "the service has more than %d ports (LIMIT_PORTS)", LIMIT_PORTS);
+                        return fault_set_code_at(reterr, &d->at, REASON_LOAD_LIMIT,
+                                                 "the service has more than %d ports (LIMIT_PORTS)", LIMIT_PORTS);
                 *(struct compose_port *)arena_push(a, &list->items, &list->n, sizeof(struct compose_port)) =
                         (struct compose_port){
                                 .host_ip = d->host_ip.text,

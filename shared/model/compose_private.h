@@ -162,9 +162,6 @@ int compose_read_attachments(const struct node *node, void *slot, struct arena *
 int compose_text(const struct node *node, struct text_at *ret, struct fault *reterr);
 /* "expected %s, found a list" at @node. */
 int compose_expected(const struct node *node, const char *what, struct fault *reterr);
-/* A fault with a position and a reason code. */
-int compose_fault(struct fault *reterr, const struct source_pos *at, const char *code, const char *fmt, ...)
-        __attribute__((format(printf, 4, 5)));
 /* "missing in the app's folder" at @at: @path as written. */
 int compose_fault_missing(struct fault *reterr, const struct source_pos *at, const struct app_files *files,
                           const char *what, const char *path);

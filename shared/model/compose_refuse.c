@@ -95,8 +95,8 @@ static int refuse_keys(const struct node *map, const struct refusal *table, stru
         for (size_t i = 0; i < map->n; i++)
                 for (const struct refusal *f = table; f->key; f++)
                         if (str_eq(map->entries[i].key, f->key)) {
-                                int r = compose_fault(reterr, &map->entries[i].at, REASON_LOAD_INVALID,
-                                                      "'%s' is not carried out by the docker runtime", f->key);
+                                int r = fault_set_code_at(reterr, &map->entries[i].at, REASON_LOAD_INVALID,
+                                                          "'%s' is not carried out by the docker runtime", f->key);
 
                                 fault_hint(reterr, "%s", f->hint ? f->hint : use_compose);
                                 return r;

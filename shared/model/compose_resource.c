@@ -31,7 +31,7 @@ static const char *name_of(const struct compose_context *x, const char *name, bo
 }
 
 static int fault_undeclared(const struct source_pos *at, const char *kind, const char *key, struct fault *reterr) {
-        int r = compose_fault(reterr, at, REASON_LOAD_REFERENCE, "there is no %s '%s'", kind, key);
+        int r = fault_set_code_at(reterr, at, REASON_LOAD_REFERENCE, "there is no %s '%s'", kind, key);
 
         fault_hint(reterr, "declare it under the top-level '%ss'", kind);
         return r;

@@ -63,7 +63,8 @@ static int read_mode(const struct node *node, void *slot, struct arena *a, struc
         *(const char **)slot = text.text;
         if (str_eq(text.text, "replicated"))
                 return 0;
-        r = compose_fault(reterr, &text.at, REASON_LOAD_INVALID, "the docker runtime knows the mode replicated only");
+        r = fault_set_code_at(reterr, &text.at, REASON_LOAD_INVALID,
+                              "the docker runtime knows the mode replicated only");
         fault_hint(reterr, "the release's `on` chooses the hosts; `replicas` counts the instances on each");
         return r;
 }
@@ -107,8 +108,8 @@ static int read_pull_policy(const struct node *node, void *slot, struct arena *a
         for (size_t i = 0; i < 3; i++)
                 if (str_eq(text.text, known[i]))
                         return 0;
-        r = compose_fault(reterr, &text.at, REASON_LOAD_INVALID, "'pull_policy: %s' is not carried out by the docker runtime",
-                          text.text);
+        r = fault_set_code_at(reterr, &text.at, REASON_LOAD_INVALID,
+                              "'pull_policy: %s' is not carried out by the docker runtime", text.text);
         fault_hint(reterr, "an image is pulled by its digest when the host does not have it");
         return r;
 }
@@ -127,8 +128,8 @@ static int check_namespace(const char *key, const char *value, const char *const
         for (size_t i = 0; known[i]; i++)
                 if (str_eq(value, known[i]))
                         return 0;
-        r = compose_fault(reterr, &node_get(node, key)->at, REASON_LOAD_INVALID,
-                          "'%s: %s' is not carried out by the docker runtime", key, value);
+        r = fault_set_code_at(reterr, &node_get(node, key)->at, REASON_LOAD_INVALID,
+                              "'%s: %s' is not carried out by the docker runtime", key, value);
         fault_hint(reterr, "it takes '%s: %s'", key, known[0]);
         return r;
 }
@@ -154,7 +155,8 @@ static int merge(int64_t *value, int64_t other, const char *key, const char *oth
         if (other == 0)
                 return 0;
         if (*value != 0 && *value != other)
-                return compose_fault(reterr, at, REASON_LOAD_INVALID, "'%s' and 'deploy.%s' differ", key, other_key);
+                return fault_set_code_at(reterr, at, REASON_LOAD_INVALID, "'%s' and 'deploy.%s' differ", key,
+                                         other_key);
         *value = other;
         return 0;
 }
@@ -189,8 +191,8 @@ static int check_service(void *object, const struct node *node, struct fault *re
         if (!d->deploy)
                 return 0;
         if (d->deploy->replicas >= 0 && d->scale >= 0 && d->deploy->replicas != d->scale)
-                return compose_fault(reterr, &node_get(node, "scale")->at, REASON_LOAD_INVALID,
-                                     "'scale' and 'deploy.replicas' differ");
+                return fault_set_code_at(reterr, &node_get(node, "scale")->at, REASON_LOAD_INVALID,
+                                         "'scale' and 'deploy.replicas' differ");
         if (d->deploy->replicas >= 0)
                 d->s.replicas = d->deploy->replicas;
         return merge_deploy(d, reterr);

@@ -4,7 +4,6 @@
 
 #include "shared/model/compose_private.h"
 
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,31 +11,15 @@
 #include "shared/base/text.h"
 #include "shared/model/words.h"
 
-int compose_fault(struct fault *reterr, const struct source_pos *at, const char *code, const char *fmt, ...) {
-        own_free char *message = NULL;
-        va_list args;
-        int r;
-
-        va_start(args, fmt);
-        r = vasprintf(&message, fmt, args);
-        va_end(args);
-        if (r < 0) {
-                message = NULL;
-                return fault_set_oom(reterr);
-        }
-        r = fault_set_at(reterr, at, "%s", message);
-        reterr->code = code;
-        return r;
-}
-
 int compose_expected(const struct node *node, const char *what, struct fault *reterr) {
-        return compose_fault(reterr, &node->at, REASON_LOAD_INVALID, "expected %s, found %s", what,
-                             node_type_to_string(node->type));
+        return fault_set_code_at(reterr, &node->at, REASON_LOAD_INVALID, "expected %s, found %s", what,
+                                 node_type_to_string(node->type));
 }
 
 int compose_fault_missing(struct fault *reterr, const struct source_pos *at, const struct app_files *files,
                           const char *what, const char *path) {
-        int r = compose_fault(reterr, at, REASON_LOAD_REFERENCE, "%s '%s' is not in %s/", what, path, files->folder);
+        int r = fault_set_code_at(reterr, at, REASON_LOAD_REFERENCE, "%s '%s' is not in %s/", what, path,
+                                  files->folder);
 
         fault_hint(reterr, "commit it there; only files of the desired state are used");
         return r;
@@ -132,9 +115,10 @@ static int check_pairs(const struct string_map *map, struct fault *reterr) {
                 const struct text_at *key = &map->items[i].key;
 
                 if (*key->text == '\0')
-                        return compose_fault(reterr, &key->at, REASON_LOAD_INVALID, "the name is empty");
+                        return fault_set_code_at(reterr, &key->at, REASON_LOAD_INVALID, "the name is empty");
                 if (i > 0 && str_eq(map->items[i - 1].key.text, key->text))
-                        return compose_fault(reterr, &key->at, REASON_LOAD_INVALID, "'%s' stands here twice", key->text);
+                        return fault_set_code_at(reterr, &key->at, REASON_LOAD_INVALID, "'%s' stands here twice",
+                                                 key->text);
         }
         return 0;
 }
@@ -210,7 +194,7 @@ int compose_read_bytes(const struct node *node, void *slot, struct arena *a, str
         if (r < 0)
                 return r;
         if (parse_bytes(text.text, slot) < 0) {
-                r = compose_fault(reterr, &text.at, REASON_LOAD_INVALID, "'%s' is not a size", text.text);
+                r = fault_set_code_at(reterr, &text.at, REASON_LOAD_INVALID, "'%s' is not a size", text.text);
                 fault_hint(reterr, "write a number and a unit: 512k, 64m, 1gb");
                 return r;
         }
@@ -252,7 +236,8 @@ int compose_read_cpus(const struct node *node, void *slot, struct arena *a, stru
         if (r < 0)
                 return r;
         if (parse_nano(text.text, slot) < 0) {
-                r = compose_fault(reterr, &text.at, REASON_LOAD_INVALID, "'%s' is not a number of CPUs", text.text);
+                r = fault_set_code_at(reterr, &text.at, REASON_LOAD_INVALID, "'%s' is not a number of CPUs",
+                                      text.text);
                 fault_hint(reterr, "write a decimal number: 2, 0.5");
                 return r;
         }
@@ -266,7 +251,7 @@ int compose_read_duration(const struct node *node, void *slot, struct arena *a, 
         if (r < 0)
                 return r;
         if (parse_go_duration(text.text, slot) < 0 || *(int64_t *)slot < 0) {
-                r = compose_fault(reterr, &text.at, REASON_LOAD_INVALID, "'%s' is not a duration", text.text);
+                r = fault_set_code_at(reterr, &text.at, REASON_LOAD_INVALID, "'%s' is not a duration", text.text);
                 fault_hint(reterr, "write numbers with units: 1m30s, 500ms");
                 return r;
         }
@@ -292,7 +277,7 @@ int compose_read_mode(const struct node *node, void *slot, struct arena *a, stru
                         mode = mode * 8 + (*q - '0');
         }
         if (*p == '\0' || mode < 0 || mode > 07777) {
-                r = compose_fault(reterr, &text.at, REASON_LOAD_INVALID, "'%s' is not a file mode", text.text);
+                r = fault_set_code_at(reterr, &text.at, REASON_LOAD_INVALID, "'%s' is not a file mode", text.text);
                 fault_hint(reterr, "write octal digits: 0440");
                 return r;
         }

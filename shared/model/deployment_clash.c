@@ -46,9 +46,10 @@ static void hint_where(const struct source_pos *at, struct fault *reterr) {
 static int fault_port(const struct host_claims *h, const struct port_binding *x, const struct port_binding *y,
                       struct fault *reterr) {
         const struct port_binding *later = x->app > y->app ? x : y, *earlier = later == x ? y : x;
-        int r = fleet_fault(reterr, &later->port->at, REASON_LOAD_INVALID,
-                            "port %d/%s of host '%s' is published by app '%s' already", (int)later->port->published,
-                            compose_protocol_names[later->port->protocol], h->host, app_name(h, earlier->app));
+        int r = fault_set_code_at(reterr, &later->port->at, REASON_LOAD_INVALID,
+                                  "port %d/%s of host '%s' is published by app '%s' already",
+                                  (int)later->port->published, compose_protocol_names[later->port->protocol],
+                                  h->host, app_name(h, earlier->app));
 
         hint_where(&earlier->port->at, reterr);
         return r;
@@ -107,8 +108,9 @@ static int compare_claims(const void *a, const void *b) {
 
 static int fault_name(const struct host_claims *h, const struct claim *earlier, const struct claim *later,
                       struct fault *reterr) {
-        int r = fleet_fault(reterr, later->at, REASON_LOAD_INVALID, "%s '%s' of host '%s' belongs to app '%s' already",
-                            claim_words[later->kind], later->name, h->host, app_name(h, earlier->app));
+        int r = fault_set_code_at(reterr, later->at, REASON_LOAD_INVALID,
+                                  "%s '%s' of host '%s' belongs to app '%s' already", claim_words[later->kind],
+                                  later->name, h->host, app_name(h, earlier->app));
 
         hint_where(earlier->at, reterr);
         return r;

@@ -112,8 +112,9 @@ static int check_name(struct loader *l, const struct text_at *name, const char *
 
         if (str_eq(name->text, expected))
                 return 0;
-        r = fleet_fault(l->reterr, &name->at, REASON_LOAD_REFERENCE, "this %s is called '%s', its %s '%s'", what,
-                        name->text, str_eq(what, "host") || str_eq(what, "release") ? "file" : "folder", expected);
+        r = fault_set_code_at(l->reterr, &name->at, REASON_LOAD_REFERENCE, "this %s is called '%s', its %s '%s'",
+                              what, name->text,
+                              str_eq(what, "host") || str_eq(what, "release") ? "file" : "folder", expected);
         fault_hint(l->reterr, "write '%s' here, or rename it", expected);
         return r;
 }

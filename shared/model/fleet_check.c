@@ -2,30 +2,12 @@
 
 /* What the documents of a fleet must say about each other */
 
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 #include "shared/model/fleet_private.h"
-
-int fleet_fault(struct fault *reterr, const struct source_pos *at, const char *code, const char *fmt, ...) {
-        own_free char *message = NULL;
-        va_list args;
-        int r;
-
-        va_start(args, fmt);
-        r = vasprintf(&message, fmt, args);
-        va_end(args);
-        if (r < 0) {
-                message = NULL;
-                return fault_set_oom(reterr);
-        }
-        r = fault_set_at(reterr, at, "%s", message);
-        reterr->code = code;
-        return r;
-}
 
 /*
  * References
@@ -49,7 +31,8 @@ static int check_environment_exists(const struct fleet *f, const struct text_at 
 
         if (fleet_environment(f, name->text))
                 return 0;
-        r = fleet_fault(reterr, &name->at, REASON_LOAD_REFERENCE, "there is no environment '%s'", name->text);
+        r = fault_set_code_at(reterr, &name->at, REASON_LOAD_REFERENCE, "there is no environment '%s'",
+                              name->text);
         hint_environments(f, name->text, reterr);
         return r;
 }
@@ -63,8 +46,8 @@ static int check_variables(const struct environment *e, struct fault *reterr) {
                 const struct text_at *key = &e->variables.items[i].key;
 
                 if (!variable_name_is_valid(key->text))
-                        return fleet_fault(reterr, &key->at, REASON_LOAD_INVALID, "'%s' is not the name of a variable",
-                                           key->text);
+                        return fault_set_code_at(reterr, &key->at, REASON_LOAD_INVALID,
+                                                 "'%s' is not the name of a variable", key->text);
         }
         return 0;
 }
@@ -76,8 +59,8 @@ static int check_promotion(const struct fleet *f, const struct environment *e, s
                 return 0;
         for (size_t steps = 0; from && from->promotion; steps++) {
                 if (steps > f->n_environments || (steps > 0 && from == e))
-                        return fleet_fault(reterr, &e->promotion->from.at, REASON_LOAD_INVALID,
-                                           "environment '%s' is promoted from itself", e->environment.text);
+                        return fault_set_code_at(reterr, &e->promotion->from.at, REASON_LOAD_INVALID,
+                                                 "environment '%s' is promoted from itself", e->environment.text);
                 from = fleet_environment(f, from->promotion->from.text);
         }
         return check_environment_exists(f, &e->promotion->from, reterr);
@@ -136,8 +119,9 @@ static int check_keys(const struct fleet *f, struct fault *reterr) {
         qsort(hosts, n, sizeof(*hosts), compare_keys);
         for (size_t i = 1; i < n; i++)
                 if (same_key(hosts[i - 1], hosts[i])) {
-                        int r = fleet_fault(reterr, &hosts[i]->key.at, REASON_LOAD_INVALID,
-                                            "this key is the one of host '%s', too", hosts[i - 1]->host.text);
+                        int r = fault_set_code_at(reterr, &hosts[i]->key.at, REASON_LOAD_INVALID,
+                                                  "this key is the one of host '%s', too",
+                                                  hosts[i - 1]->host.text);
 
                         fault_hint(reterr, "each host makes a key of its own: `tally init` prints it");
                         return r;
@@ -151,7 +135,8 @@ static int check_hosts(const struct fleet *f, struct fault *reterr) {
                 int r;
 
                 if (h->key.text && !str_after(h->key.text, "ssh-ed25519 ")) {
-                        r = fleet_fault(reterr, &h->key.at, REASON_LOAD_INVALID, "'key' is not an ed25519 public key");
+                        r = fault_set_code_at(reterr, &h->key.at, REASON_LOAD_INVALID,
+                                              "'key' is not an ed25519 public key");
                         fault_hint(reterr, "write the line of the host's id_ed25519.pub: ssh-ed25519 AAAA…");
                         return r;
                 }
@@ -182,12 +167,12 @@ static int check_apps(const struct fleet *f, struct fault *reterr) {
                 int r;
 
                 if (strchr(app->file.text, '/'))
-                        return fleet_fault(reterr, &app->file.at, REASON_LOAD_INVALID,
-                                           "the compose file stands in the app's folder itself");
+                        return fault_set_code_at(reterr, &app->file.at, REASON_LOAD_INVALID,
+                                                 "the compose file stands in the app's folder itself");
                 if (has_file(app, app->file.text))
                         continue;
-                r = fleet_fault(reterr, &app->file.at, REASON_LOAD_REFERENCE, "apps/%s/%s is missing", app->app.text,
-                                app->file.text);
+                r = fault_set_code_at(reterr, &app->file.at, REASON_LOAD_REFERENCE, "apps/%s/%s is missing",
+                                      app->app.text, app->file.text);
                 fault_hint(reterr, "every app has a compose file; `file` in app.yaml names another one");
                 return r;
         }
@@ -202,8 +187,8 @@ static int check_releases(struct fleet *f, struct fault *reterr) {
                 release->of = fleet_app(f, release->app.text);
                 if (release->of)
                         continue;
-                r = fleet_fault(reterr, &release->app.at, REASON_LOAD_REFERENCE, "there is no app '%s'",
-                                release->app.text);
+                r = fault_set_code_at(reterr, &release->app.at, REASON_LOAD_REFERENCE, "there is no app '%s'",
+                                      release->app.text);
                 fault_hint(reterr, "an app is a folder apps/%s/ with a compose.yaml", release->app.text);
                 return r;
         }

@@ -26,8 +26,5 @@ struct fleet_path {
 
 struct fleet_path fleet_path_read(const char *path);
 
-int fleet_fault(struct fault *reterr, const struct source_pos *at, const char *code, const char *fmt, ...)
-        __attribute__((format(printf, 4, 5)));
-
 /* After everything was read and sorted. Sets release.of. */
 int fleet_check_documents(struct fleet *f, struct fault *reterr);

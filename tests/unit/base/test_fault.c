@@ -56,6 +56,21 @@ static void set_fills_every_field_and_returns_the_errno(void **state) {
         assert_int_equal(fault_set(&f, FAULT_CONFIG, 0, "no"), -EINVAL);
 }
 
+static void a_position_and_a_reason_go_together(void **state) {
+        static const char text[] = "one\ntwo\n";
+        struct source source = { .name = "a.yaml", .text = text, .size = sizeof(text) - 1 };
+        own_fault struct fault f = FAULT_INIT;
+
+        (void)state;
+        assert_int_equal(fault_set_code_at(&f, &(struct source_pos){ &source, 2, 1 }, REASON_LOAD_LIMIT, "more than %d", 7),
+                         -EINVAL);
+        assert_int_equal(f.kind, FAULT_CONFIG);
+        assert_ptr_equal(f.code, REASON_LOAD_LIMIT);
+        assert_string_equal(f.message, "more than 7");
+        assert_string_equal(f.path, "a.yaml");
+        assert_string_equal(f.excerpt, "two");
+}
+
 static void set_code_carries_a_reason(void **state) {
         own_fault struct fault f = FAULT_INIT;
 
@@ -239,6 +254,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(set_fills_every_field_and_returns_the_errno),
                 cmocka_unit_test(set_code_carries_a_reason),
+                cmocka_unit_test(a_position_and_a_reason_go_together),
                 cmocka_unit_test(out_of_memory_can_be_said_twice_and_needs_no_memory),
                 cmocka_unit_test(context_goes_before_the_message_and_passes_the_result),
                 cmocka_unit_test(the_first_hint_wins),
