@@ -508,6 +508,10 @@ int mirror_set_ref(struct mirror *m, const char *name, const struct object_id *i
                 remove_stale_lock(m, name);
                 rc = git_reference_create(&ref, m->repo, name, oid(id), 1, NULL);
         }
+        /* A power cut left half a ref, which is replaced anyway. */
+        if (rc == GIT_ERROR && git_error_last() && git_error_last()->klass == GIT_ERROR_REFERENCE &&
+            git_reference_remove(m->repo, name) >= 0)
+                rc = git_reference_create(&ref, m->repo, name, oid(id), 1, NULL);
         return rc < 0 ? git_fault(reterr, rc, "moving %s of %s", name, m->path) : 0;
 }
 
