@@ -262,7 +262,7 @@ static void a_full_disk_keeps_the_old_content(void **state) {
         int r;
 
         /* In a mount namespace of our own, so that nothing is left mounted whatever happens. */
-        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 ||
             mount("tally-test", dir->path, "tmpfs", 0, "size=64k") < 0)
                 skip();
 
