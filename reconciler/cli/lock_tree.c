@@ -84,16 +84,6 @@ static int fault_at(const struct source_pos *at, const char *code, const char *m
  * The compose file
  */
 
-static struct variables make_variables(const struct string_map *map, struct arena *a) {
-        struct variable *items = arena_array(a, map->n, sizeof(*items));
-        size_t n = 0;
-
-        for (size_t i = 0; i < map->n; i++)
-                if (map->items[i].value.text)
-                        items[n++] = (struct variable){ map->items[i].key.text, map->items[i].value.text };
-        return variables_make(items, n, a);
-}
-
 /* As a pass has them: the app's .env, and over it the environment's variables. */
 static int read_variables(const struct reader *rd, struct variables *ret, struct fault *reterr) {
         const char *apps = arena_printf(rd->arena, "apps/%s", rd->app);
@@ -108,14 +98,14 @@ static int read_variables(const struct reader *rd, struct variables *ret, struct
                 r = read_table(rd, &text, &environment_table, &environment, reterr);
         if (r < 0)
                 return r;
-        over = make_variables(&environment.variables, rd->arena);
+        over = variables_of_map(&environment.variables, rd->arena);
         r = read_text(rd, rd->app_fd, apps, ".env", &text, reterr);
         if (r == 0 && text.bytes)
                 r = dotenv_parse(&(struct dotenv_input){ .name = text.path, .bytes = text.bytes, .size = text.size,
                                                          .variables = &over }, rd->arena, &pairs, reterr);
         if (r < 0)
                 return r;
-        under = make_variables(&pairs, rd->arena);
+        under = variables_of_map(&pairs, rd->arena);
         *ret = variables_merge(&under, &over, rd->arena);
         return 0;
 }

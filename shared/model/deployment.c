@@ -10,16 +10,6 @@
 #include "shared/model/dotenv.h"
 #include "shared/model/fleet.h"
 
-static struct variables variables_of_map(const struct string_map *map, struct arena *a) {
-        struct variable *items = arena_array(a, map->n, sizeof(*items));
-        size_t n = 0;
-
-        for (size_t i = 0; i < map->n; i++)
-                if (map->items[i].value.text)
-                        items[n++] = (struct variable){ map->items[i].key.text, map->items[i].value.text };
-        return variables_make(items, n, a);
-}
-
 /* The app's .env, and over it the environment's variables. */
 static int read_variables(const struct environment *e, const struct app_files *files, struct arena *a,
                           struct variables *ret, struct fault *reterr) {

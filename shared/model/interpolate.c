@@ -84,6 +84,16 @@ struct variables variables_make(const struct variable *items, size_t n, struct a
         return (struct variables){ .items = out, .n = n_out };
 }
 
+struct variables variables_of_map(const struct string_map *map, struct arena *a) {
+        struct variable *items = arena_array(a, map->n, sizeof(*items));
+        size_t n = 0;
+
+        for (size_t i = 0; i < map->n; i++)
+                if (map->items[i].value.text)
+                        items[n++] = (struct variable){ map->items[i].key.text, map->items[i].value.text };
+        return variables_make(items, n, a);
+}
+
 struct variables variables_merge(const struct variables *under, const struct variables *over, struct arena *a) {
         struct variable *all = arena_array(a, under->n + over->n, sizeof(*all));
 

@@ -15,7 +15,7 @@
  * here, where docker compose warns and takes an empty text.
  */
 
-#include "shared/data/node.h"
+#include "shared/data/table.h"
 
 struct variable {
         const char *name;
@@ -34,6 +34,8 @@ bool variable_name_is_valid(const char *name);
 const char *variables_get(const struct variables *v, const char *name);
 /* Sort @n variables, of equal names the last one wins; in @a. */
 struct variables variables_make(const struct variable *items, size_t n, struct arena *a);
+/* The same of a map as tables read it; keys without a value are left out. */
+struct variables variables_of_map(const struct string_map *map, struct arena *a);
 /* Both; where both have a name, @over wins. In @a. */
 struct variables variables_merge(const struct variables *under, const struct variables *over, struct arena *a);
 
