@@ -305,14 +305,17 @@ static bool dependencies_met(const struct step *s, const struct workload_service
         return true;
 }
 
-/* Stop the predecessors of a service that still run. */
-static void stop_old(struct step *s, const struct workload_service *service) {
+/*
+ * Stop the predecessors of a service: those that still run, and, before a successor starts, also those that ended by
+ * themselves: they may still carry the name that it takes.
+ */
+static void stop_old(struct step *s, const struct workload_service *service, bool ended) {
         const struct instance *first, *end;
 
         lookup_range(s->lookup, service->name, &first, &end);
         for (const struct instance *i = first; i < end; i++)
-                if (!lookup_is_wanted(s->lookup, i) && i->state != INSTANCE_EXITED && i->state != INSTANCE_CREATED &&
-                    i->state != INSTANCE_REMOVING && i->state != INSTANCE_DEAD)
+                if (!lookup_is_wanted(s->lookup, i) && (ended || i->state != INSTANCE_EXITED) &&
+                    i->state != INSTANCE_CREATED && i->state != INSTANCE_REMOVING && i->state != INSTANCE_DEAD)
                         step_act(s, VERB_STOP, service, i->index, i, NULL, why_replaced(s, i, service));
 }
 
@@ -331,14 +334,14 @@ static bool stage_service(struct step *s, const struct workload_service *service
                 start = start || !i || i->state == INSTANCE_CREATED || i->state == INSTANCE_EXITED;
         }
         if (up && !start) {
-                stop_old(s, service);
+                stop_old(s, service, false);
                 return true;
         }
         if (!dependencies_met(s, service)) {
                 step_wait(s, arena_printf(s->arena, "what %s depends on", service->name), LOOK_AGAIN_MS);
                 return false;
         }
-        stop_old(s, service);
+        stop_old(s, service, start);
         for (int64_t index = 1; index <= service->replicas; index++) {
                 const struct instance *i = lookup_instance(s->lookup, service, index);
 
@@ -535,8 +538,9 @@ static void phase_reverting(struct step *s) {
         if (waits_to_retry(s, "the release before"))
                 return;
         for (size_t n = 0; n < s->app->instances.n; n++)
-                if (!belongs_to_old(s, &items[n]) && items[n].state != INSTANCE_EXITED &&
-                    items[n].state != INSTANCE_CREATED && items[n].state != INSTANCE_REMOVING &&
+                /* Also what ended by itself: it may still carry the name that the old one takes back. */
+                if (!belongs_to_old(s, &items[n]) && items[n].state != INSTANCE_CREATED &&
+                    items[n].state != INSTANCE_REMOVING &&
                     (!s->goal || lookup_service(s->lookup, items[n].service) || !step_is_kept(s, &items[n])))
                         step_act(s, VERB_STOP, NULL, items[n].index, &items[n], s->next->failure_code,
                                  "the release is taken back");
