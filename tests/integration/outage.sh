@@ -101,9 +101,7 @@ proved 'a registry that is down holds a rollout before anything is stopped; it g
 
 serving=$(instance_of shop web)
 release 11 "$better"
-pid=$(cat "$RIG/engine/docker.pid")
-kill -KILL "$pid"
-while engine_running "$pid"; do sleep 0.05; done
+engine_kill "$RIG/engine"
 expect 1 tally pass
 status_is .state degraded
 status_is '.apps[0].health' unknown
@@ -122,9 +120,7 @@ for ((i = 0; i < 400; i++)); do
         [ "$(instances | wc -l)" = 1 ] || break
         sleep 0.05
 done
-pid=$(cat "$RIG/engine/docker.pid")
-kill -KILL "$pid"
-while engine_running "$pid"; do sleep 0.05; done
+engine_kill "$RIG/engine"
 code=0
 wait "$RIG_PID" || code=$?
 RIG_PID=
