@@ -55,6 +55,7 @@ struct pass {
         struct struct_list worlds, artifacts; /* struct ledger_blob: likewise */
         bool ledger_failed;                  /* an append failed: nothing is changed any more */
         bool push_failed;
+        bool push_denied;                    /* and a person must look before it can be pushed */
         bool refusal_is_new;
         const char *trust_before;            /* digest of the trust before this pass accepted something; NULL: the same */
         int64_t wake_at;                     /* wall ms; 0: at the next poll */

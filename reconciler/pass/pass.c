@@ -340,8 +340,8 @@ static int exit_code_of(const struct pass *p) {
         int code = status_exit_code(&p->world, &p->decision, &p->facts);
 
         if (code == 0 && p->push_failed)
-                return 1;
-        return (code == 0 || code == 1) && p->facts.stale && p->stale_kind == FAULT_DENIED ? 4 : code;
+                code = 1;
+        return code <= 1 && ((p->facts.stale && p->stale_kind == FAULT_DENIED) || p->push_denied) ? 4 : code;
 }
 
 static int64_t next_ms_of(const struct pass *p) {

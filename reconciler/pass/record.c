@@ -341,6 +341,7 @@ static void push(struct pass *p) {
                 return;
         if (ledger_push(p->ledger, &pushed, &fault) < 0) {
                 p->push_failed = true;
+                p->push_denied = fault.kind == FAULT_DENIED;
                 log_write(fault.kind == FAULT_DENIED ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING,
                           LOG_FIELDS({ "MESSAGE_ID", fault.kind == FAULT_DENIED ? MESSAGE_LEDGER_ANOMALY : NULL },
                                      { "TALLY_REASON", fault.code }),
