@@ -362,7 +362,10 @@ static void test_what_was_accepted_reads_back(void **state) {
         own_fault struct fault f = FAULT_INIT;
         own_state struct state s = STATE_INIT;
         own_arena struct arena *a = arena_new();
-        struct accepted_refusal refusal = { "2222222222222222222222222222222222222222", "TRUST_UNSIGNED", "no signature", 9 };
+        struct accepted_refusal refusal = {
+                .commit = "2222222222222222222222222222222222222222", .code = "TRUST_UNSIGNED", .message = "no signature",
+                .at = 9,
+        };
         const struct accepted in = {
                 .commit = "1111111111111111111111111111111111111111", .principal = "anna", .fingerprint = "SHA256:x",
                 .first_seen = 5, .tip = refusal.commit, .fetched_at = 6, .refusal = &refusal,
