@@ -4,8 +4,9 @@
 
 usage: proxy.py LISTEN TARGET LOG
 
-One line a request, "GET /containers/json?all=1". A request line is found by what it looks like: no body that the tests
-send has a line like it.
+One line a request, "GET /containers/json?all=1 1767225600000000": and when it came, in microseconds; and one line for each
+part of an answer, "- 1767225600000000". A request line is found by what it looks like: no body that the tests send has a
+line like it.
 """
 
 import os
@@ -13,11 +14,16 @@ import re
 import socket
 import sys
 import threading
+import time
 
 REQUEST = re.compile(rb"^([A-Z]+ /\S*) HTTP/1\.[01]\r$", re.M)
 
 
-def copy(source, target, log):
+def stamp(log, what):
+    os.write(log, what + b" %d\n" % (time.time_ns() // 1000))
+
+
+def copy(source, target, log, is_client):
     rest = b""
     while True:
         try:
@@ -26,11 +32,13 @@ def copy(source, target, log):
             data = b""
         if not data:
             break
-        if log is not None:
+        if not is_client:
+            stamp(log, b"-")
+        else:
             rest += data
             end = rest.rfind(b"\n") + 1
             for found in REQUEST.findall(rest[:end]):
-                os.write(log, found + b"\n")
+                stamp(log, found)
             rest = rest[end:]
         try:
             target.sendall(data)
@@ -53,8 +61,8 @@ def main():
         client, _ = server.accept()
         engine = socket.socket(socket.AF_UNIX)
         engine.connect(target)
-        threading.Thread(target=copy, args=(client, engine, log), daemon=True).start()
-        threading.Thread(target=copy, args=(engine, client, None), daemon=True).start()
+        threading.Thread(target=copy, args=(client, engine, log, True), daemon=True).start()
+        threading.Thread(target=copy, args=(engine, client, log, False), daemon=True).start()
 
 
 main()
