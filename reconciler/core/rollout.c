@@ -212,9 +212,11 @@ static void repair(struct step *s) {
 
 static void phase_undeclared(struct step *s) {
         const struct instance *items = s->app->instances.items;
-
         bool anything = s->app->instances.n > 0 || s->next->settled_release;
 
+        /* Nobody wants any more what failed. */
+        s->next->failure_code = NULL;
+        s->next->failure_text = NULL;
         if (anything && s->app->settings.prune && !s->world->suspended && s->world->ledger_writable) {
                 go(s, PHASE_REMOVING);
                 return;

@@ -556,6 +556,17 @@ static void test_a_newer_release_overtakes_one_under_way(void **state) {
         sim_done(&s);
 }
 
+static void test_a_failure_ends_with_the_app_that_failed(void **state) {
+        struct simulation s;
+        failing_release(&s, true, false);
+        assert_non_null(s.app.rollout.failure_code);
+        sim_want(&s, NULL);
+        (void)sim_decide(&s);
+        assert_null(s.app.rollout.failure_code);
+        assert_int_equal(s.app.rollout.poisoned.n, 1);
+        sim_done(&s);
+}
+
 /* The first action of a kind on an instance; one past the last when there is none. */
 static size_t find_action(const struct decision *d, enum action_verb verb, const char *instance) {
         const struct action *actions = d->actions.items;
@@ -782,6 +793,7 @@ int main(void) {
                 cmocka_unit_test(test_undeclared_app_stays_without_prune_and_goes_with_it),
                 cmocka_unit_test(test_service_that_left_the_release_is_removed_only_with_prune),
                 cmocka_unit_test(test_a_newer_release_overtakes_one_under_way),
+                cmocka_unit_test(test_a_failure_ends_with_the_app_that_failed),
                 cmocka_unit_test(test_what_ended_by_itself_is_stopped_before_another_takes_its_name),
                 cmocka_unit_test(test_clock_set_back_neither_expires_nor_blocks_a_rollout),
                 cmocka_unit_test(test_powered_off_host_does_not_count_against_the_deadline),
