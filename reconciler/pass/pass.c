@@ -19,6 +19,8 @@
 
 /* A pass does not stay for ever, whatever its worlds do. */
 #define LOOKS_MAX 20000
+/* How far back in the ledger the signer of the accepted commit is looked for. */
+#define RECALL_RECORDS 256
 
 static volatile sig_atomic_t interrupted;
 
@@ -51,6 +53,31 @@ static void configure_remote(struct pass *p) {
         };
 }
 
+static const char *kept(struct pass *p, const json_t *object, const char *key) {
+        const char *text = json_get_string(object, key);
+
+        return text ? arena_strdup(p->arena, text) : NULL;
+}
+
+/* Who signed the accepted commit, from a record made while it was accepted. 1: found. */
+static int recall_signer(void *data, const struct ledger_record *record, struct fault *reterr) {
+        struct pass *p = data;
+        const json_t *desired = json_object_get(record->predicate, "desired"), *signer = json_object_get(desired, "signer");
+        const char *signed_at = json_get_string(desired, "signedAt"), *first_seen = json_get_string(desired, "firstSeen");
+
+        if (!signer || !str_eq(json_get_string(desired, "commit"), p->accepted.commit))
+                return 0;
+        p->accepted.tree = kept(p, desired, "tree");
+        p->accepted.principal = kept(p, signer, "principal");
+        p->accepted.fingerprint = kept(p, signer, "fingerprint");
+        p->accepted.algorithm = kept(p, signer, "algorithm");
+        if (signed_at)
+                (void)rfc3339_parse(signed_at, &p->accepted.signed_at);
+        if (first_seen)
+                (void)rfc3339_parse(first_seen, &p->accepted.first_seen);
+        return 1;
+}
+
 /* The accepted commit; when the state lost it, what the ledger says was accepted: a rewind must not go unseen. */
 static int recall_accepted(struct pass *p, struct fault *reterr) {
         const char *corrupt = NULL;
@@ -63,8 +90,11 @@ static int recall_accepted(struct pass *p, struct fault *reterr) {
                 return r;
         if (corrupt)
                 log_write(LOG_LEVEL_WARNING, LOG_FIELDS({ "TALLY_REASON", REASON_STATE_CORRUPT }), "%s", corrupt);
-        if (!p->accepted.commit && p->ledger && ledger_accepted(p->ledger, &id, &ignored) == 0)
+        if (!p->accepted.commit && p->ledger && ledger_accepted(p->ledger, &id, &ignored) == 0) {
                 p->accepted.commit = arena_strdup(p->arena, object_id_format(&id, hex));
+                /* Only for what later records say. */
+                (void)ledger_history(p->ledger, NULL, RECALL_RECORDS, recall_signer, p, &ignored);
+        }
         return 0;
 }
 
