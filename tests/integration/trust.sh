@@ -415,6 +415,7 @@ proved 'an empty root of trust is a fault of the configuration'
 #
 
 older=$(work rev-parse "$good~2")
+signer=$(last_record refusal .desired.signer.principal)
 for lost in state key; do
         back_to "$good"
         expect 0 tally pass
@@ -432,6 +433,7 @@ for lost in state key; do
         same "$good" "$(status_get .desired.accepted)" "lost $lost: the accepted commit"
         same 6 "$(running)" "lost $lost: what runs"
         [ -n "$(last_record gap-declared)" ] || fail "lost $lost: no gap is declared"
+        same "$good $signer" "$(last_record refusal '"\(.desired.commit) \(.desired.signer.principal)"')" "lost $lost: what the record says is accepted"
         proved "a host that lost its $lost remembers from the ledger what was accepted, and refuses what is older"
         force "$good"
         case $lost in
@@ -452,3 +454,15 @@ expect 0 tally pass
 same 6 "$(running)" 'what runs'
 [ "$(count_records key-rotation)" = 1 ] || fail 'the new key is not in the ledger'
 proved 'the new key is merged, and the host works again'
+
+good=$(tip)
+for lost in missing broken; do
+        back_to "$good"
+        expect 0 tally pass
+        rm "$FLEET/state/accepted.json"
+        [ "$lost" = missing ] || echo '{"commit": "' >"$FLEET/state/accepted.json"
+        force "$older"
+        refused TRUST_REWIND "an accepted.json that is $lost does not let an older commit in"
+        back_to "$good"
+        accepted 'and the right one is still accepted' 6
+done

@@ -352,3 +352,40 @@ refused() {
         same $((had + 1)) "$(count_records refusal)" "$what: refusals in the ledger"
         proved "$what"
 }
+
+# release VERSION: of the app shop, merged at the server
+release() {
+        fake_release "$1"
+        fleet_commit "release $1"
+}
+
+# converges VERSION WHAT: a pass brings it
+converges() {
+        expect 0 tally pass
+        same "$1" "$(running)" "$2: what runs"
+        proved "$2"
+}
+
+# separate_ledger: the ledger has its own repository, from the first pass on
+separate_ledger() {
+        remote_ledger=$FLEET/ledger.git
+        fleet_git init -q --bare "$remote_ledger"
+        echo "ledger: {repository: \"$remote_ledger\"}" >>"$FLEET/etc/tally.yaml"
+}
+
+ledger_tip() {
+        git -C "$remote_ledger" rev-parse -q --verify "tally/$FLEET_HOST" || echo none
+}
+
+# ledger_is_whole WHAT: here as at the remote, every commit signed, no intent open, and doctor agrees
+ledger_is_whole() {
+        local branch=tally/$FLEET_HOST last
+        same "$(ledger_git rev-parse "$branch")" "$(ledger_tip)" "$1: the ledger at the remote"
+        echo "$FLEET_HOST namespaces=\"git\" $(cut -d' ' -f1,2 "$FLEET/state/id_ed25519.pub")" >"$RIG/host_signers"
+        git -C "$remote_ledger" rev-list "$branch" | xargs git -C "$remote_ledger" -c gpg.ssh.allowedSignersFile="$RIG/host_signers" \
+                verify-commit 2>"$RIG/verify" || { tail -n 5 "$RIG/verify" >&2; fail "$1: git verify-commit"; }
+        OUT=$(tally --json doctor 2>&1) || :
+        same ok "$(jq -r '.findings[] | select(.check == "ledger") | .severity' <<<"$OUT")" "$1: what doctor says of the ledger"
+        last=$(ledger_git ls-tree -r --name-only "$branch" evidence | sort | tail -n 1)
+        same '[]' "$(ledger_git show "$branch:$last" | jq -c '.payload | @base64d | fromjson | .predicate.openIntents')" "$1: open intents"
+}
