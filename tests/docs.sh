@@ -16,7 +16,7 @@
 
 set -uo pipefail
 
-source=$(cd "$1" && pwd) tally=$2 tallyd=$3 scdoc=${4:-}
+source=$(cd "$1" && pwd) tally=$(realpath "$2") tallyd=$(realpath "$3") scdoc=${4:-}
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 export LC_ALL=C.UTF-8 HOME=$dir/home GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=$dir/home/gitconfig
