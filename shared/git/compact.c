@@ -42,8 +42,6 @@ static const char settings[] = "[pack]\n\tdeltaCacheSize = 2097152\n\twindowMemo
 
 DEFINE_OWN(git_config, git_config_free)
 DEFINE_OWN(git_odb, git_odb_free)
-DEFINE_OWN(git_packbuilder, git_packbuilder_free)
-DEFINE_OWN(git_repository, git_repository_free)
 
 static inline void own_dir_p(DIR **d) {
         if (*d)
