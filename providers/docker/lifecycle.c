@@ -188,6 +188,28 @@ static int unpause(struct docker *d, const struct container *c, struct fault *re
         return engine_refused(&reply, NULL, "cannot unpause it", reterr);
 }
 
+/*
+ * An engine that crashed while it started a container can forget that it did, and then refuses to start it for ever. That
+ * says nothing about the release: the container goes (its volumes stay), and the next look makes it anew.
+ */
+static int give_up_container(struct docker *d, const struct container *c, struct fault *reterr) {
+        own_engine_reply struct engine_reply reply = ENGINE_REPLY_INIT;
+        own_buffer struct buffer path = BUFFER_INIT;
+        int r;
+
+        buffer_printf(&path, "/containers/%s?force=1", c->id);
+        r = engine_send(d->engine, "DELETE", buffer_str(&path), NULL, &reply, reterr);
+        if (r < 0)
+                return r;
+        return fault_set(reterr, FAULT_CONFLICT, EAGAIN, "the engine lost track of it and refuses to start it; it is made anew");
+}
+
+static bool engine_lost_track(const struct engine_reply *reply) {
+        const char *message = engine_message(reply);
+
+        return strstr(message, "task ") && strstr(message, ": already exists");
+}
+
 int docker_start(struct runtime *rt, const struct instance *instance, struct fault *reterr) {
         own_engine_reply struct engine_reply reply = ENGINE_REPLY_INIT;
         own_container struct container c = { .json = NULL };
@@ -209,7 +231,7 @@ int docker_start(struct runtime *rt, const struct instance *instance, struct fau
         r = container_post(d, c.id, "start", NULL, START_TIMEOUT_MS, &reply, reterr);
         if (r < 0 || engine_reply_is_ok(&reply) || reply.status == 304)
                 return r;
-        return start_fault(&reply, reterr);
+        return engine_lost_track(&reply) ? give_up_container(d, &c, reterr) : start_fault(&reply, reterr);
 }
 
 static int64_t grace_of(const struct container *c) {
