@@ -159,6 +159,7 @@ import socket, sys, time
 s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen(); print("up", flush=True); time.sleep(600)' "$taken" >"$RIG/taken" &
 RIG_PID=$!
+disown "$RIG_PID"
 while [ ! -s "$RIG/taken" ]; do sleep 0.05; done
 fleet_app clash "web=$image"
 printf '    ports: ["127.0.0.1:%d:80"]\n' "$taken" >>"$FLEET/work/apps/clash/compose.yaml"

@@ -36,6 +36,7 @@ YAML
 compose
 app_settings shop
 fleet_release shop 1 "web=$image"
+printf 'apiVersion: tallyman/v1\nkind: Environment\nenvironment: prod\n' >"$FLEET/work/environments/prod/environment.yaml"
 fleet_commit shop
 expect 0 tally pass
 same 'color = green' "$(inside "$(instance_of shop web)" /etc/web.conf)" 'the mounted file'
@@ -67,6 +68,8 @@ fleet_release intruder 1 "web=$image"
 foreign container theirs "a container of that name that is not ours is never touched"
 same "true /theirs" "$(inspect "$theirs" '"\(.State.Running) \(.Name)"')" 'their container'
 
+# What the try before made for itself.
+engine_api DELETE /networks/intruder_default
 engine_api POST /networks/create -H 'Content-Type: application/json' -d '{"Name": "intruder_default"}' >/dev/null
 fleet_app intruder "web=$image"
 fleet_release intruder 2 "web=$image"
