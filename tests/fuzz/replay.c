@@ -34,10 +34,14 @@ static int replay(const char *path) {
 }
 
 int main(int argc, char **argv) {
-        for (int i = 1; i < argc; i++)
+        setlinebuf(stdout); /* what came through is known after a crash, too */
+        for (int i = 1; i < argc; i++) {
                 if (replay(argv[i]) < 0) {
                         perror(argv[i]);
                         return EXIT_FAILURE;
                 }
+                printf("ok %d - %s\n", i, argv[i]);
+        }
+        printf("1..%d\n", argc - 1);
         return EXIT_SUCCESS;
 }

@@ -121,12 +121,14 @@ int main(int argc, char **argv) {
 
         for (int i = 0; i < n; i++) {
                 if (names[i]->d_type == DT_DIR) {
-                        cases++;
-                        failed += check_case(root, names[i]->d_name, update) < 0;
+                        bool good = check_case(root, names[i]->d_name, update) == 0;
+
+                        printf("%sok %d - %s\n", good ? "" : "not ", ++cases, names[i]->d_name);
+                        failed += !good;
                 }
                 free(names[i]);
         }
         free(names);
-        printf("%d cases, %d failed\n", cases, failed);
+        printf("1..%d\n", cases);
         return cases > 0 && failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
