@@ -20,6 +20,20 @@
 #define DEFAULT_RUN_DIR "/run/tally"
 #define LOOK_MS 200
 
+/* Set by a signal: the pass that runs ends after its current action, and no other one is begun. */
+static volatile sig_atomic_t stopped;
+
+static void stop(int signal) {
+        stopped = 1;
+        pass_interrupt(signal);
+}
+
+/* In slices: a signal must not wait for the next poll. */
+static void wait_ms(int64_t ms) {
+        for (; ms > 0 && !stopped; ms -= LOOK_MS)
+                clock_sleep_ms(ms < LOOK_MS ? ms : LOOK_MS);
+}
+
 /* A pass that ended so is not worth another one before something changes. */
 static bool is_final(int code, const json_t *status) {
         const char *state = json_get_string(status, "state");
@@ -72,8 +86,8 @@ static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct f
                 r = cli_config(cli, reterr);
         if (r < 0)
                 return r;
-        (void)signal(SIGTERM, pass_interrupt);
-        (void)signal(SIGINT, pass_interrupt);
+        (void)signal(SIGTERM, stop);
+        (void)signal(SIGINT, stop);
         until = clock_monotonic_ns() / 1000000 + timeout;
 
         /* The daemon is told to look at once; its pass and ours take turns through the lock of the state. */
@@ -87,7 +101,7 @@ static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct f
 
                 r = one_pass(cli, until - clock_monotonic_ns() / 1000000, &result, &fault);
                 now = clock_monotonic_ns() / 1000000;
-                if (r < 0 && (fault.kind != FAULT_TRANSIENT || now + 1000 > until)) {
+                if (r < 0 && (stopped || fault.kind != FAULT_TRANSIENT || now + 1000 > until)) {
                         fault_move(reterr, &fault);
                         return r;
                 }
@@ -95,10 +109,10 @@ static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct f
                         json_decref(status);
                         status = result.status;
                         *ret_exit = result.exit_code;
-                        if (is_final(result.exit_code, status) || !worth_waiting(&result, now, until))
+                        if (stopped || is_final(result.exit_code, status) || !worth_waiting(&result, now, until))
                                 break;
                 }
-                clock_sleep_ms(r < 0 ? 1000 : result.next_ms < LOOK_MS ? LOOK_MS : result.next_ms);
+                wait_ms(r < 0 ? 1000 : result.next_ms < LOOK_MS ? LOOK_MS : result.next_ms);
         }
         if (cli->json)
                 return cli_print_json(cli, json_incref(status), reterr);

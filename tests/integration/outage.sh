@@ -121,7 +121,7 @@ proved 'an engine that is down is exit code 1 and touches nothing; the release i
 
 # Killed as soon as the new container is there.
 release 12 "$fresh"
-tally pass >"$RIG/out" 2>&1 &
+"$TALLY" --config "$FLEET/etc/tally.yaml" pass >"$RIG/out" 2>&1 &
 RIG_PID=$!
 for ((i = 0; i < 400; i++)); do
         [ "$(instances | wc -l)" = 1 ] || break
@@ -146,7 +146,7 @@ compose "$good" "$healthcheck"
 app_settings shop 'rollout: {min_healthy_time: 60s, healthy_deadline: 90s, progress_deadline: 90s}'
 serving=$(instance_of shop web)
 release 13 "$better"
-tally pass >"$RIG/out" 2>&1 &
+"$TALLY" --config "$FLEET/etc/tally.yaml" pass >"$RIG/out" 2>&1 &
 RIG_PID=$!
 for ((i = 0; i < 400; i++)); do
         [ "$(jq -r .phase "$FLEET/state/rollouts/shop.json")" != evaluating ] || break
