@@ -109,6 +109,14 @@ int runtime_remove(struct runtime *rt, const struct instance *instance, struct f
         return instance_context(instance, "remove", reterr, rt->ops->remove(rt, instance, reterr));
 }
 
+int runtime_exec(struct runtime *rt, const struct instance *instance, const struct string_list *argv, int timeout_ms,
+                 struct arena *a, int64_t *ret_exit_code, const char **ret_output, struct fault *reterr) {
+        if (!rt->ops->exec)
+                return fault_set(reterr, FAULT_CONFIG, ENOTSUP, "runtime %s cannot run commands in an instance", rt->ops->name);
+        return instance_context(instance, "run a command in", reterr,
+                                rt->ops->exec(rt, instance, argv, timeout_ms, a, ret_exit_code, ret_output, reterr));
+}
+
 int runtime_collect(struct runtime *rt, const struct workload *keep, size_t n_keep, struct fault *reterr) {
         int r = rt->ops->collect ? rt->ops->collect(rt, keep, n_keep, reterr) : 0;
 

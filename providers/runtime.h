@@ -93,6 +93,13 @@ struct runtime_ops {
         int (*remove)(struct runtime *rt, const struct instance *instance, struct fault *reterr);
 
         /*
+         * Optional; when absent no command can be run in an instance. Run @argv in a running instance, wait for its end, at most
+         * @timeout_ms. *ret_output: at most 4 KiB of what it printed, in @a. A time-out is FAULT_TRANSIENT, -ETIMEDOUT.
+         */
+        int (*exec)(struct runtime *rt, const struct instance *instance, const struct string_list *argv, int timeout_ms,
+                    struct arena *a, int64_t *ret_exit_code, const char **ret_output, struct fault *reterr);
+
+        /*
          * Optional; when absent nothing is collected. Remove what no workload in @keep needs: our networks without
          * instances, our files, images of ours by digest. Volumes never.
          */
@@ -130,5 +137,8 @@ int runtime_create(struct runtime *rt, const struct workload *w, const struct wo
 int runtime_start(struct runtime *rt, const struct instance *instance, struct fault *reterr);
 int runtime_stop(struct runtime *rt, const struct instance *instance, struct fault *reterr);
 int runtime_remove(struct runtime *rt, const struct instance *instance, struct fault *reterr);
+/* -ENOTSUP when the runtime cannot. */
+int runtime_exec(struct runtime *rt, const struct instance *instance, const struct string_list *argv, int timeout_ms,
+                 struct arena *a, int64_t *ret_exit_code, const char **ret_output, struct fault *reterr);
 int runtime_collect(struct runtime *rt, const struct workload *keep, size_t n_keep, struct fault *reterr);
 int runtime_doctor(struct runtime *rt, json_t *out, struct fault *reterr);

@@ -107,6 +107,10 @@ static int run_verb(const struct acting *run, size_t at, struct runtime *rt, con
                 return runtime_prepare(rt, w, run->progress, reterr);
         case VERB_CREATE:
                 return create(run, rt, w, result, reterr);
+        case VERB_ROUTE:
+        case VERB_UNROUTE:
+        case VERB_COMMAND:
+                return fault_set(reterr, FAULT_INTERNAL, ENOSYS, "not yet");
         case VERB_COLLECT:
                 return 0; /* after all apps: collect() needs every workload */
         case VERB_STOP:

@@ -55,6 +55,16 @@
         X(ROLLOUT_START_FAILED,  "a new instance could not be created or started")                                    \
         X(ROLLOUT_TIMEOUT,       "the rollout made no progress in time")                                              \
         X(ROLLOUT_REVERT_FAILED, "the old instances could not be brought back")                                       \
+        X(ROLLOUT_CHECK,         "a check of the new release failed")                                                 \
+        X(ROLLOUT_INCONCLUSIVE,  "the checks of the new release came to no verdict in time")                          \
+        X(ROLLOUT_STEP,          "a step of the rollout failed")                                                      \
+        X(ROLLOUT_EXCLUSIVE,     "a service cannot run beside its predecessor, as the strategy needs")                \
+        X(ROUTER_UNAVAILABLE,    "the router cannot be reached")                                                      \
+        X(ROUTE_INVALID,         "the router refuses the configuration; the one before stays in force")               \
+        X(HOOK_UNKNOWN,          "this host's configuration does not allow a command of that name")                   \
+        X(HOOK_FAILED,           "a hook failed")                                                                     \
+        X(RETRY_INVALID,         "a signed retry does not verify, or is not for this")                                \
+        X(DRIFT_ROUTE,           "the router does not split requests as it should")                                   \
         X(DRIFT_STOPPED,         "an instance is not running")                                                        \
         X(DRIFT_MISSING,         "an instance is not there")                                                          \
         X(DRIFT_EXTRA,           "an instance is there that nothing declares")                                        \

@@ -5,6 +5,7 @@
 
 #include "shared/model/rollout.h"
 #include "shared/model/instance.h"
+#include "shared/model/route.h"
 
 enum action_verb {
         VERB_PREPARE,  /* pull and verify images, write files, make networks and volumes */
@@ -12,6 +13,9 @@ enum action_verb {
         VERB_STOP,     /* stop an instance but keep it */
         VERB_START,
         VERB_REMOVE,
+        VERB_ROUTE,    /* put a route into force */
+        VERB_UNROUTE,  /* take the app out of its router */
+        VERB_COMMAND,  /* run a command that the host's configuration names, for a hook or a notify step */
         VERB_COLLECT,  /* remove images, files and networks that nothing needs */
         VERB_MAX_,
 };
@@ -25,6 +29,10 @@ struct action {
         int64_t index;          /* replica, from 1; 0 where it does not apply */
         const char *instance;   /* id; NULL for CREATE, and for START of what CREATE before it makes */
         const char *name;       /* of the instance, for people; NULL when it does not exist */
+        const struct route *route; /* ROUTE only */
+        const char *command;    /* COMMAND only: its name */
+        const char *step;       /* the step of the plan that it belongs to, or NULL */
+        int64_t timeout_ms;     /* COMMAND only */
         const char *reason;     /* a reason code, or NULL */
         const char *why;        /* one clause for people: "image web: 1.4.1 → 1.4.2" */
 };

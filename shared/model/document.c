@@ -1,42 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The tables of the desired state's documents: Fleet, Host, Environment, App, Release */
+/* The tables of the desired state's documents: Fleet, Host, Environment, Release. App's stands in document_app.c. */
 
 #include "shared/model/fleet.h"
 
 #define AT(type, member) .at = offsetof(struct type, member)
 #define POSITION(type) .position = offsetof(struct type, at) + 1
-#define SECOND INT64_C(1000)
-#define DAY (24 * 60 * 60 * SECOND)
 
 const char *const host_state_names[] = {
         [HOST_ACTIVE] = "active",
         [HOST_RETIRED] = "retired",
         [HOST_REVOKED] = "revoked",
         [HOST_STATE_MAX_] = NULL,
-};
-
-const char *const rollout_strategy_names[] = {
-        [STRATEGY_RECREATE] = "recreate",
-        [STRATEGY_MAX_] = NULL,
-};
-
-const char *const rollout_failure_names[] = {
-        [ON_FAILURE_ROLLBACK] = "rollback",
-        [ON_FAILURE_PAUSE] = "pause",
-        [ON_FAILURE_MAX_] = NULL,
-};
-
-const char *const drift_mode_names[] = {
-        [DRIFT_REPAIR] = "repair",
-        [DRIFT_REPORT] = "report",
-        [DRIFT_MODE_MAX_] = NULL,
-};
-
-const char *const app_runtime_names[] = {
-        [APP_DOCKER] = "docker",
-        [APP_FAKE] = "fake",
-        [APP_RUNTIME_MAX_] = NULL,
 };
 
 /*
@@ -122,59 +97,6 @@ const struct table environment_table = {
         .fields = environment_fields,
         POSITION(environment),
         .doc = "environments/<env>/environment.yaml: what holds for one environment.",
-};
-
-/*
- * App
- */
-
-static const struct field rollout_settings_fields[] = {
-        { .key = "strategy", .type = FIELD_ENUM, AT(rollout_settings, strategy), .flags = FIELD_OMIT,
-          .names = rollout_strategy_names, .doc = "How the old instances are replaced." },
-        { .key = "min_healthy_time", .type = FIELD_DURATION, AT(rollout_settings, min_healthy_ms), .absent = FLEET_MIN_HEALTHY_MS,
-          .minimum = 0, .maximum = DAY, .doc = "How long the new instances must stay healthy." },
-        { .key = "healthy_deadline", .type = FIELD_DURATION, AT(rollout_settings, healthy_deadline_ms), .absent = FLEET_HEALTHY_DEADLINE_MS,
-          .minimum = SECOND, .maximum = 7 * DAY, .doc = "How long they may take to become healthy." },
-        { .key = "progress_deadline", .type = FIELD_DURATION, AT(rollout_settings, progress_deadline_ms),
-          .absent = FLEET_PROGRESS_DEADLINE_MS, .minimum = SECOND, .maximum = 7 * DAY,
-          .doc = "How long a rollout may make no progress." },
-        { .key = "on_failure", .type = FIELD_ENUM, AT(rollout_settings, on_failure), .names = rollout_failure_names,
-          .doc = "What follows a rollout that failed." },
-        { .key = NULL },
-};
-
-static const struct table rollout_settings_table = {
-        .title = "Rollout",
-        .size = sizeof(struct rollout_settings),
-        .fields = rollout_settings_fields,
-        .doc = "How a new release takes over.",
-};
-
-static const struct field app_fields[] = {
-        { .key = "app", .type = FIELD_TEXT, AT(app, app), .flags = FIELD_REQUIRED, .format = "name",
-          .doc = "The app's name, as the folder's." },
-        { .key = "runtime", .type = FIELD_ENUM, AT(app, runtime), .names = app_runtime_names,
-          .hidden_from = APP_FAKE, .doc = "What runs it." },
-        { .key = "file", .type = FIELD_TEXT, AT(app, file), .flags = FIELD_OMIT, .format = "path",
-          .doc = "The compose file in the app's folder; default compose.yaml." },
-        { .key = "rollout", .type = FIELD_STRUCT, AT(app, rollout), .sub = &rollout_settings_table,
-          .doc = "How a new release takes over." },
-        { .key = "drift", .type = FIELD_ENUM, AT(app, drift), .names = drift_mode_names,
-          .doc = "Whether changes made by hand are put right or only reported." },
-        { .key = "prune", .type = FIELD_BOOL, AT(app, prune),
-          .doc = "Remove instances that the app does not declare any more; volumes never." },
-        { .key = "keep", .type = FIELD_INTEGER, AT(app, keep), .absent = 1, .minimum = 0, .maximum = 100,
-          .doc = "Of how many older releases the images stay on the host." },
-        { .key = NULL },
-};
-
-const struct table app_table = {
-        .title = "App",
-        .kind = "App",
-        .size = sizeof(struct app),
-        .fields = app_fields,
-        POSITION(app),
-        .doc = "apps/<app>/app.yaml: how an app is run.",
 };
 
 /*

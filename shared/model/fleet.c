@@ -252,20 +252,6 @@ static const struct desired_entry *sort_entries(const struct desired_entry *entr
         return sorted;
 }
 
-/* Apps without an app.yaml have what its table says when nothing is written. */
-static void set_app_defaults(struct app *app) {
-        if (!app->at.line) {
-                app->keep = 1;
-                app->rollout = (struct rollout_settings){
-                        .min_healthy_ms = FLEET_MIN_HEALTHY_MS,
-                        .healthy_deadline_ms = FLEET_HEALTHY_DEADLINE_MS,
-                        .progress_deadline_ms = FLEET_PROGRESS_DEADLINE_MS,
-                };
-        }
-        if (!app->file.text)
-                app->file = (struct text_at){ .text = "compose.yaml", .at = app->at };
-}
-
 /* Names in paths are sorted with their folders: "a-b/" stands before "a/". */
 static void sort_fleet(struct fleet *f) {
         const struct { void *items; size_t n, size; int (*compare)(const void *, const void *); } lists[] = {
@@ -299,7 +285,8 @@ int fleet_read(const struct desired_entry *entries, size_t n, struct arena *a, s
                         return r;
         }
         for (size_t i = 0; i < fleet.n_apps; i++)
-                set_app_defaults(&fleet.apps[i]);
+                if ((r = app_complete(&fleet.apps[i], a, reterr)) < 0)
+                        return r;
         sort_fleet(&fleet);
         r = fleet_check_documents(&fleet, reterr);
         if (r < 0)

@@ -11,9 +11,13 @@
  */
 
 #include "shared/data/table.h"
+#include "shared/model/check.h"
 #include "shared/model/compose.h"
 #include "shared/model/files.h"
+#include "shared/model/plan.h"
 #include "shared/model/release.h"
+#include "shared/model/route.h"
+#include "shared/model/workload.h"
 
 enum host_state {
         HOST_ACTIVE,
@@ -23,18 +27,23 @@ enum host_state {
 };
 extern const char *const host_state_names[]; /* active retired revoked */
 
-enum rollout_strategy { STRATEGY_RECREATE, STRATEGY_MAX_ };
-extern const char *const rollout_strategy_names[]; /* recreate */
+enum rollout_strategy { STRATEGY_RECREATE, STRATEGY_ROLLING, STRATEGY_CANARY, STRATEGY_BLUE_GREEN, STRATEGY_MAX_ };
+extern const char *const rollout_strategy_names[]; /* recreate rolling canary blue-green */
+enum rollout_order { ORDER_AUTO, ORDER_START_FIRST, ORDER_STOP_FIRST, ORDER_MAX_ };
+extern const char *const rollout_order_names[]; /* auto start-first stop-first */
+enum progression_kind { PROGRESSION_LINEAR, PROGRESSION_EXPONENTIAL, PROGRESSION_FIBONACCI, PROGRESSION_MAX_ };
+extern const char *const progression_kind_names[]; /* linear exponential fibonacci */
 enum rollout_failure { ON_FAILURE_ROLLBACK, ON_FAILURE_PAUSE, ON_FAILURE_MAX_ };
 extern const char *const rollout_failure_names[]; /* rollback pause */
 enum drift_mode { DRIFT_REPAIR, DRIFT_REPORT, DRIFT_MODE_MAX_ };
 extern const char *const drift_mode_names[]; /* repair report */
-enum app_runtime { APP_DOCKER, APP_FAKE, APP_RUNTIME_MAX_ };
-extern const char *const app_runtime_names[]; /* docker fake; the last runs nothing, is for tests and offered to nobody */
+enum app_runtime { APP_DOCKER, APP_COMPOSE, APP_FAKE, APP_RUNTIME_MAX_ };
+extern const char *const app_runtime_names[]; /* docker compose fake; the last runs nothing, is for tests and offered to nobody */
 
 /* What holds when a rollout says nothing. */
 #define FLEET_MIN_HEALTHY_MS       INT64_C(2000)
 #define FLEET_HEALTHY_DEADLINE_MS  (INT64_C(5) * 60 * 1000)
+#define FLEET_BAKE_MS              (INT64_C(10) * 1000)
 #define FLEET_PROGRESS_DEADLINE_MS (INT64_C(10) * 60 * 1000)
 
 struct host {
@@ -58,8 +67,28 @@ struct environment {
         struct source_pos at;
 };
 
+/* A step of a canary: this share of new instances (and of the requests, with a router), and how long it must hold. */
+struct canary_step {
+        int64_t weight;                 /* percent */
+        int64_t hold_ms;
+        struct source_pos at;
+};
+
+/* Shares that grow by a rule until they are 100. */
+struct progression {
+        enum progression_kind kind;
+        int64_t start;                  /* the first share, percent: default 10 */
+        int64_t step;                   /* linear: added each time (default: start); exponential: the factor (default 2) */
+        int64_t hold_ms;                /* how long each must hold: default 30s */
+};
+
 struct rollout_settings {
         enum rollout_strategy strategy;
+        enum rollout_order order;       /* auto: start-first where a service can run twice */
+        int64_t max_parallel;           /* rolling: how many instances of a service at a time: default 1; 0: all */
+        struct struct_list steps;       /* struct canary_step */
+        const struct progression *progression; /* NULL: none */
+        int64_t bake_ms;                /* blue-green: how long the old set is kept running after the switch: default 10s */
         int64_t min_healthy_ms;         /* health must hold this long: default 2s */
         int64_t healthy_deadline_ms;    /* default 5m */
         int64_t progress_deadline_ms;   /* default 10m */
@@ -71,6 +100,10 @@ struct app {
         enum app_runtime runtime;       /* app_runtime_names[] gives the runtime's name */
         struct text_at file;            /* in the app's folder; default compose.yaml */
         struct rollout_settings rollout;
+        struct string_map roles;        /* service: role; default primary */
+        struct struct_list checks;      /* struct check, each with its name */
+        const struct traffic *traffic;  /* NULL: no router carries its requests */
+        struct struct_list steps;       /* struct plan_step; none: the strategy's plan */
         enum drift_mode drift;
         bool prune;                     /* default false */
         int64_t keep;                   /* images of how many older releases stay: default 1 */
@@ -134,6 +167,8 @@ const struct release *fleet_release(const struct fleet *f, const char *environme
 /* Does the release's selector take this host, which is active and of its environment? */
 bool release_selects(const struct release *r, const struct host *h);
 /* The releases addressed to @h, sorted by app; in @a. None unless the host is active. */
+/* What a service of an app is for. */
+enum service_role app_role(const struct app *app, const char *service);
 const struct release *const *fleet_select(const struct fleet *f, const struct host *h, struct arena *a, size_t *ret_n);
 
 /* A release with all it needs to run. */

@@ -2,6 +2,8 @@
 
 #include "shared/model/instance.h"
 
+#include <string.h>
+
 const char *const instance_state_names[] = {
         [INSTANCE_CREATED] = "created",
         [INSTANCE_RUNNING] = "running",
@@ -22,6 +24,20 @@ const char *const health_names[] = {
 };
 
 #define AT(type, member) .at = offsetof(struct type, member)
+
+static const struct field endpoint_fields[] = {
+        { .key = "port", .type = FIELD_INTEGER, AT(endpoint, port), .doc = "The container's port." },
+        { .key = "address", .type = FIELD_STRING, AT(endpoint, address), .flags = FIELD_REQUIRED,
+          .doc = "Where the host reaches it." },
+        { .key = NULL },
+};
+
+static const struct table endpoint_table = {
+        .title = "Endpoint",
+        .size = sizeof(struct endpoint),
+        .fields = endpoint_fields,
+        .doc = "A published port.",
+};
 
 static const struct field instance_fields[] = {
         { .key = "id", .type = FIELD_STRING, AT(instance, id), .flags = FIELD_REQUIRED, .doc = "The engine's id." },
@@ -52,6 +68,10 @@ static const struct field instance_fields[] = {
           .doc = "How often the engine restarted it by itself." },
         { .key = "started_at", .type = FIELD_INTEGER, AT(instance, started_at), .flags = FIELD_OMIT,
           .doc = "When it was started, milliseconds since 1970; 0: never." },
+        { .key = "endpoints", .type = FIELD_STRUCT_LIST, AT(instance, endpoints), .flags = FIELD_OMIT, .sub = &endpoint_table,
+          .doc = "Its published ports." },
+        { .key = "address", .type = FIELD_STRING, AT(instance, address), .flags = FIELD_OMIT,
+          .doc = "Its own address in its first network." },
         { .key = "networks_missing", .type = FIELD_STRING_LIST, AT(instance, networks_missing), .flags = FIELD_OMIT,
           .doc = "Networks of its specification that it is not attached to." },
         { .key = "files_changed", .type = FIELD_STRING_LIST, AT(instance, files_changed), .flags = FIELD_OMIT,
@@ -85,3 +105,14 @@ const struct table observation_table = {
         .fields = observation_fields,
         .doc = "What one runtime runs for one host.",
 };
+
+const char *instance_reach(const struct instance *i, int64_t port, struct arena *a) {
+        const struct endpoint *endpoints = i->endpoints.items;
+
+        for (size_t n = 0; n < i->endpoints.n; n++)
+                if (endpoints[n].port == port)
+                        return endpoints[n].address;
+        if (!i->address)
+                return NULL;
+        return arena_printf(a, strchr(i->address, ':') ? "[%s]:%lld" : "%s:%lld", i->address, (long long)port);
+}

@@ -26,6 +26,12 @@ enum health {
 };
 extern const char *const health_names[]; /* none starting healthy unhealthy */
 
+/* Where a port of an instance can be reached from the host. */
+struct endpoint {
+        int64_t port;              /* of the container, TCP */
+        const char *address;       /* "127.0.0.1:32768": a published port, when there is one; else the container's own address */
+};
+
 struct instance {
         const char *id;
         const char *name;
@@ -39,11 +45,19 @@ struct instance {
         int64_t exit_code;
         int64_t restarts;          /* how often the engine restarted it by itself */
         int64_t started_at;        /* wall clock, ms; 0: never */
+        struct struct_list endpoints;         /* struct endpoint: of published ports, by port */
+        const char *address;       /* its own address in its first network; NULL: none, or not known */
         struct string_list networks_missing;  /* networks of its specification that it is not attached to */
         struct string_list files_changed;     /* mounts whose source on the host is not the declared content any more */
 };
 
 extern const struct table instance_table;
+
+/*
+ * "host:port" at which port @port of an instance can be reached from this host: a published port, else its own address. In @a; NULL
+ * when there is no way.
+ */
+const char *instance_reach(const struct instance *i, int64_t port, struct arena *a);
 
 /* What one runtime runs for one host. */
 struct observation {

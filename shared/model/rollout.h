@@ -12,7 +12,8 @@
  *                                                    └────→ stuck   (the revert failed: loud)
  */
 
-#include "shared/data/table.h"
+#include "shared/model/check.h"
+#include "shared/model/plan.h"
 
 enum phase {
         PHASE_ABSENT,      /* nothing of this app was ever brought here */
@@ -37,6 +38,10 @@ struct rollout {
         int64_t settled_at;                     /* wall ms: since when */
         struct string_list kept;                /* ids of the instances that ran before this rollout began */
         bool prepared;                          /* preparing succeeded */
+        struct struct_list steps;               /* struct rollout_step: the plan under way; none when settled */
+        struct struct_list checks;              /* struct check_state: of the release under way */
+        int64_t candidate;                      /* percent of the requests that the new release should get; -1: as instances stand */
+        int64_t routed_at;                      /* wall ms: when the route was last changed; 0: never */
         int64_t started_at;                     /* wall ms: of the rollout */
         int64_t progress_at;                    /* wall ms: of the last step forward */
         int64_t seen_at;                        /* wall ms: when decide() last looked while a rollout was under way: deadlines count watched time only */
@@ -46,6 +51,7 @@ struct rollout {
         const char *failure_code;               /* reason code of the failure being handled, or of the last rollout; NULL: none */
         const char *failure_text;
         struct string_list poisoned;            /* release ids that failed here, oldest first */
+        struct string_list retried;             /* ids of the signed retries that were used up, oldest first */
         int64_t intent;                         /* sequence number of the open intent record, -1: none */
         int64_t repairs;                        /* drift repairs since the last quiet hour */
         int64_t repaired_at;                    /* wall ms: of the last one */

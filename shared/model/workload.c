@@ -11,6 +11,15 @@ const char *const depend_condition_names[] = {
         [DEPEND_CONDITION_MAX_] = NULL,
 };
 
+const char *const service_role_names[] = {
+        [ROLE_PRIMARY] = "primary",
+        [ROLE_INIT] = "init",
+        [ROLE_MIGRATION] = "migration",
+        [ROLE_SIDECAR] = "sidecar",
+        [ROLE_HOOK] = "hook",
+        [ROLE_MAX_] = NULL,
+};
+
 #define AT(type, member) .at = offsetof(struct type, member)
 
 static const struct field depend_fields[] = {
@@ -39,12 +48,16 @@ static const struct field workload_service_fields[] = {
           .format = "digest", .doc = "SHA-256 of the specification that its instances are made from." },
         { .key = "replicas", .type = FIELD_INTEGER, AT(workload_service, replicas), .absent = 1,
           .doc = "How many instances are wanted." },
+        { .key = "role", .type = FIELD_ENUM, AT(workload_service, role), .flags = FIELD_OMIT, .names = service_role_names,
+          .doc = "What it is for." },
         { .key = "depends_on", .type = FIELD_STRUCT_LIST, AT(workload_service, depends_on), .sub = &depend_table,
           .doc = "What must come first." },
         { .key = "health_checked", .type = FIELD_BOOL, AT(workload_service, health_checked),
           .doc = "Whether its specification has a health check." },
         { .key = "exclusive", .type = FIELD_BOOL, AT(workload_service, exclusive),
           .doc = "Whether it cannot run beside its predecessor." },
+        { .key = "why_exclusive", .type = FIELD_STRING, AT(workload_service, why_exclusive), .flags = FIELD_OMIT,
+          .doc = "Why not, for people." },
         { .key = "stop_grace", .type = FIELD_DURATION, AT(workload_service, stop_grace_ms), .absent = 10000,
           .doc = "How long it may take to stop." },
         { .key = NULL },

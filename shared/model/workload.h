@@ -21,6 +21,17 @@ enum depend_condition {
 };
 extern const char *const depend_condition_names[]; /* the Compose Specification's words: service_started, … */
 
+/* What a service is for. */
+enum service_role {
+        ROLE_PRIMARY,
+        ROLE_INIT,                      /* runs to its end before the primaries of each release that changes it */
+        ROLE_MIGRATION,                 /* the same, before anything else of the app is touched */
+        ROLE_SIDECAR,                   /* beside the primaries; may be one that cannot run twice */
+        ROLE_HOOK,                      /* runs only when a step of the plan says so */
+        ROLE_MAX_,
+};
+extern const char *const service_role_names[]; /* primary init migration sidecar hook */
+
 struct depend {
         const char *service;
         enum depend_condition condition;
@@ -33,9 +44,11 @@ struct workload_service {
         const char *image;              /* repository@sha256:…, as pinned, without tag */
         const char *spec_digest;        /* sha256 of the canonical specification: label tallyman.spec */
         int64_t replicas;
+        enum service_role role;
         struct struct_list depends_on;  /* struct depend */
         bool health_checked;            /* the container has a health check (its own or the image's is not known here) */
         bool exclusive;                 /* cannot run beside its predecessor: host port, container_name, … */
+        const char *why_exclusive;      /* for people: "it publishes port 8080 of the host"; NULL when it can */
         int64_t stop_grace_ms;
         json_t *spec;                   /* the runtime's own instance specification; not in the world document, borrowed */
 };

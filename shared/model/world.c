@@ -4,6 +4,10 @@
 
 #define AT(member) offsetof(struct world_settings, member)
 static const struct field settings_fields[] = {
+        { .key = "order", .type = FIELD_ENUM, .at = AT(order), .flags = FIELD_OMIT, .names = rollout_order_names,
+          .doc = "What is first of starting the new and stopping the old." },
+        { .key = "max_parallel", .type = FIELD_INTEGER, .at = AT(max_parallel), .flags = FIELD_OMIT,
+          .doc = "How many instances of a service are replaced at a time; 0: all." },
         { .key = "min_healthy_time", .type = FIELD_DURATION, .at = AT(min_healthy_ms),
           .doc = "How long health must hold without a break." },
         { .key = "healthy_deadline", .type = FIELD_DURATION, .at = AT(healthy_deadline_ms),
@@ -26,6 +30,24 @@ const struct table world_settings_table = {
         .doc = "An app's rollout settings.",
 };
 
+#define AT(member) offsetof(struct world_retry, member)
+static const struct field retry_fields[] = {
+        { .key = "id", .type = FIELD_STRING, .at = AT(id), .flags = FIELD_REQUIRED, .doc = "SHA-256 of the statement." },
+        { .key = "release", .type = FIELD_STRING, .at = AT(release), .flags = FIELD_REQUIRED, .doc = "The release." },
+        { .key = "principal", .type = FIELD_STRING, .at = AT(principal), .flags = FIELD_OMIT, .doc = "Who signed it." },
+        { .key = "reason", .type = FIELD_STRING, .at = AT(reason), .flags = FIELD_OMIT, .doc = "Why." },
+        { .key = "expires_at", .type = FIELD_INTEGER, .at = AT(expires_at), .flags = FIELD_OMIT, .doc = "Until when, ms." },
+        { },
+};
+#undef AT
+
+const struct table world_retry_table = {
+        .title = "WorldRetry",
+        .size = sizeof(struct world_retry),
+        .fields = retry_fields,
+        .doc = "A signed permission to try a release again.",
+};
+
 #define AT(member) offsetof(struct world_app, member)
 static const struct field app_fields[] = {
         { .key = "app", .type = FIELD_STRING, .at = AT(app), .flags = FIELD_REQUIRED, .doc = "The app." },
@@ -38,6 +60,18 @@ static const struct field app_fields[] = {
           .doc = "The last release proven here, as it was rendered then." },
         { .key = "settings", .type = FIELD_STRUCT, .at = AT(settings), .sub = &world_settings_table,
           .doc = "Rollout settings." },
+        { .key = "plan", .type = FIELD_STRUCT_LIST, .at = AT(plan), .flags = FIELD_OMIT, .sub = &rollout_step_table,
+          .doc = "How the declared release would be brought here." },
+        { .key = "checks", .type = FIELD_STRUCT_LIST, .at = AT(checks), .flags = FIELD_OMIT, .sub = &check_table,
+          .doc = "The checks of the declared release." },
+        { .key = "facts", .type = FIELD_STRUCT_LIST, .at = AT(facts), .flags = FIELD_OMIT, .sub = &check_fact_table,
+          .doc = "What the checks that were due said." },
+        { .key = "traffic", .type = FIELD_STRUCT_PTR, .at = AT(traffic), .flags = FIELD_OMIT, .sub = &traffic_table,
+          .doc = "The router that carries its requests." },
+        { .key = "route", .type = FIELD_STRUCT, .at = AT(route), .flags = FIELD_OMIT, .sub = &route_state_table,
+          .doc = "What the router has in force." },
+        { .key = "retries", .type = FIELD_STRUCT_LIST, .at = AT(retries), .flags = FIELD_OMIT, .sub = &world_retry_table,
+          .doc = "Signed permissions to try a poisoned release again." },
         { .key = "rollout", .type = FIELD_STRUCT, .at = AT(rollout), .sub = &rollout_table,
           .doc = "Where the app stands." },
         { .key = "verdicts", .type = FIELD_STRUCT_LIST, .at = AT(verdicts), .sub = &verdict_table,

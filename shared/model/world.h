@@ -18,10 +18,21 @@
 
 /* An app's rollout settings as they stand in app.yaml, defaults filled in. */
 struct world_settings {
+        enum rollout_order order;
+        int64_t max_parallel;             /* 0: all */
         int64_t min_healthy_ms, healthy_deadline_ms, progress_deadline_ms;
         enum rollout_failure on_failure;
         enum drift_mode drift;
         bool prune;
+};
+
+/* A signed permission, verified against the trust of the accepted commit. */
+struct world_retry {
+        const char *id;                   /* SHA-256 of the statement: each is used once */
+        const char *release;
+        const char *principal;            /* who signed it */
+        const char *reason;
+        int64_t expires_at;               /* wall ms; 0: never */
 };
 
 struct world_app {
@@ -31,6 +42,12 @@ struct world_app {
         struct workload *wanted;          /* the declared release; NULL when not declared */
         struct workload *settled;         /* the last proven release as it was rendered then; NULL: none */
         struct world_settings settings;
+        struct struct_list plan;          /* struct rollout_step: how the declared release would be brought here */
+        struct struct_list checks;        /* struct check: of the declared release */
+        struct struct_list facts;         /* struct check_fact: what the checks that were due said */
+        const struct traffic *traffic;    /* NULL: no router carries its requests */
+        struct route_state route;         /* what the router has in force; when there is traffic */
+        struct struct_list retries;       /* struct world_retry: signed permissions to try a poisoned release again */
         struct rollout rollout;
         struct struct_list verdicts;      /* struct verdict, filled in by judge() */
         struct struct_list instances;     /* struct instance: what the runtime shows of this app */
@@ -50,5 +67,6 @@ struct world {
 };
 
 extern const struct table world_settings_table;
+extern const struct table world_retry_table;
 extern const struct table world_app_table;
 extern const struct table world_table;

@@ -209,6 +209,9 @@ static inline void sim_act(struct simulation *s, const struct action *action) {
         case VERB_REMOVE:
                 sim_remove(s, action->instance);
                 return;
+        case VERB_ROUTE:
+        case VERB_UNROUTE:
+        case VERB_COMMAND:
         case VERB_COLLECT:
         case VERB_MAX_:
                 return;
