@@ -5,6 +5,7 @@
 #include "reconciler/core/drift.h"
 #include "shared/base/clock.h"
 #include "shared/base/text.h"
+#include "shared/model/micro.h"
 #include "shared/data/json.h"
 
 const char *const host_status_names[] = {
@@ -103,6 +104,61 @@ static const char *app_health(const struct world_app *app, const struct decision
         return health_names[d->health];
 }
 
+/* How far the plan is. */
+static json_t *steps_json(const struct rollout *r) {
+        const struct rollout_step *steps = r->steps.items;
+        json_t *array = json_array();
+
+        for (size_t i = 0; i < r->steps.n; i++) {
+                json_t *o = json_object();
+
+                json_set_string(o, "name", steps[i].step.name.text);
+                json_set_string(o, "kind", step_kind_names[plan_step_kind(&steps[i].step)]);
+                json_set_string(o, "state", step_state_names[steps[i].state]);
+                json_set_string(o, "detail", steps[i].detail);
+                json_array_append_new(array, o);
+        }
+        return array;
+}
+
+/* How the checks stand; what they measured is in the evidence. */
+static json_t *checks_json(const struct rollout *r) {
+        const struct check_state *checks = r->checks.items;
+        json_t *array = json_array();
+
+        for (size_t i = 0; i < r->checks.n; i++) {
+                json_t *o = json_object();
+
+                json_set_string(o, "check", checks[i].check);
+                json_set_string(o, "verdict", check_verdict_names[checks[i].verdict]);
+                json_set_string(o, "detail", checks[i].detail);
+                if (checks[i].score)
+                        json_object_set_new(o, "score", micro_write(checks[i].score));
+                json_array_append_new(array, o);
+        }
+        return array;
+}
+
+/* Who gets the requests. */
+static json_t *route_json(const struct world_app *app) {
+        const struct route_target *targets = app->route.route.targets.items;
+        json_t *o = json_object(), *array = json_array();
+
+        json_set_string(o, "router", router_kind_names[world_traffic(app)->router]);
+        json_object_set_new(o, "available", json_boolean(app->route.available));
+        json_set_string(o, "reason", app->route.reason);
+        json_object_set_new(o, "candidate", json_integer(app->route.route.candidate));
+        for (size_t i = 0; i < app->route.route.targets.n; i++) {
+                json_t *target = json_object();
+
+                json_set_string(target, "address", targets[i].address);
+                json_set_string(target, "variation", variation_names[targets[i].variation]);
+                json_array_append_new(array, target);
+        }
+        json_object_set_new(o, "targets", array);
+        return o;
+}
+
 static json_t *app_json(const struct world_app *app, const struct decision_app *d, struct arena *a) {
         json_t *o = json_object();
 
@@ -116,6 +172,12 @@ static json_t *app_json(const struct world_app *app, const struct decision_app *
         json_object_set_new(o, "drift", list_json(&drift_table, &d->drift));
         json_object_set_new(o, "gates", list_json(&verdict_table, &app->verdicts));
         json_object_set_new(o, "instances", instances_json(app, &d->rollout, a));
+        if (d->rollout.steps.n > 0)
+                json_object_set_new(o, "steps", steps_json(&d->rollout));
+        if (d->rollout.checks.n > 0)
+                json_object_set_new(o, "checks", checks_json(&d->rollout));
+        if (world_traffic(app))
+                json_object_set_new(o, "route", route_json(app));
         if (d->rollout.failure_code) {
                 json_t *failure = json_object();
 

@@ -63,6 +63,18 @@ static void print_app(const json_t *app) {
                 if (json_get_string(item, "message"))
                         printf("      %s\n", json_get_string(item, "message"));
         }
+        json_array_foreach(json_object_get(app, "steps"), i, item) {
+                const char *detail = json_get_string(item, "detail");
+
+                printf("  step      %-12s %-9s %s%s%s\n", json_get_string(item, "name"), json_get_string(item, "state"),
+                       json_get_string(item, "kind"), detail ? ": " : "", detail ? detail : "");
+        }
+        json_array_foreach(json_object_get(app, "checks"), i, item) {
+                const char *detail = json_get_string(item, "detail"), *score = json_get_string(item, "score");
+
+                printf("  check     %s: %s%s%s%s%s\n", json_get_string(item, "check"), json_get_string(item, "verdict"),
+                       score ? ", score " : "", score ? score : "", detail ? ", " : "", detail ? detail : "");
+        }
         json_array_foreach(json_object_get(app, "drift"), i, item)
                 print_code("drift", json_get_string(item, "code"), json_get_string(item, "detail"));
         print_instances(json_object_get(app, "instances"));
@@ -78,8 +90,6 @@ static void add_deadlines(json_t *app, const struct rollout *r) {
                 json_set_string(app, "retry_at", rfc3339_format(r->retry_at, at));
         if (r->phase != PHASE_SETTLED && r->started_at)
                 json_set_string(app, "started_at", rfc3339_format(r->started_at, at));
-        if (r->healthy_since)
-                json_set_string(app, "healthy_since", rfc3339_format(r->healthy_since, at));
 }
 
 static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct fault *reterr) {

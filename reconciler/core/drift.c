@@ -27,6 +27,8 @@ struct lookup *lookup_new(const struct workload *w, const struct struct_list *in
         for (size_t s = 0; s < w->services.n; s++) {
                 const struct depend *depends = services[s].depends_on.items;
 
+                if (service_runs_once(&services[s]))
+                        l->job[s] = true;
                 for (size_t d = 0; d < services[s].depends_on.n; d++) {
                         const struct workload_service *on = lookup_service(l, depends[d].service);
 
@@ -105,7 +107,7 @@ const struct instance *lookup_instance(const struct lookup *l, const struct work
 bool lookup_is_wanted(const struct lookup *l, const struct instance *i) {
         const struct workload_service *service = lookup_service(l, i->service);
 
-        return service && i->index >= 1 && i->index <= service->replicas && lookup_instance(l, service, i->index) == i;
+        return service && service->role != ROLE_HOOK && i->index >= 1 && i->index <= service->replicas && lookup_instance(l, service, i->index) == i;
 }
 
 /* "a, b and 3 more" of a list of names. */
@@ -168,6 +170,9 @@ static void find_in_service(const struct lookup *l, const struct workload_servic
                             struct struct_list *ret) {
         bool job = lookup_is_job(l, service);
 
+        /* What ran to its end before the primaries has done its work, and is not missed. */
+        if (service_runs_once(service))
+                return;
         for (int64_t index = 1; index <= service->replicas; index++) {
                 const struct instance *i = lookup_instance(l, service, index);
                 const char *detail = NULL, *code;
@@ -207,7 +212,7 @@ enum health lookup_health(const struct lookup *l) {
         enum health worst = HEALTH_NONE;
 
         for (size_t s = 0; s < l->workload->services.n; s++)
-                for (int64_t index = 1; index <= services[s].replicas; index++) {
+                for (int64_t index = 1; index <= services[s].replicas && !service_runs_once(&services[s]); index++) {
                         const struct instance *i = lookup_instance(l, &services[s], index);
                         enum health health = i ? i->health : HEALTH_UNHEALTHY;
 

@@ -20,7 +20,7 @@ static bool has_harmful_drift(const struct decision_app *out) {
         return false;
 }
 
-static enum app_state state_of(const struct step *s) {
+static enum app_state state_of(const struct look *s) {
         const struct rollout *r = s->next;
 
         if (!s->app->observed)
@@ -37,33 +37,45 @@ static enum app_state state_of(const struct step *s) {
 }
 
 /* What a held release waits for, for people. A denial waits for nothing: the verdict says it. */
-static void tell_gate(struct step *s) {
+static void tell_gate(struct look *s) {
         const struct verdict *v = verdict_decisive(&s->app->verdicts);
 
         if (s->app->declared && v && v->verdict == VERDICT_PENDING &&
             !str_eq(s->app->wanted ? s->app->wanted->release : NULL, s->next->settled_release))
-                step_wait(s, v->message ? v->message : v->gate, 0);
+                look_wait(s, v->message ? v->message : v->gate, 0);
+}
+
+/* What the machine changes in place must not be the world's. */
+static void own_copy(struct struct_list *list, size_t size, struct arena *a) {
+        void *copy = list->n > 0 ? arena_array(a, list->n, size) : NULL;
+
+        if (copy)
+                memcpy(copy, list->items, list->n * size);
+        list->items = copy;
 }
 
 static void decide_app(const struct world *world, const struct world_app *app, struct arena *a, struct decision *d) {
         struct decision_app *out = arena_push(a, &d->apps.items, &d->apps.n, sizeof(struct decision_app));
-        struct step s = { .world = world, .app = app, .arena = a, .actions = &d->actions, .out = out, .next = &out->rollout };
+        struct look s = { .world = world, .app = app, .arena = a, .actions = &d->actions, .out = out, .next = &out->rollout };
 
         out->app = app->app;
         out->rollout = app->rollout;
         out->rollout.app = app->app;
+        own_copy(&out->rollout.steps, sizeof(struct rollout_step), a);
+        own_copy(&out->rollout.checks, sizeof(struct check_state), a);
+        look_init(&s);
 
         if (!app->observed) {
                 /* Nothing may be concluded from an engine that doesn't answer; a hold starts over when it is back. */
-                s.next->healthy_since = 0;
-                step_wait(&s, app->unobserved ? app->unobserved : "the runtime to answer", 0);
+                look_break(s.next);
+                look_wait(&s, app->unobserved ? app->unobserved : "the runtime to answer", 0);
         } else if (world->suspended && is_under_way(app->rollout.phase)) {
-                step_wait(&s, world->suspended_reason ? world->suspended_reason : "acting on this host is suspended", 0);
+                look_wait(&s, world->suspended_reason ? world->suspended_reason : "acting on this host is suspended", 0);
         } else {
-                rollout_step(&s);
+                rollout_look(&s);
         }
         if (!s.goal)
-                step_aim(&s, app->settled ? app->settled : app->wanted);
+                look_aim(&s, app->settled ? app->settled : app->wanted);
         out->health = s.lookup && app->observed ? lookup_health(s.lookup) : HEALTH_NONE;
         out->state = state_of(&s);
         tell_gate(&s);

@@ -174,12 +174,10 @@ static void action_done(void *data, const struct world_app *app, const struct ac
         struct act_result *step = arena_push(p->arena, &mine->steps.items, &mine->steps.n, sizeof(struct act_result));
 
         *step = *result;
-        if (!fault && result->action->verb == VERB_PREPARE)
-                rollout_prepared(&mine->rollout, result->finished_at);
-        else if (!fault)
-                rollout_progressed(&mine->rollout, result->finished_at);
+        if (!fault)
+                rollout_action_done(&mine->rollout, result->action, result->finished_at, p->arena);
         else
-                rollout_action_failed(&mine->rollout, result->action->verb, fault, result->finished_at, p->arena);
+                rollout_action_failed(&mine->rollout, result->action, fault, result->finished_at, p->arena);
         log_debug("%s: %s %s: %s", app->app, verb_names[result->action->verb],
                   result->action->name ? result->action->name : result->action->service ? result->action->service : "",
                   fault ? fault->message : "done");

@@ -15,6 +15,8 @@
 #define LIMIT_APP_FILES          2000                 /* files under apps/<app>/ */
 #define LIMIT_APP_BYTES          (64 * 1024 * 1024)   /* their sum */
 #define LIMIT_FLEET_DOCUMENTS    20000                /* documents of one desired state */
+#define LIMIT_PLAN_STEPS         256                  /* steps of one rollout */
+#define LIMIT_CHECKS             64                   /* checks of one app */
 #define LIMIT_SERVICES           2000                 /* services of one app */
 #define LIMIT_REPLICAS           256
 #define LIMIT_COMMIT_BYTES       (256 * 1024)         /* one raw commit object */

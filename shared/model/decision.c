@@ -50,6 +50,7 @@ static const struct field action_fields[] = {
         { .key = "name", .type = FIELD_STRING, .at = AT(name), .flags = FIELD_OMIT, .doc = "The instance's name." },
         { .key = "route", .type = FIELD_STRUCT_PTR, .at = AT(route), .flags = FIELD_OMIT, .sub = &route_table,
           .doc = "The route to put into force." },
+        { .key = "router", .type = FIELD_STRING, .at = AT(router), .flags = FIELD_OMIT, .doc = "The router." },
         { .key = "command", .type = FIELD_STRING, .at = AT(command), .flags = FIELD_OMIT,
           .doc = "The command, as the host's configuration names it." },
         { .key = "step", .type = FIELD_STRING, .at = AT(step), .flags = FIELD_OMIT, .doc = "The step that it belongs to." },

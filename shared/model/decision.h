@@ -30,6 +30,7 @@ struct action {
         const char *instance;   /* id; NULL for CREATE, and for START of what CREATE before it makes */
         const char *name;       /* of the instance, for people; NULL when it does not exist */
         const struct route *route; /* ROUTE only */
+        const char *router;     /* ROUTE and UNROUTE: its name */
         const char *command;    /* COMMAND only: its name */
         const char *step;       /* the step of the plan that it belongs to, or NULL */
         int64_t timeout_ms;     /* COMMAND only */

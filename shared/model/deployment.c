@@ -8,7 +8,7 @@
 #include "shared/data/yaml.h"
 #include "shared/model/deployment_clash.h"
 #include "shared/model/dotenv.h"
-#include "shared/model/fleet.h"
+#include "shared/model/fleet_private.h"
 
 /* The app's .env, and over it the environment's variables. */
 static int read_variables(const struct environment *e, const struct app_files *files, struct arena *a,
@@ -68,6 +68,8 @@ int fleet_resolve(const struct fleet *f, const struct release *release, struct a
                 r = read_compose(app, files, variables, a, &d.compose, reterr);
         if (r == 0)
                 r = compose_pin(&d.compose, &release->images, a, reterr);
+        if (r == 0)
+                r = deployment_check(&d, reterr);
         if (r < 0)
                 return r;
         id = release_id(app->app.text, release->version.text, &d.compose, files);

@@ -227,6 +227,13 @@ static int check_app(void *object, const struct node *node, struct fault *reterr
         const struct app *app = object;
         int r = check_roles(app, reterr);
 
+        if (r == 0 && app->steps.n > LIMIT_PLAN_STEPS)
+                return fault_set_code_at(reterr, &node_get(node, "steps")->at, REASON_LOAD_LIMIT,
+                                         "more than %d steps (LIMIT_PLAN_STEPS)", LIMIT_PLAN_STEPS);
+        if (r == 0 && app->checks.n > LIMIT_CHECKS)
+                return fault_set_code_at(reterr, &node_get(node, "checks")->at, REASON_LOAD_LIMIT,
+                                         "more than %d checks (LIMIT_CHECKS)", LIMIT_CHECKS);
+
         return r < 0 ? r : plan_check(&app->steps, reterr);
 }
 

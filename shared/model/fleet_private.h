@@ -29,5 +29,8 @@ struct fleet_path fleet_path_read(const char *path);
 /* What an app.yaml did not say, or all of it where there is none: defaults, names of checks. Names are unique afterwards. */
 int app_complete(struct app *app, struct arena *a, struct fault *reterr);
 
+/* Services that app.yaml names are there, and those that steps run are hooks. FAULT_CONFIG at their position. */
+int deployment_check(const struct deployment *d, struct fault *reterr);
+
 /* After everything was read and sorted. Sets release.of. */
 int fleet_check_documents(struct fleet *f, struct fault *reterr);

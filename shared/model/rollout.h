@@ -42,12 +42,14 @@ struct rollout {
         struct struct_list checks;              /* struct check_state: of the release under way */
         int64_t candidate;                      /* percent of the requests that the new release should get; -1: as instances stand */
         int64_t routed_at;                      /* wall ms: when the route was last changed; 0: never */
+        const char *routed;                     /* digest of the route that was last put into force; NULL: none */
+        const char *router;                     /* where; NULL: nowhere */
         int64_t started_at;                     /* wall ms: of the rollout */
         int64_t progress_at;                    /* wall ms: of the last step forward */
         int64_t seen_at;                        /* wall ms: when decide() last looked while a rollout was under way: deadlines count watched time only */
-        int64_t healthy_since;                  /* wall ms: since when all new instances are healthy without a break; 0: not now */
         int64_t attempts;                       /* failed tries of the current phase */
         int64_t retry_at;                       /* wall ms: not before this */
+        bool doomed;                            /* an action failed for good: the next look ends the rollout with failure_code */
         const char *failure_code;               /* reason code of the failure being handled, or of the last rollout; NULL: none */
         const char *failure_text;
         struct string_list poisoned;            /* release ids that failed here, oldest first */

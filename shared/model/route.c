@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shared/base/buffer.h"
 #include "shared/base/limits.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
@@ -186,7 +187,7 @@ const struct table route_target_table = {
 };
 
 static const struct field route_fields[] = {
-        { .key = "app", .type = FIELD_STRING, AT(route, app), .flags = FIELD_REQUIRED, .doc = "The app." },
+        { .key = "app", .type = FIELD_STRING, AT(route, app), .flags = FIELD_OMIT, .doc = "The app." },
         { .key = "candidate", .type = FIELD_INTEGER, AT(route, candidate), .minimum = 0, .maximum = 100,
           .doc = "The candidate's share, percent." },
         { .key = "targets", .type = FIELD_STRUCT_LIST, AT(route, targets), .sub = &route_target_table, .doc = "Who gets requests." },
@@ -221,6 +222,16 @@ bool route_equal(const struct route *x, const struct route *y) {
                 if (a[i].variation != b[i].variation || !str_eq(a[i].address, b[i].address))
                         return false;
         return true;
+}
+
+struct digest route_digest(const struct route *r) {
+        const struct route_target *targets = r->targets.items;
+        own_buffer struct buffer text = BUFFER_INIT;
+
+        buffer_printf(&text, "%lld", (long long)r->candidate);
+        for (size_t i = 0; i < r->targets.n; i++)
+                buffer_printf(&text, " %s=%s", targets[i].address, variation_names[targets[i].variation]);
+        return digest_of(buffer_str(&text), text.size);
 }
 
 const char *route_name(const char *app, char *buf) {

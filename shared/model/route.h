@@ -9,6 +9,7 @@
  * put into force twice is one.
  */
 
+#include "shared/data/digest.h"
 #include "shared/data/table.h"
 
 enum router_kind { ROUTER_NGINX, ROUTER_HAPROXY, ROUTER_CADDY, ROUTER_TRAEFIK, ROUTER_MEMORY, ROUTER_KIND_MAX_ };
@@ -71,6 +72,9 @@ extern const struct table route_table, route_target_table;
 
 /* The same split to the same addresses? Ids of instances are for people and don't count. */
 bool route_equal(const struct route *x, const struct route *y);
+/* The same for equal routes and for no others. */
+struct digest route_digest(const struct route *r);
+
 /* What routers call the group of an app's servers: "tally_<app>". @buf: ROUTE_NAME_MAX; returned. */
 #define ROUTE_NAME_MAX 160
 const char *route_name(const char *app, char *buf);

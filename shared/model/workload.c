@@ -80,6 +80,8 @@ static const struct field workload_fields[] = {
           .doc = "The runtime that runs it." },
         { .key = "services", .type = FIELD_STRUCT_LIST, AT(workload, services), .sub = &workload_service_table,
           .doc = "The services, each after those it depends on." },
+        { .key = "traffic", .type = FIELD_STRUCT_PTR, AT(workload, traffic), .flags = FIELD_OMIT, .sub = &traffic_table,
+          .doc = "The router that carries its requests." },
         { .key = "artifact", .type = FIELD_STRING, AT(workload, artifact_digest), .flags = FIELD_OMIT,
           .doc = "SHA-256 of the immutable artifact." },
         { .key = NULL },

@@ -10,8 +10,7 @@
 
 #include <jansson.h>
 
-#include "shared/data/digest.h"
-#include "shared/data/table.h"
+#include "shared/model/route.h"
 
 enum depend_condition {
         DEPEND_STARTED,
@@ -59,6 +58,7 @@ struct workload {
         const char *version;
         const char *runtime;
         struct struct_list services;    /* struct workload_service, in dependency order (a service stands after what it depends on) */
+        const struct traffic *traffic;  /* the router that carries its requests; NULL: none */
         json_t *resources;              /* the runtime's networks, volumes and files to make first; not in the world document */
         const char *artifact;           /* the immutable artifact (locked compose file), text */
         const char *artifact_digest;    /* its sha256 */
@@ -67,5 +67,10 @@ struct workload {
 extern const struct table depend_table;
 extern const struct table workload_service_table;
 extern const struct table workload_table;
+
+/* Its instances run to their end, once a release: init, migration, hook. */
+static inline bool service_runs_once(const struct workload_service *s) {
+        return s->role == ROLE_INIT || s->role == ROLE_MIGRATION || s->role == ROLE_HOOK;
+}
 
 const struct workload_service *workload_find(const struct workload *w, const char *service);

@@ -2,8 +2,12 @@
 
 #include "shared/model/world.h"
 
+#include "shared/base/text.h"
+
 #define AT(member) offsetof(struct world_settings, member)
 static const struct field settings_fields[] = {
+        { .key = "strategy", .type = FIELD_ENUM, .at = AT(strategy), .names = rollout_strategy_names,
+          .doc = "How the old instances are replaced." },
         { .key = "order", .type = FIELD_ENUM, .at = AT(order), .flags = FIELD_OMIT, .names = rollout_order_names,
           .doc = "What is first of starting the new and stopping the old." },
         { .key = "max_parallel", .type = FIELD_INTEGER, .at = AT(max_parallel), .flags = FIELD_OMIT,
@@ -66,8 +70,6 @@ static const struct field app_fields[] = {
           .doc = "The checks of the declared release." },
         { .key = "facts", .type = FIELD_STRUCT_LIST, .at = AT(facts), .flags = FIELD_OMIT, .sub = &check_fact_table,
           .doc = "What the checks that were due said." },
-        { .key = "traffic", .type = FIELD_STRUCT_PTR, .at = AT(traffic), .flags = FIELD_OMIT, .sub = &traffic_table,
-          .doc = "The router that carries its requests." },
         { .key = "route", .type = FIELD_STRUCT, .at = AT(route), .flags = FIELD_OMIT, .sub = &route_state_table,
           .doc = "What the router has in force." },
         { .key = "retries", .type = FIELD_STRUCT_LIST, .at = AT(retries), .flags = FIELD_OMIT, .sub = &world_retry_table,
@@ -120,3 +122,30 @@ const struct table world_table = {
         .fields = world_fields,
         .doc = "Everything that a decision depends on.",
 };
+
+const struct traffic *world_traffic(const struct world_app *app) {
+        bool under_way = app->rollout.phase == PHASE_PREPARING || app->rollout.phase == PHASE_STAGING ||
+                         app->rollout.phase == PHASE_EVALUATING || app->rollout.phase == PHASE_FINISHING;
+        const char *release = under_way ? app->rollout.release : app->rollout.settled_release;
+
+        if (app->wanted && str_eq(app->wanted->release, release))
+                return app->wanted->traffic;
+        return app->settled ? app->settled->traffic : NULL;
+}
+
+static bool is_used_up(const struct rollout *r, const char *id) {
+        for (size_t i = 0; i < r->retried.n; i++)
+                if (str_eq(r->retried.items[i].text, id))
+                        return true;
+        return false;
+}
+
+const struct world_retry *world_retry_for(const struct world_app *app, const char *release, int64_t now) {
+        const struct world_retry *retries = app->retries.items;
+
+        for (size_t i = 0; i < app->retries.n; i++)
+                if (str_eq(retries[i].release, release) && (!retries[i].expires_at || now < retries[i].expires_at) &&
+                    !is_used_up(&app->rollout, retries[i].id))
+                        return &retries[i];
+        return NULL;
+}

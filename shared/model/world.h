@@ -18,6 +18,7 @@
 
 /* An app's rollout settings as they stand in app.yaml, defaults filled in. */
 struct world_settings {
+        enum rollout_strategy strategy;
         enum rollout_order order;
         int64_t max_parallel;             /* 0: all */
         int64_t min_healthy_ms, healthy_deadline_ms, progress_deadline_ms;
@@ -45,8 +46,7 @@ struct world_app {
         struct struct_list plan;          /* struct rollout_step: how the declared release would be brought here */
         struct struct_list checks;        /* struct check: of the declared release */
         struct struct_list facts;         /* struct check_fact: what the checks that were due said */
-        const struct traffic *traffic;    /* NULL: no router carries its requests */
-        struct route_state route;         /* what the router has in force; when there is traffic */
+        struct route_state route;         /* what the router has in force; when there is one (world_traffic) */
         struct struct_list retries;       /* struct world_retry: signed permissions to try a poisoned release again */
         struct rollout rollout;
         struct struct_list verdicts;      /* struct verdict, filled in by judge() */
@@ -65,6 +65,15 @@ struct world {
         bool ledger_writable;
         struct struct_list apps;          /* struct world_app, sorted by app */
 };
+
+/*
+ * The router that carries an app's requests as it stands: of the declared release while it is brought here and once it is settled, of
+ * the settled one otherwise. NULL: none.
+ */
+const struct traffic *world_traffic(const struct world_app *app);
+
+/* The permission to try @release again that is valid at @now and not used up yet; NULL: none. */
+const struct world_retry *world_retry_for(const struct world_app *app, const char *release, int64_t now);
 
 extern const struct table world_settings_table;
 extern const struct table world_retry_table;

@@ -185,7 +185,7 @@ static inline void sim_act(struct simulation *s, const struct action *action) {
                                                 (s->app.settled && str_eq(action->release, s->app.settled->release))));
         switch (action->verb) {
         case VERB_PREPARE:
-                rollout_prepared(&s->app.rollout, s->world.now);
+                rollout_action_done(&s->app.rollout, action, s->world.now, s->arena);
                 return;
         case VERB_CREATE:
                 sim_create(s, action);

@@ -214,8 +214,9 @@ static void the_runtime_of_the_tests_is_offered_to_nobody(void **state) {
 
         (void)state;
         words = json_object_get(json_object_get(json_object_get(schema, "properties"), "runtime"), "enum");
-        assert_int_equal(json_array_size(words), 1);
+        assert_int_equal(json_array_size(words), 2);
         assert_string_equal(json_string_value(json_array_get(words, 0)), "docker");
+        assert_string_equal(json_string_value(json_array_get(words, 1)), "compose");
         json_decref(schema);
 }
 

@@ -30,7 +30,7 @@ static void test_what_is_written_reads_back_equal(void **state) {
         const struct rollout in = {
                 .app = "shop", .phase = PHASE_EVALUATING, .release = "sha256:new", .version = "2",
                 .settled_release = "sha256:old", .settled_version = "1", .kept = { kept, 2 }, .prepared = true,
-                .started_at = 1, .progress_at = 2, .seen_at = 3, .healthy_since = 4, .attempts = 5, .retry_at = 6,
+                .started_at = 1, .progress_at = 2, .seen_at = 3, .routed_at = 4, .attempts = 5, .retry_at = 6,
                 .failure_code = "ROLLOUT_EXITED", .failure_text = "it stopped", .poisoned = { poisoned, 1 }, .intent = 7,
                 .repairs = 8, .repaired_at = 9,
         };

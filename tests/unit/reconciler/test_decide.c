@@ -223,7 +223,7 @@ static void test_transient_pull_failure_backs_off_touches_nothing_and_goes_on(vo
                 }
                 assert_int_equal(((struct action *)d.actions.items)->verb, VERB_PREPARE);
                 fault_set_code(&fault, FAULT_TRANSIENT, REASON_IMAGE_PULL_FAILED, "the registry is away");
-                rollout_action_failed(&s.app.rollout, VERB_PREPARE, &fault, s.world.now, s.arena);
+                rollout_action_failed(&s.app.rollout, &(struct action){ .verb = VERB_PREPARE }, &fault, s.world.now, s.arena);
                 assert_true(s.app.rollout.retry_at - s.world.now > last);
                 last = s.app.rollout.retry_at - s.world.now;
                 assert_true(sim_is_exactly(&s, old));
@@ -246,7 +246,7 @@ static void test_wrong_bytes_poison_the_release_without_touching_anything(void *
 
         (void)sim_decide(&s);
         fault_set_code(&fault, FAULT_DENIED, REASON_IMAGE_DIGEST_MISMATCH, "other bytes");
-        rollout_action_failed(&s.app.rollout, VERB_PREPARE, &fault, s.world.now, s.arena);
+        rollout_action_failed(&s.app.rollout, &(struct action){ .verb = VERB_PREPARE }, &fault, s.world.now, s.arena);
         assert_true(sim_run(&s, 100));
         assert_true(sim_is_exactly(&s, old));
         assert_int_equal(s.actions, actions);
@@ -265,7 +265,7 @@ static void test_engine_going_away_while_staging_is_no_verdict_on_the_release(vo
         d = sim_decide(&s);
         assert_int_equal(((struct action *)d.actions.items)->verb, VERB_CREATE);
         fault_set_code(&fault, FAULT_TRANSIENT, REASON_RUNTIME_UNAVAILABLE, "gone");
-        rollout_action_failed(&s.app.rollout, VERB_CREATE, &fault, s.world.now, s.arena);
+        rollout_action_failed(&s.app.rollout, &(struct action){ .verb = VERB_CREATE }, &fault, s.world.now, s.arena);
         s.app.observed = false;
         d = sim_decide(&s);
         assert_int_equal(d.actions.n, 0);
@@ -312,12 +312,12 @@ static void test_a_conflict_while_staging_is_tried_again_after_a_while_not_at_on
         ((struct instance *)s.instances.items)->state = INSTANCE_CREATED;
         fault_set(&fault, FAULT_CONFLICT, 0, "somebody else was faster");
         for (int n = 0; n < 3; n++)
-                rollout_action_failed(&s.app.rollout, VERB_START, &fault, s.world.now, s.arena);
+                rollout_action_failed(&s.app.rollout, &(struct action){ .verb = VERB_START }, &fault, s.world.now, s.arena);
 
         struct decision d = sim_decide(&s);
         const struct decision_app *out = d.apps.items;
         assert_int_equal(d.actions.n, 0);
-        assert_int_equal(out->wake_at, s.world.now + rollout_back_off_ms(3));
+        assert_int_equal(out->wake_at, s.world.now + look_back_off_ms(3));
         assert_true(sim_run(&s, 100));
         assert_true(sim_is_exactly(&s, s.app.wanted));
         sim_done(&s);
@@ -330,7 +330,7 @@ static void test_credentials_that_are_refused_are_no_verdict_on_the_release(void
         sim_want(&s, sim_workload(&s, "1.0", 1, 1, V1));
         (void)sim_decide(&s);
         fault_set_code(&fault, FAULT_DENIED, REASON_IMAGE_AUTH, "the password is wrong");
-        rollout_action_failed(&s.app.rollout, VERB_PREPARE, &fault, s.world.now, s.arena);
+        rollout_action_failed(&s.app.rollout, &(struct action){ .verb = VERB_PREPARE }, &fault, s.world.now, s.arena);
 
         struct decision d = sim_decide(&s);
         const struct decision_app *out = d.apps.items;

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "reconciler/core/checks.h"
+
+#include "policies/analysis.h"
+#include "shared/base/text.h"
+
+static const struct check_state *find_state(const struct struct_list *states, const char *check) {
+        const struct check_state *items = states->items;
+
+        for (size_t i = 0; i < states->n; i++)
+                if (str_eq(items[i].check, check))
+                        return &items[i];
+        return NULL;
+}
+
+static bool is_active(const struct rollout *r) {
+        const struct rollout_step *steps = r->steps.items;
+
+        for (size_t i = 0; i < r->steps.n; i++)
+                if ((steps[i].step.stage || steps[i].step.check) &&
+                    (steps[i].state == STEP_RUNNING || steps[i].state == STEP_WAITING))
+                        return true;
+        return false;
+}
+
+static void add_due(struct arena *a, struct struct_list *list, const struct check *check, const struct instance *instance) {
+        *(struct check_due *)arena_push(a, &list->items, &list->n, sizeof(struct check_due)) =
+                (struct check_due){ .check = check, .instance = instance };
+}
+
+static void due_of_instances(const struct lookup *l, const struct check *check, struct arena *a, struct struct_list *ret) {
+        const struct instance *first, *end;
+        bool any = false;
+
+        lookup_range(l, check->service.text, &first, &end);
+        for (const struct instance *i = first; i < end; i++) {
+                if (i->state != INSTANCE_RUNNING || !lookup_is_wanted(l, i))
+                        continue;
+                if (check_kind_of(check) != CHECK_PROMETHEUS)
+                        add_due(a, ret, check, i);
+                any = true;
+        }
+        if (any && check_kind_of(check) == CHECK_PROMETHEUS)
+                add_due(a, ret, check, NULL);
+}
+
+/* When the clock was set back, a round that lies in the future is as good as none. */
+static int64_t due_in(const struct check *check, const struct check_state *state, int64_t now) {
+        int64_t left = state && state->at ? state->at + check->interval_ms - now : 0;
+
+        return left > 0 && left <= check->interval_ms ? left : 0;
+}
+
+void checks_due(const struct world_app *app, int64_t now, struct arena *a, struct struct_list *ret) {
+        const struct check *checks = app->checks.items;
+        const struct lookup *l = NULL;
+
+        *ret = (struct struct_list){ .items = NULL };
+        if (!app->wanted || app->checks.n == 0 || !app->observed || !is_active(&app->rollout) ||
+            !str_eq(app->rollout.release, app->wanted->release))
+                return;
+        l = lookup_new(app->wanted, &app->instances, a);
+        for (size_t i = 0; i < app->checks.n; i++)
+                if (due_in(&checks[i], find_state(&app->rollout.checks, checks[i].name.text), now) == 0)
+                        due_of_instances(l, &checks[i], a, ret);
+}
+
+/*
+ * Folding
+ */
+
+static const struct instance *find_instance(const struct look *s, const char *id) {
+        const struct instance *items = s->app->instances.items;
+
+        for (size_t i = 0; id && i < s->app->instances.n; i++)
+                if (str_eq(items[i].id, id))
+                        return &items[i];
+        return NULL;
+}
+
+/* Within its start period an instance may still fail: that proves nothing, either way. */
+static bool is_starting(const struct look *s, const struct check *check, const struct check_fact *fact) {
+        const struct instance *i = find_instance(s, fact->instance);
+
+        return i && s->world->now - i->started_at < check->start_period_ms;
+}
+
+static struct check_state *state_of(struct look *s, const char *check) {
+        struct check_state *items = s->next->checks.items, *added;
+
+        for (size_t i = 0; i < s->next->checks.n; i++)
+                if (str_eq(items[i].check, check))
+                        return &items[i];
+        added = arena_push(s->arena, &s->next->checks.items, &s->next->checks.n, sizeof(struct check_state));
+        added->check = check;
+        return added;
+}
+
+void checks_fold(struct look *s) {
+        const struct check *checks = s->app->checks.items;
+        const struct check_fact *facts = s->app->facts.items;
+
+        /* A look may walk more than once; its facts count once. */
+        if (s->folded)
+                return;
+        s->folded = true;
+        for (size_t i = 0; i < s->app->checks.n; i++) {
+                struct check_fact *mine = arena_array(s->arena, s->app->facts.n, sizeof(struct check_fact));
+                size_t n = 0;
+
+                for (size_t k = 0; k < s->app->facts.n; k++) {
+                        if (!str_eq(facts[k].check, checks[i].name.text))
+                                continue;
+                        mine[n] = facts[k];
+                        if (mine[n].verdict == CHECK_FAIL && is_starting(s, &checks[i], &mine[n]))
+                                mine[n].verdict = CHECK_INCONCLUSIVE;
+                        n++;
+                }
+                if (n > 0)
+                        analysis_round(&checks[i], mine, n, s->world->now, s->arena, state_of(s, checks[i].name.text));
+        }
+}
+
+/* A service of which this stage has nothing yet is not judged by its checks. */
+static bool has_candidates(const struct look *s, const struct check *check) {
+        const struct instance *first, *end;
+
+        lookup_range(s->lookup, check->service.text, &first, &end);
+        for (const struct instance *i = first; i < end; i++)
+                if (lookup_is_wanted(s->lookup, i) && i->state != INSTANCE_CREATED)
+                        return true;
+        return false;
+}
+
+enum check_verdict checks_verdict(struct look *s, const struct check_state **ret_check) {
+        static const struct check_state unseen = { .detail = "it was not made yet" };
+        const struct check *checks = s->app->checks.items;
+        enum check_verdict worst = CHECK_PASS;
+
+        *ret_check = NULL;
+        for (size_t i = 0; i < s->app->checks.n; i++) {
+                const struct check_state *state = find_state(&s->next->checks, checks[i].name.text);
+                enum check_verdict verdict = state ? state->verdict : CHECK_INCONCLUSIVE;
+
+                if (!has_candidates(s, &checks[i]))
+                        continue;
+                if (verdict == CHECK_FAIL || (verdict == CHECK_INCONCLUSIVE && worst == CHECK_PASS)) {
+                        worst = verdict;
+                        *ret_check = state ? state : &unseen;
+                }
+                look_wait(s, NULL, due_in(&checks[i], state, s->world->now) + 1);
+                if (verdict == CHECK_FAIL)
+                        return verdict;
+        }
+        return worst;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "reconciler/core/look.h"
+
+#include "shared/base/text.h"
+
+#define BACK_OFF_MAX_MS (5 * 60 * 1000)
+
+void look_init(struct look *s) {
+        s->traffic = world_traffic(s->app);
+        s->retiring = arena_array(s->arena, s->app->instances.n, sizeof(bool));
+        s->stopped = arena_array(s->arena, s->app->instances.n, sizeof(bool));
+        s->admitted = arena_array(s->arena, s->app->instances.n, sizeof(bool));
+}
+
+void look_aim(struct look *s, const struct workload *goal) {
+        s->goal = goal;
+        s->lookup = goal ? lookup_new(goal, &s->app->instances, s->arena) : NULL;
+}
+
+struct action *look_act(struct look *s, enum action_verb verb, const struct workload_service *service, int64_t index,
+                        const struct instance *instance, const char *reason, const char *why) {
+        struct action *action = arena_push(s->arena, &s->actions->items, &s->actions->n, sizeof(struct action));
+
+        action->verb = verb;
+        action->app = s->app->app;
+        action->release = s->goal ? s->goal->release : NULL;
+        action->service = service ? service->name : instance ? instance->service : NULL;
+        action->index = index;
+        action->instance = instance ? instance->id : NULL;
+        action->name = instance ? instance->name : NULL;
+        action->reason = reason;
+        action->why = why;
+        s->acts = true;
+        if (verb == VERB_STOP && instance)
+                s->stopped[look_place(s, instance)] = true;
+        return action;
+}
+
+void look_wait(struct look *s, const char *what, int64_t in_ms) {
+        int64_t at = in_ms > 0 ? s->world->now + in_ms : 0;
+
+        if (!s->out->waits_for)
+                s->out->waits_for = what;
+        if (at && (!s->out->wake_at || at < s->out->wake_at))
+                s->out->wake_at = at;
+}
+
+size_t look_place(const struct look *s, const struct instance *i) {
+        return (size_t)(i - (const struct instance *)s->app->instances.items);
+}
+
+bool look_is_kept(const struct look *s, const struct instance *i) {
+        for (size_t k = 0; k < s->next->kept.n; k++)
+                if (str_eq(s->next->kept.items[k].text, i->id))
+                        return true;
+        return false;
+}
+
+void look_go(struct look *s, enum phase phase) {
+        s->next->phase = phase;
+        s->next->progress_at = s->world->now;
+        s->next->attempts = 0;
+        s->next->retry_at = 0;
+}
+
+static void poison(struct look *s) {
+        struct string_list old = s->next->poisoned;
+
+        if (!s->next->release || rollout_is_poisoned(s->next, s->next->release))
+                return;
+        /* A copy: the list that came in belongs to the world. */
+        s->next->poisoned.items = arena_array(s->arena, old.n + 1, sizeof(struct text_at));
+        if (old.n > 0)
+                memcpy(s->next->poisoned.items, old.items, old.n * sizeof(struct text_at));
+        s->next->poisoned.items[old.n].text = s->next->release;
+        s->next->poisoned.n = old.n + 1;
+}
+
+void look_fail(struct look *s, const char *code, const char *text) {
+        s->next->failure_code = code;
+        s->next->failure_text = text;
+        poison(s);
+        s->out->event = EVENT_FAILED;
+        look_go(s, s->app->settings.on_failure == ON_FAILURE_PAUSE ? PHASE_PAUSED : PHASE_REVERTING);
+}
+
+bool look_waits_to_retry(struct look *s, const char *what) {
+        int64_t left = s->next->retry_at - s->world->now;
+
+        if (left <= 0 || left > BACK_OFF_MAX_MS)
+                return false;
+        look_wait(s, s->next->failure_text ? s->next->failure_text : what, left);
+        return true;
+}
+
+void look_break(struct rollout *r) {
+        struct rollout_step *steps = r->steps.items;
+
+        for (size_t i = 0; i < r->steps.n; i++)
+                steps[i].since = 0;
+}
+
+int64_t look_back_off_ms(int64_t attempts) {
+        int64_t wait = 1000;
+
+        for (int64_t i = 1; i < attempts && wait < BACK_OFF_MAX_MS; i++)
+                wait *= 2;
+        return wait < BACK_OFF_MAX_MS ? wait : BACK_OFF_MAX_MS;
+}

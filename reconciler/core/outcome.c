@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What became of actions, folded into the rollout. */
+
+#include "reconciler/core/look.h"
+#include "reconciler/core/rollout.h"
+#include "reconciler/core/walk.h"
+#include "shared/base/reason.h"
+#include "shared/base/text.h"
+
+/* How often a revert is tried before it is loud. */
+#define REVERT_TRIES 5
+
+static void progressed(struct rollout *r, int64_t now) {
+        r->progress_at = now;
+        r->attempts = 0;
+        r->retry_at = 0;
+}
+
+static void prepared(struct rollout *r) {
+        if (r->phase != PHASE_PREPARING)
+                return;
+        r->prepared = true;
+        r->failure_code = NULL;
+        r->failure_text = NULL;
+}
+
+static void routed(struct rollout *r, const struct action *action, int64_t now, struct arena *a) {
+        struct digest digest = route_digest(action->route);
+
+        r->routed = arena_strdup(a, digest.text);
+        r->router = arena_strdup(a, action->router);
+        r->routed_at = now;
+}
+
+void rollout_action_done(struct rollout *r, const struct action *action, int64_t now, struct arena *a) {
+        switch (action->verb) {
+        case VERB_PREPARE:
+                prepared(r);
+                break;
+        case VERB_ROUTE:
+                routed(r, action, now, a);
+                break;
+        case VERB_UNROUTE:
+                r->routed = r->router = NULL;
+                r->routed_at = now;
+                break;
+        case VERB_COMMAND:
+                walk_command_done(r, action->step, true, NULL, now, a);
+                break;
+        case VERB_CREATE:
+        case VERB_STOP:
+        case VERB_START:
+        case VERB_REMOVE:
+        case VERB_COLLECT:
+        case VERB_MAX_:
+                break;
+        }
+        progressed(r, now);
+}
+
+/* Credentials are the host's affair: once they are mended, the same release goes on. */
+static bool fails_for_good(const struct fault *fault) {
+        return (fault->kind == FAULT_DENIED && !str_eq(fault->code, REASON_IMAGE_AUTH)) || fault->kind == FAULT_CONFIG;
+}
+
+/* An engine, registry or router that is away is no verdict on the release; neither is a world that moved meanwhile. */
+static bool is_no_verdict(enum action_verb verb, const struct fault *fault) {
+        return fault->kind == FAULT_CONFLICT || str_eq(fault->code, REASON_RUNTIME_UNAVAILABLE) ||
+               ((verb == VERB_PREPARE || verb == VERB_ROUTE || verb == VERB_UNROUTE) && !fails_for_good(fault));
+}
+
+void rollout_action_failed(struct rollout *r, const struct action *action, const struct fault *fault, int64_t now,
+                           struct arena *a) {
+        const char *code = fault->code ? fault->code : REASON_ROLLOUT_START_FAILED;
+
+        if (action->verb == VERB_COMMAND) {
+                walk_command_done(r, action->step, false, fault->message, now, a);
+                return;
+        }
+        r->attempts++;
+        r->retry_at = now + look_back_off_ms(r->attempts);
+        if (r->phase == PHASE_SETTLED || r->phase == PHASE_ABSENT || r->phase == PHASE_REMOVING)
+                return;
+        r->failure_text = arena_strdup(a, fault->message);
+        if (r->phase == PHASE_REVERTING || r->phase == PHASE_STUCK) {
+                if (r->attempts >= REVERT_TRIES)
+                        r->phase = PHASE_STUCK;
+                return;
+        }
+        if (is_no_verdict(action->verb, fault)) {
+                /* Told while it is tried again. */
+                if (r->phase == PHASE_PREPARING)
+                        r->failure_code = code;
+                return;
+        }
+        r->failure_code = code;
+        r->doomed = true;
+}

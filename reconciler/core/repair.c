@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "reconciler/core/repair.h"
+
+#include "shared/base/reason.h"
+#include "shared/base/text.h"
+
+/* A stopped instance starts again; what is wrong otherwise needs a new instance, made from verified content. */
+static bool starts_in_place(const struct drift *d, const struct instance *instance) {
+        return str_eq(d->code, REASON_DRIFT_STOPPED) && instance && instance->state != INSTANCE_DEAD;
+}
+
+static void repair_replica(struct look *s, const struct drift *d) {
+        const struct workload_service *service = lookup_service(s->lookup, d->service);
+        const struct instance *instance = lookup_instance(s->lookup, service, d->index);
+
+        if (starts_in_place(d, instance)) {
+                look_act(s, VERB_START, service, d->index, instance, d->code, d->detail);
+                return;
+        }
+        if (instance) {
+                look_act(s, VERB_STOP, service, d->index, instance, d->code, d->detail);
+                look_act(s, VERB_REMOVE, service, d->index, instance, d->code, d->detail);
+        }
+        look_act(s, VERB_CREATE, service, d->index, NULL, d->code, d->detail);
+        look_act(s, VERB_START, service, d->index, NULL, d->code, d->detail);
+}
+
+/* Drift that a repair can do something about; ill health and a restarting engine are only told. */
+static bool is_repairable(const struct look *s, const struct drift *d) {
+        const struct workload_service *service = lookup_service(s->lookup, d->service);
+        const struct instance *instance = service ? lookup_instance(s->lookup, service, d->index) : NULL;
+
+        if (str_eq(d->code, REASON_DRIFT_UNHEALTHY))
+                return false;
+        if (str_eq(d->code, REASON_DRIFT_ROUTE))
+                return true;
+        if (str_eq(d->code, REASON_DRIFT_EXTRA))
+                return service || s->app->settings.prune;
+        return !instance || instance->state != INSTANCE_RESTARTING;
+}
+
+static void repair_extra(struct look *s, const struct drift *d) {
+        const struct instance *items = s->app->instances.items;
+
+        for (size_t i = 0; i < s->app->instances.n; i++)
+                if (str_eq(items[i].id, d->instance)) {
+                        look_act(s, VERB_STOP, NULL, items[i].index, &items[i], d->code, d->detail);
+                        look_act(s, VERB_REMOVE, NULL, items[i].index, &items[i], d->code, d->detail);
+                        return;
+                }
+}
+
+/* Repairs slow down when they don't last: three at once, then after back-off; an hour of quiet forgets them. */
+static bool may_repair(struct look *s) {
+        static const int64_t waits_ms[] = { 0, 0, 0, 10000, 30000, 60000, 300000, 600000 };
+        const int64_t n = sizeof(waits_ms) / sizeof(waits_ms[0]), forget_ms = 3600 * 1000;
+        int64_t since = s->world->now - s->next->repaired_at, wait;
+
+        if (since < 0 || since > forget_ms)
+                s->next->repairs = 0;
+        wait = waits_ms[s->next->repairs < n ? s->next->repairs : n - 1];
+        if (s->next->repairs > 0 && since >= 0 && since < wait) {
+                look_wait(s, "drift came back soon after its repair; the next repair waits", wait - since);
+                return false;
+        }
+        return true;
+}
+
+/* Extra instances first: they may hold the name or the port of one that is missing. */
+static void repair_all(struct look *s) {
+        const struct drift *drift = s->out->drift.items;
+        bool prepared = false;
+
+        for (size_t i = 0; i < s->out->drift.n; i++)
+                if (str_eq(drift[i].code, REASON_DRIFT_EXTRA) && is_repairable(s, &drift[i]))
+                        repair_extra(s, &drift[i]);
+        for (size_t i = 0; i < s->out->drift.n; i++) {
+                const struct workload_service *service = lookup_service(s->lookup, drift[i].service);
+
+                /* The split is put right by itself, last, from what then runs. */
+                if (str_eq(drift[i].code, REASON_DRIFT_EXTRA) || str_eq(drift[i].code, REASON_DRIFT_ROUTE) ||
+                    !is_repairable(s, &drift[i]))
+                        continue;
+                if (!prepared && !starts_in_place(&drift[i], lookup_instance(s->lookup, service, drift[i].index))) {
+                        look_act(s, VERB_PREPARE, NULL, 0, NULL, drift[i].code, "verify what new instances are made from");
+                        prepared = true;
+                }
+                repair_replica(s, &drift[i]);
+        }
+}
+
+void repair(struct look *s) {
+        const struct drift *drift = s->out->drift.items;
+        bool any = false;
+
+        for (size_t i = 0; i < s->out->drift.n; i++)
+                any = any || is_repairable(s, &drift[i]);
+        if (!any || s->app->settings.drift != DRIFT_REPAIR || s->world->suspended || !s->world->ledger_writable ||
+            !may_repair(s))
+                return;
+        repair_all(s);
+        s->next->repairs++;
+        s->next->repaired_at = s->world->now;
+        s->out->event = EVENT_REPAIRING;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Split: who gets an app's requests. Pure.
+ *
+ * The route of the moment follows from the instances: those that are healthy, are not about to stop, and, when they are new, were
+ * proven. It is made anew at every look and compared with what the router has in force, so a crash or somebody's hand in between
+ * needs no memory of what was asked for. An instance is stopped only after the route let go of it, and a while later.
+ */
+
+#include "reconciler/core/look.h"
+
+/*
+ * Whether @i, which is to stop, may do so now: no route leads to it, and what it was asked before is answered. Marks it as
+ * retiring; says what is waited for when it may not.
+ */
+bool split_releases(struct look *s, const struct instance *i);
+
+/* Put the route into force that follows from this look, when another one is. */
+void split_apply(struct look *s);
+
+/* The route that follows from this look is in force, or there is no router, or nobody it could lead to. */
+bool split_follows(struct look *s);
+
+/* The app's router has nothing of it any more. True when it is so already. */
+bool split_end(struct look *s);
+
+/*
+ * A settled app whose router does not do what it was told: a drift, added to the look's; otherwise the route is only followed
+ * (a restarted instance has another port).
+ */
+void split_drift(struct look *s);

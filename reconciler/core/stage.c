@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "reconciler/core/stage.h"
+
+#include "reconciler/core/checks.h"
+#include "reconciler/core/split.h"
+#include "shared/base/reason.h"
+#include "shared/base/text.h"
+
+/* An instance that the engine had to restart must stay up this long, whatever min_healthy_time says. */
+#define RESTARTED_HOLD_MS (10 * 1000)
+
+struct stage {
+        struct look *look;
+        const struct rollout_step *step;
+        int64_t weight;
+        int64_t parallel;     /* 0: all */
+        bool stop_first, beside;
+};
+
+static struct stage stage_of(struct look *s, const struct rollout_step *step) {
+        const struct world_settings *settings = &s->app->settings;
+        bool alone = s->next->kept.n == 0;
+
+        return (struct stage){
+                .look = s,
+                .step = step,
+                /* Where nothing was, there is nothing to compare with and nothing to spare. */
+                .weight = alone ? 100 : step->step.stage->weight,
+                .parallel = settings->strategy == STRATEGY_ROLLING && !alone ? settings->max_parallel : 0,
+                .stop_first = settings->strategy == STRATEGY_RECREATE || settings->order == ORDER_STOP_FIRST,
+                .beside = step->step.stage->beside,
+        };
+}
+
+/* How many instances of a service are to be new when the stage is done. */
+static int64_t target(const struct stage *g, const struct workload_service *service) {
+        int64_t n;
+
+        if (g->weight >= 100 || service->replicas == 0)
+                return service->replicas;
+        if (service->role != ROLE_PRIMARY)
+                return service->exclusive ? 0 : service->replicas;
+        n = (service->replicas * g->weight + 99) / 100;
+        return n > 0 ? n : 1;
+}
+
+/* … and after so many batches. */
+static int64_t limit(const struct stage *g, const struct workload_service *service, int64_t batches) {
+        int64_t n = target(g, service);
+
+        return batches == 0 ? 0 : g->parallel == 0 || batches * g->parallel > n ? n : batches * g->parallel;
+}
+
+static bool goes_stop_first(const struct stage *g, const struct workload_service *service) {
+        return g->stop_first || service->exclusive;
+}
+
+/*
+ * The old
+ */
+
+static const char *why_replaced(const struct look *s, const struct instance *old, const struct workload_service *service) {
+        if (!str_eq(old->image, service->image))
+                return arena_printf(s->arena, "image %s → %s", old->image ? old->image : "(none)", service->image);
+        return "its specification changed";
+}
+
+static bool is_old(const struct look *s, const struct instance *i) {
+        return !lookup_is_wanted(s->lookup, i) && i->state != INSTANCE_CREATED && i->state != INSTANCE_REMOVING &&
+               i->state != INSTANCE_DEAD;
+}
+
+enum stopping {
+        STOP_NOTHING,    /* there is nothing to stop */
+        STOP_NOW,        /* actions of this look stop all that must go */
+        STOP_WAITS,      /* a router still leads to some of it */
+};
+
+/*
+ * Stop predecessors of a service until at most @allowed run, those of a release that was overtaken first. With @ended also those
+ * that ended by themselves: they may still carry the name that a successor takes.
+ */
+static enum stopping stop_down_to(struct look *s, const struct workload_service *service, int64_t allowed, bool ended) {
+        const struct instance *first, *end;
+        enum stopping stopping = STOP_NOTHING;
+        int64_t running = 0;
+
+        lookup_range(s->lookup, service->name, &first, &end);
+        for (const struct instance *i = first; i < end; i++)
+                running += is_old(s, i) && i->state != INSTANCE_EXITED;
+        for (int kept = 0; kept < 2; kept++)
+                for (const struct instance *i = first; i < end; i++) {
+                        if (!is_old(s, i) || look_is_kept(s, i) != kept)
+                                continue;
+                        if (i->state == INSTANCE_EXITED) {
+                                if (ended && allowed == 0)
+                                        look_act(s, VERB_STOP, service, i->index, i, NULL, why_replaced(s, i, service));
+                        } else if (running > allowed) {
+                                running--;
+                                if (!split_releases(s, i)) {
+                                        stopping = STOP_WAITS;
+                                        continue;
+                                }
+                                look_act(s, VERB_STOP, service, i->index, i, NULL, why_replaced(s, i, service));
+                                stopping = stopping == STOP_WAITS ? STOP_WAITS : STOP_NOW;
+                        }
+                }
+        return stopping;
+}
+
+/* Old instances that may run on while so many batches are there, proven when start-first. */
+static int64_t allowed_old(const struct stage *g, const struct workload_service *service, int64_t batches) {
+        int64_t new = limit(g, service, batches), rest = service->replicas - new;
+
+        if (goes_stop_first(g, service))
+                return g->weight >= 100 && new >= service->replicas ? 0 : rest;
+        if (g->beside)
+                return INT64_MAX;
+        if (g->weight >= 100)
+                return new >= service->replicas ? 0 : rest;
+        /* A share below all leaves somebody to compare with. */
+        return rest > 0 ? rest : 1;
+}
+
+static bool retire_replaced(const struct stage *g) {
+        const struct workload_service *services = g->look->goal->services.items;
+        bool nothing = true;
+
+        for (size_t n = 0; n < g->look->goal->services.n; n++)
+                if (!service_runs_once(&services[n]) && limit(g, &services[n], g->step->batch) > 0)
+                        nothing = stop_down_to(g->look, &services[n], allowed_old(g, &services[n], g->step->batch), false) == STOP_NOTHING && nothing;
+        return nothing;
+}
+
+/*
+ * The new
+ */
+
+/* It ran for the settled release from the same specification, or runs for this one: all of its instances have ended well. */
+static bool has_run(const struct look *s, const struct workload_service *service) {
+        const struct workload_service *before = s->app->settled ? workload_find(s->app->settled, service->name) : NULL;
+
+        if (before && str_eq(before->spec_digest, service->spec_digest))
+                return true;
+        for (int64_t index = 1; index <= service->replicas; index++) {
+                const struct instance *i = lookup_instance(s->lookup, service, index);
+
+                if (!i || i->state != INSTANCE_EXITED || i->exit_code != 0)
+                        return false;
+        }
+        return true;
+}
+
+/* Whether what a service depends on is as far as it must be. */
+static bool dependencies_met(const struct stage *g, const struct workload_service *service) {
+        const struct look *s = g->look;
+        const struct depend *depends = service->depends_on.items;
+
+        for (size_t d = 0; d < service->depends_on.n; d++) {
+                const struct workload_service *on = lookup_service(s->lookup, depends[d].service);
+                bool job = on && lookup_is_job(s->lookup, on), any = false;
+
+                /* What a later stage replaces serves as it is. */
+                if (!on || target(g, on) == 0 || (service_runs_once(on) && (on->role == ROLE_HOOK || has_run(s, on))))
+                        continue;
+                for (int64_t index = 1; index <= on->replicas; index++) {
+                        const struct instance *i = lookup_instance(s->lookup, on, index);
+                        bool met = i && (depends[d].condition == DEPEND_HEALTHY     ? instance_is_healthy(i, job)
+                                         : depends[d].condition == DEPEND_COMPLETED ? i->state == INSTANCE_EXITED && i->exit_code == 0
+                                                                                    : instance_is_up(i, job));
+
+                        any = any || met;
+                        if (!met && (depends[d].required || (i && !instance_has_failed(i, job))) &&
+                            /* Of those that run on, as many as this stage has must be there. */
+                            (job || !any || i))
+                                return false;
+                }
+        }
+        return true;
+}
+
+static bool needs_start(const struct instance *i, bool job) {
+        return !i || i->state == INSTANCE_CREATED || (i->state == INSTANCE_EXITED && !instance_is_up(i, job));
+}
+
+/* Bring up the first @n instances of a service. True when they are. */
+static bool raise_service(const struct stage *g, const struct workload_service *service, int64_t n, int64_t allowed) {
+        struct look *s = g->look;
+        bool job = lookup_is_job(s->lookup, service), up = true, start = false;
+
+        for (int64_t index = 1; index <= n; index++) {
+                const struct instance *i = lookup_instance(s->lookup, service, index);
+
+                if (i && instance_is_up(i, job))
+                        continue;
+                up = false;
+                start = start || needs_start(i, job);
+                if (!i)
+                        look_act(s, VERB_CREATE, service, index, NULL, NULL, "the release declares it");
+        }
+        if (up)
+                return !goes_stop_first(g, service) || stop_down_to(s, service, allowed, false) == STOP_NOTHING;
+        if (!dependencies_met(g, service)) {
+                look_wait(s, arena_printf(s->arena, "what %s depends on", service->name), LOOK_AGAIN_MS);
+                return false;
+        }
+        if ((goes_stop_first(g, service) || service_runs_once(service)) &&
+            stop_down_to(s, service, allowed, start) == STOP_WAITS)
+                return false;
+        for (int64_t index = 1; index <= n; index++) {
+                const struct instance *i = lookup_instance(s->lookup, service, index);
+
+                if (needs_start(i, job))
+                        look_act(s, VERB_START, service, index, i, NULL, "it takes over");
+        }
+        return false;
+}
+
+/* Services of a role that run to their end. True when all have. */
+static bool run_once(const struct stage *g, enum service_role role) {
+        const struct workload_service *services = g->look->goal->services.items;
+        bool all = true;
+
+        for (size_t n = 0; n < g->look->goal->services.n; n++)
+                if (services[n].role == role && !has_run(g->look, &services[n])) {
+                        (void)raise_service(g, &services[n], services[n].replicas, 0);
+                        look_wait(g->look, arena_printf(g->look->arena, "%s to run to its end", services[n].name), LOOK_AGAIN_MS);
+                        all = false;
+                }
+        return all;
+}
+
+static bool raise_batch(const struct stage *g, int64_t batches) {
+        const struct workload_service *services = g->look->goal->services.items;
+        bool all = true;
+
+        for (size_t n = 0; n < g->look->goal->services.n; n++)
+                if (!service_runs_once(&services[n]))
+                        all = raise_service(g, &services[n], limit(g, &services[n], batches),
+                                            allowed_old(g, &services[n], batches)) && all;
+        return all;
+}
+
+/*
+ * Health
+ */
+
+/* Up and healthy, and not just between two crashes. */
+static bool is_steady(const struct look *s, const struct instance *i, bool job) {
+        return i && instance_is_healthy(i, job) && (i->restarts == 0 || s->world->now - i->started_at >= RESTARTED_HOLD_MS);
+}
+
+static bool is_batch_steady(const struct stage *g, int64_t batches, const char **ret_waits_for) {
+        const struct look *s = g->look;
+        const struct workload_service *services = s->goal->services.items;
+
+        for (size_t n = 0; n < s->goal->services.n; n++)
+                for (int64_t index = 1; !service_runs_once(&services[n]) && index <= limit(g, &services[n], batches); index++)
+                        if (!is_steady(s, lookup_instance(s->lookup, &services[n], index), lookup_is_job(s->lookup, &services[n]))) {
+                                *ret_waits_for = arena_printf(s->arena, "%s to become healthy", services[n].name);
+                                return false;
+                        }
+        return true;
+}
+
+/* The checks, once the instances are steady. */
+static enum stage_progress judge(struct look *s, const char **ret_waits_for) {
+        const struct check_state *check;
+
+        switch (checks_verdict(s, &check)) {
+        case CHECK_FAIL:
+                look_fail(s, REASON_ROLLOUT_CHECK, arena_printf(s->arena, "check %s failed: %s", check->check,
+                                                                check->detail ? check->detail : "no detail"));
+                return STAGE_FAILED;
+        case CHECK_INCONCLUSIVE:
+                *ret_waits_for = check->check ? arena_printf(s->arena, "check %s to come to a verdict (%s)", check->check,
+                                                             check->detail ? check->detail : "nothing yet")
+                                              : "the checks to be made";
+                return STAGE_PROVING;
+        case CHECK_PASS:
+        case CHECK_VERDICT_MAX_:
+                break;
+        }
+        return STAGE_DONE;
+}
+
+/* Too long without health, or without a verdict. */
+static bool is_late(struct look *s, bool steady, const char *waits_for) {
+        int64_t since = s->world->now - s->next->progress_at;
+
+        if (!steady && since > s->app->settings.healthy_deadline_ms)
+                look_fail(s, REASON_ROLLOUT_UNHEALTHY, arena_printf(s->arena, "waited for %s until healthy_deadline", waits_for));
+        else if (steady && since > s->app->settings.progress_deadline_ms)
+                look_fail(s, REASON_ROLLOUT_INCONCLUSIVE, arena_printf(s->arena, "waited for %s until progress_deadline", waits_for));
+        else
+                return false;
+        return true;
+}
+
+static enum stage_progress prove(const struct stage *g, struct rollout_step *step, int64_t batches) {
+        struct look *s = g->look;
+        const char *waits_for = "health";
+        bool steady = is_batch_steady(g, batches, &waits_for);
+        enum stage_progress judged = steady ? judge(s, &waits_for) : STAGE_PROVING;
+        int64_t left;
+
+        if (judged == STAGE_FAILED)
+                return judged;
+        if (judged != STAGE_DONE) {
+                step->since = 0;
+                step->detail = waits_for;
+                if (is_late(s, steady, waits_for))
+                        return STAGE_FAILED;
+                look_wait(s, waits_for, steady ? 0 : LOOK_AGAIN_MS);
+                return STAGE_PROVING;
+        }
+        if (!step->since)
+                step->since = s->world->now;
+        left = s->app->settings.min_healthy_ms - (s->world->now - step->since);
+        if (left <= 0)
+                return STAGE_DONE;
+        step->detail = "health must hold for min_healthy_time";
+        look_wait(s, "health to hold for min_healthy_time", left < LOOK_AGAIN_MS ? left : LOOK_AGAIN_MS);
+        return STAGE_PROVING;
+}
+
+static bool is_complete(const struct stage *g) {
+        const struct workload_service *services = g->look->goal->services.items;
+
+        if (g->step->batch == 0)
+                return false;
+        for (size_t n = 0; n < g->look->goal->services.n; n++)
+                if (!service_runs_once(&services[n]) && limit(g, &services[n], g->step->batch) < target(g, &services[n]))
+                        return false;
+        return true;
+}
+
+enum stage_progress stage_tick(struct look *s, struct rollout_step *step) {
+        const struct stage g = stage_of(s, step);
+        enum stage_progress proven;
+
+        for (;;) {
+                /* What the proven batches replace goes before the next one comes. */
+                stage_admit(s);
+                if (step->batch > 0 && !retire_replaced(&g))
+                        return STAGE_BUSY;
+                if (is_complete(&g))
+                        return STAGE_DONE;
+                if (!run_once(&g, ROLE_MIGRATION) || !run_once(&g, ROLE_INIT) || !raise_batch(&g, step->batch + 1)) {
+                        step->since = 0;
+                        look_wait(s, "the new instances to run", LOOK_AGAIN_MS);
+                        return STAGE_BUSY;
+                }
+                proven = prove(&g, step, step->batch + 1);
+                if (proven != STAGE_DONE)
+                        return proven;
+                step->batch++;
+                step->since = 0;
+                s->next->progress_at = s->world->now;
+        }
+}
+
+enum stage_progress stage_hold(struct look *s, const char **ret_waits_for) {
+        const struct rollout_step *steps = s->next->steps.items;
+
+        for (size_t i = 0; i < s->next->steps.n; i++)
+                if (steps[i].step.stage && steps[i].batch > 0) {
+                        const struct stage g = stage_of(s, &steps[i]);
+
+                        if (!is_batch_steady(&g, steps[i].batch, ret_waits_for))
+                                return is_late(s, false, *ret_waits_for) ? STAGE_FAILED : STAGE_PROVING;
+                }
+        switch (judge(s, ret_waits_for)) {
+        case STAGE_FAILED:
+                return STAGE_FAILED;
+        case STAGE_PROVING:
+                return is_late(s, true, *ret_waits_for) ? STAGE_FAILED : STAGE_PROVING;
+        case STAGE_BUSY:
+        case STAGE_DONE:
+                break;
+        }
+        return STAGE_DONE;
+}
+
+void stage_admit(struct look *s) {
+        const struct rollout_step *steps = s->next->steps.items;
+        const struct instance *items = s->app->instances.items;
+
+        for (size_t n = 0; n < s->next->steps.n; n++) {
+                struct stage g;
+
+                if (!steps[n].step.stage || steps[n].batch == 0)
+                        continue;
+                g = stage_of(s, &steps[n]);
+                for (size_t i = 0; i < s->app->instances.n; i++) {
+                        const struct workload_service *service = lookup_service(s->lookup, items[i].service);
+
+                        if (service && items[i].index <= limit(&g, service, steps[n].batch))
+                                s->admitted[i] = true;
+                }
+        }
+}
+
+const struct instance *stage_first_failure(const struct look *s, const char **ret_code, const char **ret_text) {
+        const struct instance *items = s->app->instances.items;
+
+        for (size_t n = 0; n < s->app->instances.n; n++) {
+                const struct instance *i = &items[n];
+                const struct workload_service *service = lookup_service(s->lookup, i->service);
+                bool job = service && lookup_is_job(s->lookup, service);
+
+                if (!lookup_is_wanted(s->lookup, i) || look_is_kept(s, i))
+                        continue;
+                if (instance_has_failed(i, job) && (i->started_at > 0 || i->state != INSTANCE_EXITED)) {
+                        *ret_code = REASON_ROLLOUT_EXITED;
+                        *ret_text = arena_printf(s->arena, "%s stopped by itself (%s, exit code %lld, restarted %lld times)",
+                                                 i->name, instance_state_names[i->state], (long long)i->exit_code,
+                                                 (long long)i->restarts);
+                        return i;
+                }
+                if (i->health == HEALTH_UNHEALTHY && i->state == INSTANCE_RUNNING) {
+                        *ret_code = REASON_ROLLOUT_UNHEALTHY;
+                        *ret_text = arena_printf(s->arena, "%s failed its health check", i->name);
+                        return i;
+                }
+        }
+        return NULL;
+}

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "reconciler/core/walk.h"
+
+#include <assert.h>
+
+#include "reconciler/core/split.h"
+#include "reconciler/core/stage.h"
+#include "shared/base/reason.h"
+#include "shared/base/text.h"
+
+/* What a step came to in this look. */
+enum tick {
+        TICK_GOES_ON,    /* something of it is under way */
+        TICK_WAITS,      /* it waits for something outside */
+        TICK_DONE,
+        TICK_FAILED,     /* the step failed; step->detail says why */
+        TICK_ENDED,      /* the rollout failed; look_fail() was called */
+};
+
+#define COMMAND_TIMEOUT_MS (5 * 60 * 1000)
+
+static void move(struct rollout_step *step, enum step_state to) {
+        if (step->state == to)
+                return;
+        assert(plan_may_move(step->state, to));
+        step->state = to;
+}
+
+/*
+ * Kinds of steps
+ */
+
+static enum tick tick_gate(struct look *s, struct rollout_step *step) {
+        const struct verdict *verdicts = s->app->verdicts.items;
+
+        s->next->progress_at = s->world->now; /* people take the time that they take */
+        for (size_t i = 0; i < s->app->verdicts.n; i++) {
+                if (!str_eq(verdicts[i].gate, step->step.gate.text))
+                        continue;
+                if (verdicts[i].verdict == VERDICT_ALLOW)
+                        return TICK_DONE;
+                step->detail = verdicts[i].message ? verdicts[i].message : verdicts[i].gate;
+                look_wait(s, step->detail, 0);
+                return TICK_WAITS;
+        }
+        step->detail = arena_printf(s->arena, "gate %s to say anything", step->step.gate.text);
+        look_wait(s, step->detail, 0);
+        return TICK_WAITS;
+}
+
+static enum tick tick_prepare(struct look *s, struct rollout_step *step) {
+        if (s->next->prepared)
+                return TICK_DONE;
+        look_act(s, VERB_PREPARE, NULL, 0, NULL, NULL, "pull and verify the images before anything is stopped");
+        return TICK_GOES_ON;
+}
+
+/* The same for a host's command, whether it does something or tells somebody. */
+static enum tick tick_command(struct look *s, struct rollout_step *step, const char *command) {
+        struct action *action = look_act(s, VERB_COMMAND, NULL, 0, NULL, NULL, arena_printf(s->arena, "step %s", step->step.name.text));
+
+        action->command = command;
+        action->step = step->step.name.text;
+        action->timeout_ms = step->step.timeout_ms ? step->step.timeout_ms : COMMAND_TIMEOUT_MS;
+        return TICK_GOES_ON;
+}
+
+/* What an earlier rollout, or an earlier try, left of a hook's instance. */
+static bool clear_hook(struct look *s, const struct workload_service *service) {
+        const struct instance *first, *end;
+        bool any = false;
+
+        lookup_range(s->lookup, service->name, &first, &end);
+        for (const struct instance *i = first; i < end; i++)
+                if (i->state != INSTANCE_REMOVING) {
+                        look_act(s, VERB_REMOVE, service, i->index, i, NULL, "it is run anew");
+                        any = true;
+                }
+        return any;
+}
+
+static enum tick tick_hook_service(struct look *s, struct rollout_step *step, const struct workload_service *service) {
+        const struct instance *i = lookup_instance(s->lookup, service, 1);
+
+        if (!i) {
+                look_act(s, VERB_CREATE, service, 1, NULL, NULL, arena_printf(s->arena, "hook %s", step->step.name.text));
+                look_act(s, VERB_START, service, 1, NULL, NULL, arena_printf(s->arena, "hook %s", step->step.name.text));
+                return TICK_GOES_ON;
+        }
+        if (i->state == INSTANCE_CREATED) {
+                look_act(s, VERB_START, service, 1, i, NULL, arena_printf(s->arena, "hook %s", step->step.name.text));
+                return TICK_GOES_ON;
+        }
+        if (i->state == INSTANCE_EXITED || i->state == INSTANCE_DEAD || i->restarts >= CRASH_LOOP_RESTARTS) {
+                if (i->state == INSTANCE_EXITED && i->exit_code == 0)
+                        return TICK_DONE;
+                step->detail = arena_printf(s->arena, "%s ended with exit code %lld", i->name, (long long)i->exit_code);
+                return TICK_FAILED;
+        }
+        step->detail = arena_printf(s->arena, "%s to run to its end", service->name);
+        look_wait(s, step->detail, LOOK_AGAIN_MS);
+        return TICK_GOES_ON;
+}
+
+static enum tick tick_hook(struct look *s, struct rollout_step *step) {
+        const struct step_hook *hook = step->step.hook;
+        const struct workload_service *service;
+
+        if (hook->command.text)
+                return tick_command(s, step, hook->command.text);
+        service = lookup_service(s->lookup, hook->service.text);
+        if (service)
+                return tick_hook_service(s, step, service);
+        step->detail = arena_printf(s->arena, "the release has no service '%s'", hook->service.text);
+        return TICK_FAILED;
+}
+
+static enum tick tick_stage(struct look *s, struct rollout_step *step) {
+        switch (stage_tick(s, step)) {
+        case STAGE_BUSY:
+                return TICK_GOES_ON;
+        case STAGE_PROVING:
+                return TICK_WAITS;
+        case STAGE_DONE:
+                return TICK_DONE;
+        case STAGE_FAILED:
+                break;
+        }
+        return TICK_ENDED;
+}
+
+static enum tick tick_check(struct look *s, struct rollout_step *step) {
+        /* Where nothing ran before, there is nobody to spare by holding back. */
+        int64_t hold = s->next->kept.n > 0 ? step->step.check->for_ms : 0, left;
+        const char *waits_for = "health";
+
+        switch (stage_hold(s, &waits_for)) {
+        case STAGE_FAILED:
+                return TICK_ENDED;
+        case STAGE_BUSY:
+        case STAGE_PROVING:
+                step->since = 0;
+                step->detail = waits_for;
+                look_wait(s, waits_for, LOOK_HOLD_MS);
+                return TICK_WAITS;
+        case STAGE_DONE:
+                break;
+        }
+        s->next->progress_at = s->world->now;
+        if (!step->since)
+                step->since = s->world->now;
+        left = step->since + hold - s->world->now;
+        if (left <= 0 || left > hold)
+                return TICK_DONE;
+        step->detail = "health and checks must hold";
+        look_wait(s, arena_printf(s->arena, "health and checks to hold (step %s)", step->step.name.text),
+                  left < LOOK_HOLD_MS ? left : LOOK_HOLD_MS);
+        return TICK_WAITS;
+}
+
+static enum tick tick_wait(struct look *s, struct rollout_step *step) {
+        int64_t left = step->started_at + step->step.wait->for_ms - s->world->now;
+
+        s->next->progress_at = s->world->now;
+        /* A clock that was set back must not hold it up for longer than was asked for. */
+        if (left > step->step.wait->for_ms) {
+                step->started_at = s->world->now;
+                left = step->step.wait->for_ms;
+        }
+        if (left <= 0)
+                return TICK_DONE;
+        step->detail = "time to pass";
+        look_wait(s, arena_printf(s->arena, "time to pass (step %s)", step->step.name.text), left < LOOK_HOLD_MS ? left : LOOK_HOLD_MS);
+        return TICK_WAITS;
+}
+
+/* The share is a value; the split follows it (split.h). It is over when the router has it. */
+static enum tick tick_traffic(struct look *s, struct rollout_step *step) {
+        s->next->candidate = step->step.traffic->weight;
+        if (split_follows(s))
+                return TICK_DONE;
+        step->detail = "the router to follow";
+        look_wait(s, "the router to follow", LOOK_AGAIN_MS);
+        return TICK_WAITS;
+}
+
+static enum tick tick(struct look *s, struct rollout_step *step) {
+        switch (plan_step_kind(&step->step)) {
+        case STEP_GATE:
+                return tick_gate(s, step);
+        case STEP_PREPARE:
+                return tick_prepare(s, step);
+        case STEP_HOOK:
+                return tick_hook(s, step);
+        case STEP_STAGE:
+                return tick_stage(s, step);
+        case STEP_CHECK:
+                return tick_check(s, step);
+        case STEP_WAIT:
+                return tick_wait(s, step);
+        case STEP_TRAFFIC:
+                return tick_traffic(s, step);
+        case STEP_NOTIFY:
+                return tick_command(s, step, step->step.notify.text);
+        case STEP_KIND_MAX_:
+                break;
+        }
+        return TICK_DONE;
+}
+
+/*
+ * States of steps
+ */
+
+static const struct rollout_step *find(const struct rollout *r, const char *name) {
+        const struct rollout_step *items = r->steps.items;
+
+        for (size_t i = 0; i < r->steps.n; i++)
+                if (str_eq(items[i].step.name.text, name))
+                        return &items[i];
+        return NULL;
+}
+
+static bool is_ready(const struct rollout *r, const struct rollout_step *step) {
+        for (size_t i = 0; i < step->step.needs.n; i++) {
+                const struct rollout_step *need = find(r, step->step.needs.items[i].text);
+
+                if (need && !plan_step_is_over(need->state))
+                        return false;
+        }
+        return true;
+}
+
+static void over(struct look *s, struct rollout_step *step, enum step_state to) {
+        move(step, to);
+        step->ended_at = s->world->now;
+        step->since = 0;
+        if (to == STEP_SUCCEEDED)
+                step->detail = NULL;
+        s->next->progress_at = s->world->now;
+}
+
+/* A try failed: another one, after a while, or the end of the step. */
+static void failed_once(struct rollout_step *step, int64_t now) {
+        step->attempts++;
+        step->since = 0;
+        step->batch = 0;
+        if (step->attempts <= step->step.retries) {
+                move(step, STEP_READY);
+                step->retry_at = now + look_back_off_ms(step->attempts);
+                return;
+        }
+        move(step, STEP_FAILED);
+        step->ended_at = now;
+}
+
+/* A step that is failed: what follows. False when the rollout ends. */
+static bool answer_failure(struct look *s, const struct rollout_step *step) {
+        const char *text = arena_printf(s->arena, "step %s failed: %s", step->step.name.text, step->detail ? step->detail : "no detail");
+        const char *code = step->step.hook ? REASON_HOOK_FAILED : REASON_ROLLOUT_STEP;
+
+        switch (step->step.on_failure) {
+        case STEP_CONTINUE:
+                return true;
+        case STEP_PAUSE:
+                look_fail(s, code, text);
+                look_go(s, PHASE_PAUSED);
+                return false;
+        case STEP_FAIL:
+        case STEP_FAILURE_MAX_:
+                break;
+        }
+        look_fail(s, code, text);
+        return false;
+}
+
+/* What an earlier try left is cleared away before a step begins. True when something was. */
+static bool clear(struct look *s, const struct rollout_step *step) {
+        const struct workload_service *service =
+                step->step.hook && step->step.hook->service.text ? lookup_service(s->lookup, step->step.hook->service.text) : NULL;
+
+        return service && clear_hook(s, service);
+}
+
+static bool may_start(struct look *s, struct rollout_step *step) {
+        int64_t left = step->retry_at - s->world->now;
+
+        if (left > 0 && left <= look_back_off_ms(step->attempts)) {
+                look_wait(s, step->detail, left);
+                return false;
+        }
+        return !clear(s, step);
+}
+
+static bool is_overdue(const struct look *s, const struct rollout_step *step) {
+        return step->step.timeout_ms > 0 && s->world->now - step->started_at > step->step.timeout_ms;
+}
+
+/* Run a step that is under way. False when the rollout ends. */
+static bool run(struct look *s, struct rollout_step *step) {
+        enum tick came_to = tick(s, step);
+
+        if (came_to == TICK_ENDED)
+                return false;
+        if (came_to == TICK_DONE) {
+                over(s, step, STEP_SUCCEEDED);
+                return true;
+        }
+        if (came_to != TICK_FAILED && is_overdue(s, step)) {
+                step->detail = arena_printf(s->arena, "it was not over in time%s%s", step->detail ? ", waiting for " : "",
+                                            step->detail ? step->detail : "");
+                came_to = TICK_FAILED;
+        }
+        if (came_to == TICK_FAILED) {
+                failed_once(step, s->world->now);
+                return step->state != STEP_FAILED || answer_failure(s, step);
+        }
+        move(step, came_to == TICK_WAITS ? STEP_WAITING : STEP_RUNNING);
+        return true;
+}
+
+/* One step, as far as it goes in this look. False when the rollout ends. */
+static bool advance(struct look *s, struct rollout_step *step) {
+        if (step->state == STEP_PENDING && is_ready(s->next, step))
+                move(step, STEP_READY);
+        if (step->state == STEP_READY && may_start(s, step)) {
+                move(step, STEP_RUNNING);
+                step->started_at = s->world->now;
+        }
+        if (step->state == STEP_RUNNING || step->state == STEP_WAITING)
+                return run(s, step);
+        return true;
+}
+
+bool walk(struct look *s) {
+        struct rollout_step *steps = s->next->steps.items;
+
+        /* What an action of the last pass ended (walk_command_done). */
+        for (size_t i = 0; i < s->next->steps.n; i++)
+                if (steps[i].state == STEP_FAILED && steps[i].step.on_failure != STEP_CONTINUE)
+                        return answer_failure(s, &steps[i]);
+        stage_admit(s);
+        /* Each stands after what it needs, so one round is enough. */
+        for (size_t i = 0; i < s->next->steps.n; i++)
+                if (!advance(s, &steps[i]))
+                        return false;
+        return true;
+}
+
+bool walk_is_over(const struct rollout *r) {
+        const struct rollout_step *steps = r->steps.items;
+
+        for (size_t i = 0; i < r->steps.n; i++)
+                if (!plan_step_is_over(steps[i].state))
+                        return false;
+        return true;
+}
+
+enum phase walk_phase(const struct look *s) {
+        const struct rollout_step *steps = s->next->steps.items;
+        bool touched = false, busy = false;
+
+        for (size_t i = 0; i < s->next->steps.n; i++) {
+                bool touches = steps[i].step.stage || (steps[i].step.hook && steps[i].step.hook->service.text);
+
+                touched = touched || (touches && steps[i].started_at > 0);
+                busy = busy || (touches && steps[i].state == STEP_RUNNING);
+        }
+        return !touched ? PHASE_PREPARING : busy ? PHASE_STAGING : PHASE_EVALUATING;
+}
+
+void walk_end(struct rollout *r, int64_t now) {
+        struct rollout_step *steps = r->steps.items;
+
+        for (size_t i = 0; i < r->steps.n; i++) {
+                if (plan_step_is_over(steps[i].state))
+                        continue;
+                move(&steps[i], steps[i].state == STEP_RUNNING || steps[i].state == STEP_WAITING ? STEP_CANCELLED : STEP_SKIPPED);
+                steps[i].ended_at = now;
+        }
+}
+
+void walk_command_done(struct rollout *r, const char *step, bool well, const char *detail, int64_t now, struct arena *a) {
+        struct rollout_step *mine = (struct rollout_step *)find(r, step);
+
+        if (!mine || (mine->state != STEP_RUNNING && mine->state != STEP_WAITING))
+                return;
+        mine->detail = detail ? arena_strdup(a, detail) : NULL;
+        if (!well) {
+                failed_once(mine, now);
+                return;
+        }
+        move(mine, STEP_SUCCEEDED);
+        mine->ended_at = now;
+}
