@@ -183,7 +183,7 @@ static int exchange(const char *socket, const char *path, size_t limit, int time
 int plain_get(const char *socket, const char *path, size_t max_body, int timeout_ms, int *ret_status, struct buffer *body,
               struct fault *reterr) {
         own_buffer struct buffer answer = BUFFER_INIT;
-        size_t begin;
+        size_t begin = 0;
         int r = exchange(socket, path, max_body + LIMIT_HTTP_HEADER_BYTES, timeout_ms, &answer);
 
         if (r == 0)

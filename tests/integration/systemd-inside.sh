@@ -10,10 +10,27 @@ config=/etc/tally/tally.yaml
 log=/var/lib/tally/log
 
 fail() {
+        trap - ERR
         echo "FAIL: $*"
+        ends || :
         systemctl status --no-pager --lines=0 tallyd.service || :
-        journalctl --no-pager --lines=40 --output=short || :
+        echo "the journal of the unit:"
+        journalctl --no-pager --lines=60 --output=short --unit=tallyd.service || :
+        echo "and the end of the rest:"
+        journalctl --no-pager --output=short | grep -vE 'tally(d|-full)?\[' | tail -n 20 || :
         exit 1
+}
+
+# How each worker ended that the daemon was not content with: "exit code 127", "SIGSYS".
+ends() {
+        local id code
+        journalctl --sync
+        for id in $pass_failed $pass_lost; do
+                entries "$id" | sed -n 's/.*"TALLY_EXIT" *: *"\([^"]*\)".*/\1/p' | sort | uniq -c | while read -r n code; do
+                        [[ $code != 1[2-9][0-9] ]] || [ "$code" -le 128 ] || code="$code, which is SIG$(kill -l "$code")"
+                        echo "  $n × a pass $([ "$id" = $pass_lost ] && echo 'was lost' || echo failed): exit code $code"
+                done
+        done
 }
 
 trap 'fail "line $LINENO: $BASH_COMMAND"' ERR
@@ -168,21 +185,37 @@ wait_for 5 "the stop" has_entries $stopped 1
 [ ! -e /run/tally ] || fail "/run/tally is left behind"
 ! has_entries $pass_lost 1 || fail "a worker was lost"
 
-if worker=$(command -v tally); then
-        echo "· the worker as installed: $worker"
-        rm -f /etc/systemd/system/tallyd.service.d/test.conf
-        systemctl daemon-reload
-        # Enough to run; a repository that isn't there is what a pass has to say something about.
-        : >/etc/tally/allowed_signers
-        printf '%s\n' "host: web1" "repository: /srv/fleet.git" "branch: main" "poll: 1s" \
-                "trust: /etc/tally/allowed_signers" "state: /var/lib/tally" >$config
-        systemctl start tallyd.service
-        is_state active || fail "$(show ActiveState)"
-        said() { journalctl --sync && journalctl --no-pager --unit=tallyd.service _COMM=tally --output=cat | grep -q .; }
-        wait_for 20 "what it says" said
+echo "· the worker as installed: a whole pass, as confined as the unit says"
+rm -f /etc/systemd/system/tallyd.service.d/test.conf $config
+# As the manual page says for repositories that are a local path.
+printf '[Service]\nReadWritePaths=/srv\n' >/etc/systemd/system/tallyd.service.d/local.conf
+systemctl daemon-reload
+rm -rf /var/lib/tally
+cp -a /var/lib/tally-test/state /var/lib/tally
+cp -a /var/lib/tally-test/etc/. /etc/tally/
+failures() { entries $pass_failed | wc -l; }
+had=$(failures)
+converged() {
         ! has_entries $pass_lost 1 || fail "a worker was lost"
-        systemctl stop tallyd.service
-        [ "$(show Result)" = success ] || fail "$(show Result)"
-fi
+        [ "$(failures)" = "$had" ] || fail "a pass failed"
+        [ -s /var/lib/tally/fake.json ] && [ -e /srv/fleet.git/refs/heads/tally/web1 ] &&
+                [[ $(show StatusText) == *converged* ]] && grep -q '"running"' /var/lib/tally/fake.json
+}
+systemctl start tallyd.service
+is_state active || fail "$(show ActiveState)"
+wait_for 20 "the release" converged
+pid=$(show MainPID)
+
+echo "· and one that fails says why in the journal, and how it ended"
+mv /srv/fleet.git /srv/away.git
+systemctl reload tallyd.service
+wait_for 20 "the failure" has_entries $pass_failed $((had + 1))
+entries $pass_failed | tail -n 1 | tr -d '" ' | grep -q 'TALLY_EXIT:[1-9]' || fail "no exit code in $(entries $pass_failed | tail -n 1)"
+journalctl --no-pager --unit=tallyd.service --output=cat | grep -q '/srv/fleet.git' || fail "it does not say why"
+! has_entries $pass_lost 1 || fail "a worker was lost"
+mv /srv/away.git /srv/fleet.git
+[ "$(show MainPID)" = "$pid" ] || fail "it is another process"
+systemctl stop tallyd.service
+[ "$(show Result)" = success ] || fail "$(show Result)"
 
 echo ok

@@ -80,12 +80,43 @@ copy_libraries() {
                 fi
         done
 }
-installed=$(find "$root/usr/local/bin" "$root/usr/bin" "$root/usr/local/libexec" -newer "$dir" -type f \
-        -name 'tally*' 2>/dev/null || :)
-for program in $installed "$fake"; do
+# By name, not by age: what is installed is as old as the build.
+mapfile -t installed < <(find "$root/usr/local" "$root/usr/bin" "$root/usr/libexec" -type f -perm -u+x \
+        \( -name tally -o -name tally-full -o -name tallyd -o -name fake-worker \) 2>/dev/null)
+[ ${#installed[@]} -eq 4 ] || { echo "FAIL: what is installed is not what was expected: ${installed[*]}" >&2; exit 1; }
+for program in "${installed[@]}"; do
         copy_libraries "$program"
 done
 chroot "$root" ldconfig
+for program in "${installed[@]}"; do
+        if chroot "$root" ldd "${program#"$root"}" | grep 'not found'; then
+                echo "FAIL: ${program#"$root"} lacks libraries there" >&2
+                exit 1
+        fi
+done
+
+# ——— a fleet of one host, for the worker as installed; its app runs in the fake runtime ———
+
+TALLY=$build/reconciler/tally
+# shellcheck source=tests/lib/fleet.sh
+. "$here/../lib/fleet.sh"
+export HOME=$dir GIT_CONFIG_NOSYSTEM=1
+unset TALLY_CONFIG
+for tool in git ssh-keygen; do
+        command -v "$tool" >/dev/null || skip "$tool is not installed"
+done
+fleet_make "$dir/fleet" web1
+fake_app shop
+fake_release 1
+fleet_commit 'the shop'
+mkdir -p "$root/srv" "$root/var/lib/tally-test"
+cp -a "$FLEET/fleet.git" "$root/srv/fleet.git"
+cp -a "$FLEET/state" "$root/var/lib/tally-test/state"
+cp -a "$FLEET/etc" "$root/var/lib/tally-test/etc"
+chown -R 0:0 "$root/srv/fleet.git" "$root/var/lib/tally-test"
+sed -i "s,$FLEET/fleet.git,/srv/fleet.git,; s,$FLEET/state,/var/lib/tally,; s,$FLEET/etc,/etc/tally," \
+        "$root/var/lib/tally-test/etc/tally.yaml"
+echo 'poll: 1s' >>"$root/var/lib/tally-test/etc/tally.yaml"
 
 # ——— the test inside, which ends the system ———
 
@@ -129,4 +160,12 @@ if [ ! -s "$root/var/lib/tally-test/output" ]; then
         exit 1
 fi
 cat "$root/var/lib/tally-test/output"
-tail -n 1 "$root/var/lib/tally-test/output" | grep -qx ok
+tail -n 1 "$root/var/lib/tally-test/output" | grep -qx ok || exit 1
+
+# What the confined worker left: a ledger whose every commit git verifies with the host's key.
+echo "web1 namespaces=\"git\" $(cut -d' ' -f1,2 "$root/var/lib/tally/id_ed25519.pub")" >"$dir/host_signers"
+commits=$(git -c safe.directory='*' -C "$root/srv/fleet.git" rev-list tally/web1)
+[ "$(wc -w <<<"$commits")" -ge 3 ] || { echo "FAIL: the ledger has only $(wc -w <<<"$commits") commits" >&2; exit 1; }
+# shellcheck disable=SC2086
+git -c safe.directory='*' -c gpg.ssh.allowedSignersFile="$dir/host_signers" -C "$root/srv/fleet.git" verify-commit $commits \
+        2>"$dir/verify" || { cat "$dir/verify" >&2; echo "FAIL: the ledger does not verify" >&2; exit 1; }

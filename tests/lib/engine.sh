@@ -32,6 +32,9 @@
 #   - Without systemd as PID 1 the cgroup driver is cgroupfs, which dockerd chooses by itself.
 #   - Where CAP_SYS_RESOURCE is missing, `privileged` and a negative oom_score_adj fail in runc; all else works.
 
+# What contrib/setup unpacked for the tests from the next release.
+PATH=${TALLY_TEST_CACHE:-${HOME:-/root}/.cache/tallyman-tests}/next/bin:$PATH
+
 ENGINE_DOCKERD=${ENGINE_DOCKERD:-dockerd}
 ENGINE_WAIT=${ENGINE_WAIT:-60}
 REGISTRY_LOGIN=${REGISTRY_LOGIN:-}
