@@ -2,8 +2,11 @@
 
 #include "shared/model/check.h"
 
-#include "shared/base/limits.h"
+#include <stdio.h>
+#include <string.h>
+
 #include "shared/base/reason.h"
+#include "shared/base/text.h"
 #include "shared/model/micro.h"
 
 const char *const check_verdict_names[] = {
@@ -27,6 +30,8 @@ const char *const check_worse_names[] = {
         [WORSE_MAX_] = NULL,
 };
 
+const char *const check_placeholder_names[CHECK_PLACEHOLDERS + 1] = { "release", "version", "app", "service", "host", NULL };
+
 #define AT(type, member) .at = offsetof(struct type, member)
 #define SECOND INT64_C(1000)
 #define HOUR (60 * 60 * SECOND)
@@ -39,15 +44,35 @@ enum check_kind check_kind_of(const struct check *c) {
  * As declared
  */
 
+static int invalid(const struct node *map, const char *key, struct fault *reterr, const char *what) {
+        const struct node *value = node_get(map, key);
+
+        return fault_set_code_at(reterr, value ? &value->at : &map->at, REASON_LOAD_INVALID, "%s '%s' %s", key,
+                                 value && node_is_scalar(value) ? value->text : "", what);
+}
+
+/* Printable ASCII without blanks, and nothing of @without: what may stand in a request line or a header as it is. */
+static bool is_plain(const char *text, const char *without) {
+        for (; *text; text++)
+                if (*text <= ' ' || *text > '~' || strchr(without, *text))
+                        return false;
+        return true;
+}
+
 static int check_http(void *object, const struct node *node, struct fault *reterr) {
         struct check_http *http = object;
 
         if (!http->path)
                 http->path = "/";
-        if (http->path[0] == '/')
-                return 0;
-        return fault_set_code_at(reterr, &node_get(node, "path")->at, REASON_LOAD_INVALID,
-                                 "the path '%s' does not begin with '/'", http->path);
+        if (http->path[0] != '/')
+                return invalid(node, "path", reterr, "does not begin with '/'");
+        if (!is_plain(http->path, "#\\"))
+                return invalid(node, "path", reterr, "is not as it stands in a request: write blanks and the like as %20");
+        if (http->host && !is_plain(http->host, "/@?#\\"))
+                return invalid(node, "host", reterr, "is not the name of a host");
+        if (http->status != 0 && (http->status < 200 || http->status > 599))
+                return invalid(node, "status", reterr, "is not a status from 200 to 599");
+        return 0;
 }
 
 static const struct field http_fields[] = {
@@ -58,9 +83,9 @@ static const struct field http_fields[] = {
         { .key = "host", .type = FIELD_STRING, AT(check_http, host), .flags = FIELD_OMIT, .format = "non-empty",
           .doc = "The Host header; default: the address." },
         { .key = "status", .type = FIELD_INTEGER, AT(check_http, status), .flags = FIELD_OMIT, .minimum = 0, .maximum = 599,
-          .doc = "The status that must come; default: any from 200 to 399." },
+          .doc = "The status that must come; default: any from 200 to 399. Redirects are not followed." },
         { .key = "contains", .type = FIELD_STRING, AT(check_http, contains), .flags = FIELD_OMIT, .format = "non-empty",
-          .doc = "A text that the body must hold." },
+          .doc = "A text that the first 64 KiB of the body must hold." },
         { .key = NULL },
 };
 static const struct table http_table = {
@@ -86,6 +111,8 @@ static int check_exec(void *object, const struct node *node, struct fault *reter
 static const struct field exec_fields[] = {
         { .key = "command", .type = FIELD_STRING_LIST, AT(check_exec, command), .flags = FIELD_REQUIRED,
           .doc = "Program and arguments, run in the container; exit code 0 passes." },
+        { .key = "output", .type = FIELD_BOOL, AT(check_exec, output), .flags = FIELD_OMIT,
+          .doc = "Keep the last line that it prints in the evidence, where everyone who reads the ledger sees it; default false." },
         { .key = NULL },
 };
 static const struct table exec_table = {
@@ -93,13 +120,71 @@ static const struct table exec_table = {
         .doc = "A command in the container that must succeed.",
 };
 
-static int check_prometheus(void *object, const struct node *node, struct fault *reterr) {
-        const struct check_prometheus *p = object;
+/* Only what we know may stand in ${}: what is misspelt would match no series, and look like no data. */
+static int check_query(const struct node *map, const char *key, struct fault *reterr) {
+        const struct node *node = node_get(map, key);
+        const char *p = node && node_is_scalar(node) ? node->text : "";
 
-        if (p->baseline || p->min || p->max)
-                return 0;
-        return fault_set_code_at(reterr, &node->at, REASON_LOAD_INVALID,
-                                 "nothing says what is good: give min, max or baseline");
+        while ((p = strstr(p, "${"))) {
+                char name[32];
+                size_t n = strcspn(p += 2, "}");
+                const char *near;
+                int i = 0;
+
+                (void)snprintf(name, sizeof(name), "%.*s", (int)(n < sizeof(name) ? n : sizeof(name) - 1), p);
+                while (i < CHECK_PLACEHOLDERS && !str_eq(check_placeholder_names[i], name))
+                        i++;
+                if (p[n] != '}')
+                        return fault_set_code_at(reterr, &node->at, REASON_LOAD_INVALID, "%s: a ${ has no }", key);
+                if (i < CHECK_PLACEHOLDERS)
+                        continue;
+                (void)fault_set_code_at(reterr, &node->at, REASON_LOAD_INVALID, "%s: there is nothing to put for ${%s}", key, name);
+                near = closest_name(name, check_placeholder_names);
+                if (near)
+                        fault_hint(reterr, "did you mean ${%s}?", near);
+                else
+                        fault_hint(reterr, "there are ${release}, ${version}, ${app}, ${service} and ${host}");
+                return -EINVAL;
+        }
+        return 0;
+}
+
+static bool is_server(const char *url) {
+        const char *rest = str_after(url, "http://");
+
+        if (!rest)
+                rest = str_after(url, "https://");
+        return rest && *rest && *rest != '/' && is_plain(rest, "?#\\");
+}
+
+static int check_bounds(const struct check_prometheus *p, const struct node *node, struct fault *reterr) {
+        if (!p->baseline && !p->min && !p->max)
+                return fault_set_code_at(reterr, &node->at, REASON_LOAD_INVALID,
+                                         "nothing says what is good: give min, max or baseline");
+        if (p->min && p->max && *p->min > *p->max)
+                return fault_set_code_at(reterr, &node_get(node, "min")->at, REASON_LOAD_INVALID, "min is above max");
+        if (p->z && *p->z <= 0)
+                return fault_set_code_at(reterr, &node_get(node, "z")->at, REASON_LOAD_INVALID, "z must be above 0");
+        if (!p->baseline && (p->z || node_get(node, "worse")))
+                return fault_set_code_at(reterr, &node_get(node, p->z ? "z" : "worse")->at, REASON_LOAD_INVALID,
+                                         "%s says how to compare with a baseline, and there is none", p->z ? "z" : "worse");
+        return 0;
+}
+
+static int check_prometheus(void *object, const struct node *node, struct fault *reterr) {
+        static const char *const queries[] = { "query", "baseline", "traffic" };
+        const struct check_prometheus *p = object;
+        int r = 0;
+
+        if (!is_server(p->url))
+                return invalid(node, "url", reterr, "is not that of a server, as http://127.0.0.1:9090");
+        /* It is written in the desired state, for everybody to read, and told in every message. */
+        if (strchr(p->url, '@'))
+                return fault_set_code_at(reterr, &node_get(node, "url")->at, REASON_LOAD_INVALID,
+                                         "a URL here takes no user or password");
+        for (size_t i = 0; r == 0 && i < sizeof(queries) / sizeof(queries[0]); i++)
+                r = check_query(node, queries[i], reterr);
+        return r < 0 ? r : check_bounds(p, node, reterr);
 }
 
 static const struct field prometheus_fields[] = {
@@ -118,7 +203,7 @@ static const struct field prometheus_fields[] = {
         { .key = "z", .type = FIELD_CUSTOM, AT(check_prometheus, z), .read = micro_read_optional,
           .write = micro_write_optional, .schema = MICRO_SCHEMA,
           .doc = "How many standard deviations away from the baseline fail; default 3." },
-        { .key = "worse", .type = FIELD_ENUM, AT(check_prometheus, worse), .names = check_worse_names,
+        { .key = "worse", .type = FIELD_ENUM, AT(check_prometheus, worse), .flags = FIELD_OMIT, .names = check_worse_names,
           .doc = "Which way is worse than the baseline; default higher." },
         { .key = "samples", .type = FIELD_INTEGER, AT(check_prometheus, samples), .absent = 5, .minimum = 1,
           .maximum = CHECK_SAMPLES_MAX, .doc = "How many samples are needed before anything is concluded; default 5." },
@@ -187,6 +272,8 @@ static const struct field fact_fields[] = {
           .write = micro_write_optional, .schema = MICRO_SCHEMA, .doc = "The same of the old release." },
         { .key = "detail", .type = FIELD_STRING, AT(check_fact, detail), .flags = FIELD_OMIT, .doc = "For people." },
         { .key = "took_ms", .type = FIELD_INTEGER, AT(check_fact, took_ms), .flags = FIELD_OMIT, .doc = "How long it took, ms." },
+        { .key = "started_at", .type = FIELD_INTEGER, AT(check_fact, started_at), .flags = FIELD_OMIT,
+          .doc = "When the instance was started, ms." },
         { .key = NULL },
 };
 const struct table check_fact_table = {

@@ -36,6 +36,7 @@ struct check_tcp {
 
 struct check_exec {
         struct string_list command;     /* in the container; exit code 0 passes */
+        bool output;                    /* the last line that it prints goes into the fact, and so into the ledger; default false */
 };
 
 /* Which way is worse than the baseline. */
@@ -45,7 +46,12 @@ extern const char *const check_worse_names[]; /* higher lower */
 /*
  * Instant queries (HTTP API v1, /api/v1/query) whose answer is one number. ${release}, ${version}, ${app}, ${service} and
  * ${host} in them are those of the new release in `query` and `traffic`, those of the settled one in `baseline`.
+ *
+ * What a look finds is CHECK_PASS when there is a number (what it means is not said yet), else CHECK_INCONCLUSIVE.
  */
+#define CHECK_PLACEHOLDERS 5
+extern const char *const check_placeholder_names[]; /* release version app service host, then NULL */
+
 struct check_prometheus {
         const char *url;                /* of the server: http://127.0.0.1:9090 */
         const char *query;
@@ -82,6 +88,7 @@ struct check_fact {
         const int64_t *value, *baseline; /* millionths; NULL: no such number */
         const char *detail;             /* for people: "status 503, not 200" */
         int64_t took_ms;
+        int64_t started_at;             /* wall ms: when the instance was started; 0: about the release as a whole, or not known */
 };
 extern const struct table check_fact_table;
 

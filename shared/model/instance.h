@@ -29,7 +29,7 @@ extern const char *const health_names[]; /* none starting healthy unhealthy */
 /* Where a port of an instance can be reached from the host. */
 struct endpoint {
         int64_t port;              /* of the container, TCP */
-        const char *address;       /* "127.0.0.1:32768": a published port, when there is one; else the container's own address */
+        const char *address;       /* "127.0.0.1:32768", "[::1]:32768": a published port */
 };
 
 struct instance {
@@ -45,8 +45,8 @@ struct instance {
         int64_t exit_code;
         int64_t restarts;          /* how often the engine restarted it by itself */
         int64_t started_at;        /* wall clock, ms; 0: never */
-        struct struct_list endpoints;         /* struct endpoint: of published ports, by port */
-        const char *address;       /* its own address in its first network; NULL: none, or not known */
+        struct struct_list endpoints;         /* struct endpoint: its published ports, one for each, by port */
+        const char *address;       /* its own address in its first network by name; 127.0.0.1 on the host's network; NULL: none, or not known */
         struct string_list networks_missing;  /* networks of its specification that it is not attached to */
         struct string_list files_changed;     /* mounts whose source on the host is not the declared content any more */
 };

@@ -117,14 +117,21 @@ uint64_t micro_root(unsigned __int128 value) {
 }
 
 int micro_read(const struct node *node, void *slot, struct arena *a, struct fault *reterr) {
+        bool may = node_is_scalar(node) && node->type != NODE_NULL && node->type != NODE_BOOL;
         int64_t value;
+        int r = may ? micro_parse(node->text, &value) : -EINVAL;
 
-        if (node_is_scalar(node) && node->type != NODE_NULL && node->type != NODE_BOOL && micro_parse(node->text, &value) == 0) {
+        if (r == 0) {
                 *(int64_t *)slot = value;
                 return 0;
         }
+        if (r == -ERANGE)
+                return fault_set_code_at(reterr, &node->at, REASON_LOAD_INVALID,
+                                         "this number is too large: 9223372036854 is the most");
+        if (may && node->text[0])
+                return fault_set_code_at(reterr, &node->at, REASON_LOAD_INVALID, "this must be a number, not '%s'", node->text);
         return fault_set_code_at(reterr, &node->at, REASON_LOAD_INVALID, "this must be a number, not %s",
-                                 node_is_scalar(node) && node->text[0] ? node->text : node_type_to_string(node->type));
+                                 node_type_to_string(node->type));
 }
 
 json_t *micro_write(const void *slot) {
