@@ -70,6 +70,42 @@ static const struct table https_table = {
         .doc = "git over https.",
 };
 
+static int read_command_short(const struct node *node, void *object, struct arena *a, struct fault *reterr) {
+        struct config_command *c = object;
+
+        if (node->type != NODE_LIST)
+                return fault_set_at(reterr, &node->at, "a command is a list: program and arguments");
+        for (size_t i = 0; i < node->n; i++) {
+                const struct node *word = node->items[i];
+
+                if (!node_is_scalar(word))
+                        return fault_set_at(reterr, &word->at, "an argument is a text");
+                *(struct text_at *)arena_push(a, &c->run.items, &c->run.n, sizeof(struct text_at)) =
+                        (struct text_at){ .text = arena_strdup(a, word->text), .at = word->at };
+        }
+        return 0;
+}
+
+static int check_command(void *object, const struct node *node, struct fault *reterr) {
+        const struct config_command *c = object;
+
+        if (c->run.n > 0 && c->run.items[0].text[0] == '/')
+                return 0;
+        return fault_set_at(reterr, &node->at, "a command begins with a program's absolute path");
+}
+
+static const struct field commands_fields[] = {
+        { .key = "run", .type = FIELD_STRING_LIST, .at = offsetof(struct config_command, run), .flags = FIELD_REQUIRED,
+          .doc = "Program, with its absolute path, and arguments." },
+        { },
+};
+static const struct table command_table = {
+        .title = "Command", .size = sizeof(struct config_command), .fields = commands_fields,
+        .map_key = offsetof(struct config_command, name) + 1, .map_key_format = "name", .check = check_command,
+        .read_short = read_command_short, .short_schema = "{\"type\":\"array\",\"items\":{\"type\":\"string\"}}",
+        .doc = "A command that hooks and notify steps may run.",
+};
+
 static const struct field config_fields[] = {
         { .key = "host", .type = FIELD_TEXT, .at = AT(host), .format = "name",
           .doc = "This host's name in hosts/<host>.yaml. Default: the machine's host name." },
@@ -93,6 +129,8 @@ static const struct field config_fields[] = {
         { .key = "docker", .type = FIELD_STRUCT, .at = AT(docker), .sub = &docker_table, .doc = "The Docker engine." },
         { .key = "ssh", .type = FIELD_STRUCT, .at = AT(ssh), .sub = &ssh_table, .doc = "git over ssh." },
         { .key = "https", .type = FIELD_STRUCT, .at = AT(https), .sub = &https_table, .doc = "git over https." },
+        { .key = "commands", .type = FIELD_STRUCT_MAP, .at = AT(commands), .sub = &command_table,
+          .doc = "Commands that hooks and notify steps may run here, by name. Default: none." },
         { },
 };
 #undef AT
@@ -172,6 +210,15 @@ static int complete(struct config *c, const char *folder, struct arena *a, struc
         c->https.ca = resolve(folder, c->https.ca, a);
         c->https.credentials = resolve(folder, c->https.credentials, a);
         return 0;
+}
+
+const struct config_command *config_command(const struct config *c, const char *name) {
+        const struct config_command *items = c->commands.items;
+
+        for (size_t i = 0; i < c->commands.n; i++)
+                if (str_eq(items[i].name.text, name))
+                        return &items[i];
+        return NULL;
 }
 
 int config_parse(const char *path, const void *bytes, size_t size, struct arena *a, struct config *ret,

@@ -27,7 +27,17 @@ struct config {
         struct { const char *host; const char *config; } docker;
         struct { const char *known_hosts; const char *key; const char *user; } ssh;
         struct { const char *ca; const char *credentials; bool allow_http; } https;
+        struct struct_list commands;    /* struct config_command: what hooks and notify steps may run here */
 };
+
+/* A command that the desired state may ask for by its name; what it is, the host says. */
+struct config_command {
+        struct text_at name;
+        struct string_list run;         /* program, absolute, and arguments */
+};
+
+/* NULL when this host allows no command of that name. */
+const struct config_command *config_command(const struct config *c, const char *name);
 
 extern const struct table config_table;
 

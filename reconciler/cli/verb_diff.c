@@ -80,11 +80,15 @@ static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct f
         json_object_set(document, "status", status);
         if (cli->json)
                 return cli_print_json(cli, json_incref(document), reterr);
-        print_diff(&result);
+        if (cli_option("graph"))
+                fputs(result.graph, stdout);
+        else
+                print_diff(&result);
         return 0;
 }
 
 static const struct option_spec options_of_diff[] = {
+        { "graph", NULL, "print the plan of each rollout as a graph, for `dot`" },
         { "commit", "ID", "judge this fetched commit as it stands, without verifying its signatures" },
         { NULL, NULL, NULL },
 };

@@ -38,14 +38,17 @@ static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct f
         const struct progress progress = { .tell = cli_progress_tell, .data = &bar };
         const struct pass_options options = { .progress = &progress, .linger_ms = LINGER_MS, .lock_wait_ms = 1000 };
         struct pass_result result = { .status = NULL };
+        struct quiet_answer answer;
         own_json json_t *status = NULL;
         int r = cli_config(cli, reterr);
 
         if (r < 0)
                 return r;
         /* The small program has asked a local repository already; one behind http is asked here, before libgit2 is started. */
-        if (quiet_check(&cli->config, quiet_tip_http, &status)) {
-                show_next(cli_option("next-fd"), cli->config.poll_ms, cli->config.poll_ms, cli->config.pass_limit_ms, status);
+        if (quiet_check(&cli->config, quiet_tip_http, &answer)) {
+                status = answer.status;
+                *ret_exit = answer.exit_code;
+                show_next(cli_option("next-fd"), answer.next_ms, cli->config.poll_ms, cli->config.pass_limit_ms, status);
                 return print(cli, status, reterr);
         }
         keep_from_children(cli_option("next-fd"));

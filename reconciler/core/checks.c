@@ -70,22 +70,6 @@ void checks_due(const struct world_app *app, int64_t now, struct arena *a, struc
  * Folding
  */
 
-static const struct instance *find_instance(const struct look *s, const char *id) {
-        const struct instance *items = s->app->instances.items;
-
-        for (size_t i = 0; id && i < s->app->instances.n; i++)
-                if (str_eq(items[i].id, id))
-                        return &items[i];
-        return NULL;
-}
-
-/* Within its start period an instance may still fail: that proves nothing, either way. */
-static bool is_starting(const struct look *s, const struct check *check, const struct check_fact *fact) {
-        const struct instance *i = find_instance(s, fact->instance);
-
-        return i && s->world->now - i->started_at < check->start_period_ms;
-}
-
 static struct check_state *state_of(struct look *s, const char *check) {
         struct check_state *items = s->next->checks.items, *added;
 
@@ -109,14 +93,9 @@ void checks_fold(struct look *s) {
                 struct check_fact *mine = arena_array(s->arena, s->app->facts.n, sizeof(struct check_fact));
                 size_t n = 0;
 
-                for (size_t k = 0; k < s->app->facts.n; k++) {
-                        if (!str_eq(facts[k].check, checks[i].name.text))
-                                continue;
-                        mine[n] = facts[k];
-                        if (mine[n].verdict == CHECK_FAIL && is_starting(s, &checks[i], &mine[n]))
-                                mine[n].verdict = CHECK_INCONCLUSIVE;
-                        n++;
-                }
+                for (size_t k = 0; k < s->app->facts.n; k++)
+                        if (str_eq(facts[k].check, checks[i].name.text))
+                                mine[n++] = facts[k];
                 if (n > 0)
                         analysis_round(&checks[i], mine, n, s->world->now, s->arena, state_of(s, checks[i].name.text));
         }

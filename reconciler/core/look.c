@@ -37,13 +37,25 @@ struct action *look_act(struct look *s, enum action_verb verb, const struct work
         return action;
 }
 
-void look_wait(struct look *s, const char *what, int64_t in_ms) {
-        int64_t at = in_ms > 0 ? s->world->now + in_ms : 0;
+static void earliest(int64_t *at, int64_t wish) {
+        if (!*at || wish < *at)
+                *at = wish;
+}
 
+void look_wait(struct look *s, const char *what, int64_t in_ms) {
         if (!s->out->waits_for)
                 s->out->waits_for = what;
-        if (at && (!s->out->wake_at || at < s->out->wake_at))
-                s->out->wake_at = at;
+        if (in_ms > 0) {
+                earliest(&s->out->wake_at, s->world->now + in_ms);
+                earliest(&s->out->due_at, s->world->now + in_ms);
+        }
+}
+
+void look_watch(struct look *s, const char *what, int64_t due_ms) {
+        if (!s->out->waits_for)
+                s->out->waits_for = what;
+        earliest(&s->out->due_at, s->world->now + due_ms);
+        earliest(&s->out->wake_at, s->world->now + (due_ms < LOOK_HOLD_MS ? due_ms : LOOK_HOLD_MS));
 }
 
 size_t look_place(const struct look *s, const struct instance *i) {

@@ -45,6 +45,12 @@ struct action *look_act(struct look *s, enum action_verb verb, const struct work
 /* Say what is waited for and when to look again: @in_ms from now, 0 at the next poll. The earliest wish wins. */
 void look_wait(struct look *s, const char *what, int64_t in_ms);
 
+/*
+ * Say that nothing is due for @due_ms, while what must hold is watched: a look in between that finds the engine as it was left needs
+ * no more than that.
+ */
+void look_watch(struct look *s, const char *what, int64_t due_ms);
+
 /* The place of @i among the app's instances. */
 size_t look_place(const struct look *s, const struct instance *i);
 

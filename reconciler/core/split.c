@@ -196,6 +196,15 @@ static void leave_former(struct look *s) {
                 (void)split_end(s);
 }
 
+/* What is as it should be is ours, also when a crash kept us from writing down that we made it so. */
+static void remember(struct look *s, const struct route *r) {
+        struct digest digest = route_digest(r);
+
+        if (!str_eq(s->next->routed, digest.text))
+                s->next->routed = arena_strdup(s->arena, digest.text);
+        s->next->router = router_kind_names[s->traffic->router];
+}
+
 void split_apply(struct look *s) {
         const struct route *r;
 
@@ -204,8 +213,12 @@ void split_apply(struct look *s) {
                 return;
         r = route_of(s);
         /* Nobody who could serve: what is in force stays, it cannot get better. */
-        if (r->targets.n == 0 || is_in_force(s, r))
+        if (r->targets.n == 0)
                 return;
+        if (is_in_force(s, r)) {
+                remember(s, r);
+                return;
+        }
         if (!s->app->route.available) {
                 look_wait(s, arena_printf(s->arena, "the router (%s)", s->app->route.reason ? s->app->route.reason : "no answer"), 0);
                 return;
@@ -223,7 +236,8 @@ void split_drift(struct look *s) {
             !str_eq(s->next->router, router_kind_names[s->traffic->router]))
                 return;
         found = route_digest(&state->route);
-        if (state->present && !state->altered && str_eq(found.text, s->next->routed))
+        if (state->present && !state->altered &&
+            (str_eq(found.text, s->next->routed) || route_equal(&state->route, route_of(s))))
                 return;
         d = arena_push(s->arena, &s->out->drift.items, &s->out->drift.n, sizeof(struct drift));
         d->service = s->traffic->service.text;

@@ -154,8 +154,7 @@ static enum tick tick_check(struct look *s, struct rollout_step *step) {
         if (left <= 0 || left > hold)
                 return TICK_DONE;
         step->detail = "health and checks must hold";
-        look_wait(s, arena_printf(s->arena, "health and checks to hold (step %s)", step->step.name.text),
-                  left < LOOK_HOLD_MS ? left : LOOK_HOLD_MS);
+        look_watch(s, arena_printf(s->arena, "health and checks to hold (step %s)", step->step.name.text), left);
         return TICK_WAITS;
 }
 
@@ -171,7 +170,7 @@ static enum tick tick_wait(struct look *s, struct rollout_step *step) {
         if (left <= 0)
                 return TICK_DONE;
         step->detail = "time to pass";
-        look_wait(s, arena_printf(s->arena, "time to pass (step %s)", step->step.name.text), left < LOOK_HOLD_MS ? left : LOOK_HOLD_MS);
+        look_watch(s, arena_printf(s->arena, "time to pass (step %s)", step->step.name.text), left);
         return TICK_WAITS;
 }
 

@@ -68,20 +68,23 @@ static bool print_status(const struct quiet_call *call, const json_t *status) {
         return fflush(stdout) == 0;
 }
 
-static bool quiet_pass(int argc, char **argv) {
+/* The exit code, or -1 when a full pass is needed. */
+static int quiet_pass(int argc, char **argv) {
         own_arena struct arena *a = arena_new();
         own_fault struct fault ignored = FAULT_INIT;
         own_json json_t *status = NULL;
         struct quiet_call call = { .is_pass = false };
+        struct quiet_answer answer;
         struct config config;
 
         if (!parse(argc, argv, &call) || config_read(config_path(call.config), a, &config, &ignored) < 0 ||
-            !quiet_check(&config, quiet_tip_local, &status))
-                return false;
+            !quiet_check(&config, quiet_tip_local, &answer))
+                return -1;
+        status = answer.status;
         if (!print_status(&call, status))
-                return false;
-        show_next(call.next_fd, config.poll_ms, config.poll_ms, config.pass_limit_ms, status);
-        return true;
+                return -1;
+        show_next(call.next_fd, answer.next_ms, config.poll_ms, config.pass_limit_ms, status);
+        return answer.exit_code;
 }
 
 static void try(const char *folder, const char *inside, char **argv) {
@@ -109,8 +112,10 @@ static void hand_over(char **argv) {
 }
 
 int main(int argc, char **argv) {
-        if (quiet_pass(argc, argv))
-                return 0;
+        int code = quiet_pass(argc, argv);
+
+        if (code >= 0)
+                return code;
         hand_over(argv);
         return 1;
 }

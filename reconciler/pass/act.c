@@ -11,7 +11,7 @@ struct acting {
         const struct decision *decision;
         struct act_result *results;
         struct arena *arena;
-        const struct progress *progress;
+        const struct act_hands *hands;
 };
 
 const struct workload *act_workload(const struct world_app *app, const struct action *action) {
@@ -93,6 +93,20 @@ static int create(const struct acting *run, struct runtime *rt, const struct wor
         return runtime_create(rt, w, service, result->action->index, run->arena, &result->instance, reterr);
 }
 
+static int route(const struct acting *run, const struct world_app *app, const struct action *action, struct fault *reterr) {
+        const struct traffic *traffic = world_traffic(app);
+        struct router *router = NULL;
+        int r = run->hands->router(run->hands->data, action->router, &router, reterr);
+
+        if (r < 0)
+                return r;
+        if (action->verb == VERB_UNROUTE)
+                return router_remove(router, app->app, reterr);
+        if (!traffic || !str_eq(router_kind_names[traffic->router], action->router))
+                return fault_set(reterr, FAULT_CONFLICT, 0, "%s: another router carries its requests now", app->app);
+        return router_apply(router, traffic, action->route, reterr);
+}
+
 static int run_verb(const struct acting *run, size_t at, struct runtime *rt, const struct world_app *app,
                     struct fault *reterr) {
         struct act_result *result = &run->results[at];
@@ -104,13 +118,14 @@ static int run_verb(const struct acting *run, size_t at, struct runtime *rt, con
         case VERB_PREPARE:
                 if (!w)
                         return fault_set(reterr, FAULT_CONFLICT, 0, "%s: the release is not at hand any more", app->app);
-                return runtime_prepare(rt, w, run->progress, reterr);
+                return runtime_prepare(rt, w, run->hands->progress, reterr);
         case VERB_CREATE:
                 return create(run, rt, w, result, reterr);
         case VERB_ROUTE:
         case VERB_UNROUTE:
+                return route(run, app, result->action, reterr);
         case VERB_COMMAND:
-                return fault_set(reterr, FAULT_INTERNAL, ENOSYS, "not yet");
+                return run->hands->command(run->hands->data, app, result->action, reterr);
         case VERB_COLLECT:
                 return 0; /* after all apps: collect() needs every workload */
         case VERB_STOP:
@@ -136,8 +151,7 @@ static bool app_failed_before(const struct acting *run, size_t at) {
         return false;
 }
 
-static void run_action(const struct acting *run, size_t at, act_runtime runtime_of, void *data,
-                       const struct act_observer *observer) {
+static void run_action(const struct acting *run, size_t at) {
         struct act_result *result = &run->results[at];
         const struct world_app *app = find_app(run->world, result->action->app);
         own_fault struct fault fault = FAULT_INIT;
@@ -148,31 +162,31 @@ static void run_action(const struct acting *run, size_t at, act_runtime runtime_
                 return;
         }
         result->started_at = clock_wall_ms();
-        r = run_verb(run, at, runtime_of(data, app), app, &fault);
+        r = run_verb(run, at, run->hands->runtime(run->hands->data, app), app, &fault);
         result->finished_at = clock_wall_ms();
         result->done = r == 0;
         if (r < 0) {
                 result->code = fault.code;
                 result->message = arena_strdup(run->arena, fault.message);
         }
-        if (observer)
-                observer->done(observer->data, app, result, r < 0 ? &fault : NULL);
+        if (run->hands->done)
+                run->hands->done(run->hands->data, app, result, r < 0 ? &fault : NULL);
 }
 
-struct act_result *act(const struct world *world, const struct decision *decision, act_runtime runtime_of, void *data,
-                       const struct progress *progress, const struct act_observer *observer, struct arena *a) {
+struct act_result *act(const struct world *world, const struct decision *decision, const struct act_hands *hands,
+                       struct arena *a) {
         const struct action *actions = decision->actions.items;
         struct acting run = {
                 .world = world,
                 .decision = decision,
                 .results = arena_array(a, decision->actions.n, sizeof(struct act_result)),
                 .arena = a,
-                .progress = progress,
+                .hands = hands,
         };
 
         for (size_t i = 0; i < decision->actions.n; i++)
                 run.results[i].action = &actions[i];
         for (size_t i = 0; i < decision->actions.n; i++)
-                run_action(&run, i, runtime_of, data, observer);
+                run_action(&run, i);
         return run.results;
 }

@@ -8,6 +8,7 @@
  * in the middle costs nothing but time.
  */
 
+#include "providers/router.h"
 #include "providers/runtime.h"
 #include "shared/model/decision.h"
 #include "shared/model/world.h"
@@ -22,18 +23,23 @@ struct act_result {
         const char *instance;           /* id of the instance that was acted on or made */
 };
 
-/* Finds the runtime that carries an app; never NULL for an app of the world. */
-typedef struct runtime *(*act_runtime)(void *data, const struct world_app *app);
-
-/* Told after each action: the pass persists the rollout's progress. */
-struct act_observer {
+/* What actions are carried out with. */
+struct act_hands {
+        /* The runtime that carries an app; never NULL for an app of the world. */
+        struct runtime *(*runtime)(void *data, const struct world_app *app);
+        /* The router of that name, opened. */
+        int (*router)(void *data, const char *name, struct router **ret, struct fault *reterr);
+        /* Run the host's command of an action to its end. */
+        int (*command)(void *data, const struct world_app *app, const struct action *action, struct fault *reterr);
+        /* Told after each action: the pass keeps the rollout's progress. */
         void (*done)(void *data, const struct world_app *app, const struct act_result *result, const struct fault *fault);
+        const struct progress *progress; /* NULL: none */
         void *data;
 };
 
 /* Results, one an action, live in @a. A failing action is no fault of act() itself. */
-struct act_result *act(const struct world *world, const struct decision *decision, act_runtime runtime_of, void *data,
-                       const struct progress *progress, const struct act_observer *observer, struct arena *a);
+struct act_result *act(const struct world *world, const struct decision *decision, const struct act_hands *hands,
+                       struct arena *a);
 
 /* The workload an action works from: the wanted or the settled one, by its release; NULL when neither. */
 const struct workload *act_workload(const struct world_app *app, const struct action *action);

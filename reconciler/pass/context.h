@@ -18,12 +18,14 @@ struct pass_app {
         const struct deployment *deployment; /* NULL: not declared */
         struct workload *wanted;             /* rendered; NULL: not declared */
         struct workload *settled;            /* NULL: none */
+        struct struct_list plan;             /* struct rollout_step: how the declared release comes here */
         struct runtime *runtime;
         struct rollout rollout;
         struct digest persisted;             /* of the rollout as it stands on disk; unset: not there */
         const char *held;                    /* its rollout state cannot be read: why */
         int64_t intent;                      /* of this pass, 0: none */
         struct struct_list steps;            /* struct act_result: what this pass did */
+        struct struct_list walked, checked;  /* struct rollout_step, check_state: the plan and the checks as they last stood, also when they are over */
         const char *outcome;                 /* for the result record; NULL: none yet */
 };
 
@@ -46,6 +48,7 @@ struct pass {
 
         struct runtime *runtimes[PASS_RUNTIMES_MAX];
         size_t n_runtimes;
+        struct router *routers[ROUTER_KIND_MAX_]; /* NULL: not opened */
         struct pass_app *apps;               /* sorted by name */
         size_t n_apps;
         struct world world;                  /* of the last look */
@@ -81,6 +84,14 @@ int pass_recall(struct pass *p, struct fault *reterr);
 /* observe.c: look at the runtimes and make the world of now. */
 int pass_observe(struct pass *p, struct fault *reterr);
 struct runtime *pass_runtime_of(void *data, const struct world_app *app);
+/* route.c: the router of that name, opened. FAULT_CONFIG when the host has none. */
+int pass_router_of(void *data, const char *name, struct router **ret, struct fault *reterr);
+/* route.c: what an app's router has in force. */
+void pass_observe_route(struct pass *p, struct world_app *app);
+/* check.c: make the checks that are due, as facts of the world. */
+void pass_observe_checks(struct pass *p, struct world_app *app);
+/* command.c: run a command that the host's configuration allows. */
+int pass_run_command(void *data, const struct world_app *app, const struct action *action, struct fault *reterr);
 struct pass_app *pass_find_app(struct pass *p, const char *app);
 
 /* settled.c: the workload of the last proven release, kept so that it can be repaired without git. */
@@ -91,6 +102,11 @@ int settled_remove(struct state *s, const char *app, struct fault *reterr);
 
 /* events.c: what decide() said happened becomes records, log lines and what is kept about the app. */
 int pass_note_events(struct pass *p, struct fault *reterr);
+/* plan.c: take over what was decided for an app, and log which steps of its plan moved. */
+void pass_note_plan(struct pass *p, struct pass_app *app, const struct decision_app *decided);
+/* plan.c: the plan and the checks as they last stood, for a record; NULL when there was none. New references. */
+json_t *pass_plan_json(const struct pass_app *app);
+json_t *pass_checks_json(const struct pass_app *app);
 /* events.c: a record whose body is owned by the pass from now on. */
 struct record *pass_add_record(struct pass *p, enum record_kind kind, const char *app, json_t *body);
 

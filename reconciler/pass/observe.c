@@ -77,6 +77,14 @@ void pass_forget_apps(struct pass *p) {
         p->n_apps = 0;
 }
 
+/* What app.yaml says about services; a runtime knows only what the compose file says. */
+static void add_roles(const struct app *app, struct workload *w) {
+        struct workload_service *services = w->services.items;
+
+        for (size_t i = 0; i < w->services.n; i++)
+                services[i].role = app_role(app, services[i].name);
+}
+
 int pass_render(struct pass *p, struct fault *reterr) {
         pass_forget_apps(p);
         for (size_t i = 0; i < p->desired.n_deployments; i++) {
@@ -91,6 +99,9 @@ int pass_render(struct pass *p, struct fault *reterr) {
                         r = runtime_render(app->runtime, &d->compose, d->release, d->id, p->arena, app->wanted, reterr);
                 if (r < 0)
                         return r;
+                add_roles(d->app, app->wanted);
+                app->wanted->traffic = d->app->traffic;
+                plan_make(&d->app->rollout, &d->app->steps, d->app->traffic != NULL, p->arena, &app->plan);
         }
         return 0;
 }
@@ -105,6 +116,8 @@ static int add_remembered(struct pass *p, struct fault *reterr) {
                 struct pass_app *app = add_app(p, items[i].rollout.app);
 
                 app->rollout = items[i].rollout;
+                app->walked = items[i].rollout.steps;
+                app->checked = items[i].rollout.checks;
                 app->held = items[i].corrupt;
                 if (!app->held) {
                         own_json json_t *json = table_write(&rollout_table, &app->rollout);
@@ -136,6 +149,9 @@ static struct world_settings settings_of(const struct pass *p, const struct pass
         if (!declared)
                 return (struct world_settings){ .drift = DRIFT_REPORT };
         return (struct world_settings){
+                .strategy = declared->rollout.strategy,
+                .order = declared->rollout.order,
+                .max_parallel = declared->rollout.max_parallel,
                 .min_healthy_ms = declared->rollout.min_healthy_ms,
                 .healthy_deadline_ms = declared->rollout.healthy_deadline_ms,
                 .progress_deadline_ms = declared->rollout.progress_deadline_ms,
@@ -206,6 +222,8 @@ static void fill_app(const struct pass *p, const struct pass_app *app, const str
                 .wanted = app->wanted,
                 .settled = app->settled,
                 .settings = settings_of(p, app),
+                .plan = app->plan,
+                .checks = app->deployment ? app->deployment->app->checks : (struct struct_list){ .items = NULL },
                 .rollout = app->rollout,
                 .observed = o->available && !app->held,
                 .unobserved = app->held ? app->held : o->reason,
@@ -253,6 +271,11 @@ int pass_observe(struct pass *p, struct fault *reterr) {
                 .apps = { .items = apps, .n = p->n_apps },
         };
         read_suspension(p);
+        for (size_t i = 0; i < p->n_apps; i++) {
+                pass_observe_route(p, &apps[i]);
+                if (!p->options->dry)
+                        pass_observe_checks(p, &apps[i]);
+        }
         return 0;
 }
 

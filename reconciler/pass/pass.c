@@ -34,6 +34,8 @@ void pass_interrupt(int signal) {
 
 static void pass_done(struct pass *p) {
         pass_forget_apps(p);
+        for (int kind = 0; kind < ROUTER_KIND_MAX_; kind++)
+                router_close(p->routers[kind]);
         ledger_free(p->ledger);
         mirror_free(p->mirror);
         sshkey_private_wipe(&p->key);
@@ -225,7 +227,7 @@ static int look(struct pass *p, struct fault *reterr) {
         decide(&p->world, p->arena, &p->decision);
         decided = p->decision.apps.items;
         for (size_t i = 0; i < p->n_apps; i++)
-                p->apps[i].rollout = decided[i].rollout;
+                pass_note_plan(p, &p->apps[i], &decided[i]);
         return 0;
 }
 
@@ -271,7 +273,14 @@ static void collect(struct pass *p) {
 
 /* Record, persist, act. The decision is sealed before anything is changed, the intent before an instance is. */
 static int carry_out(struct pass *p, struct fault *reterr) {
-        const struct act_observer observer = { .done = action_done, .data = p };
+        const struct act_hands hands = {
+                .runtime = pass_runtime_of,
+                .router = pass_router_of,
+                .command = pass_run_command,
+                .done = action_done,
+                .progress = p->options->progress,
+                .data = p,
+        };
         int r = pass_note_events(p, reterr);
 
         if (r == 0 && (p->decision.actions.n > 0 || p->records.n > 0))
@@ -280,21 +289,25 @@ static int carry_out(struct pass *p, struct fault *reterr) {
                 r = persist_rollouts(p, reterr);
         if (r < 0)
                 return r;
-        (void)act(&p->world, &p->decision, pass_runtime_of, p, p->options->progress, &observer, p->arena);
+        (void)act(&p->world, &p->decision, &hands, p->arena);
         r = persist_rollouts(p, reterr);
         if (r == 0 && collects(&p->decision))
                 collect(p);
         return r;
 }
 
-/* The soonest look that an app asks for; 0: none does. */
-static int64_t earliest_wake(const struct decision *d) {
+/* The soonest look that an app asks for, and when the first of them has something due; 0: none. */
+static int64_t earliest_wake(const struct decision *d, int64_t *ret_due) {
         const struct decision_app *apps = d->apps.items;
         int64_t earliest = 0;
 
-        for (size_t i = 0; i < d->apps.n; i++)
+        *ret_due = 0;
+        for (size_t i = 0; i < d->apps.n; i++) {
                 if (apps[i].wake_at && (!earliest || apps[i].wake_at < earliest))
                         earliest = apps[i].wake_at;
+                if (apps[i].due_at && (!*ret_due || apps[i].due_at < *ret_due))
+                        *ret_due = apps[i].due_at;
+        }
         return earliest;
 }
 
@@ -303,12 +316,12 @@ static int run_looks(struct pass *p, struct fault *reterr) {
         int64_t stay_until = clock_monotonic_ns() / 1000000 + p->options->linger_ms;
 
         for (int n = 0; n < LOOKS_MAX; n++) {
-                int64_t wake, now;
+                int64_t wake, due, now;
                 int r = look(p, reterr);
 
                 if (r < 0 || p->options->dry)
                         return r;
-                p->wake_at = wake = earliest_wake(&p->decision);
+                p->wake_at = wake = earliest_wake(&p->decision, &due);
                 if (p->decision.actions.n > 0 || has_event(&p->decision)) {
                         r = carry_out(p, reterr);
                         if (r < 0 || interrupted)
@@ -317,7 +330,8 @@ static int run_looks(struct pass *p, struct fault *reterr) {
                 }
                 r = persist_rollouts(p, reterr);
                 now = clock_monotonic_ns() / 1000000;
-                if (r < 0 || interrupted || !wake || now + (wake - p->world.now) > stay_until)
+                /* What only has to hold is watched from outside, by passes that find the host as it was left. */
+                if (r < 0 || interrupted || !wake || now + (due - p->world.now) > stay_until)
                         return r;
                 clock_sleep_ms(wake > p->world.now ? wake - p->world.now : 1);
         }
@@ -380,11 +394,56 @@ static int64_t next_ms_of(const struct pass *p) {
         return next;
 }
 
-static void remember_quiet(struct pass *p) {
-        if (!uses_engine(p))
-                quiet_remember(p->config, &p->state, p->facts.tip, NULL);
-        else if (digest_is_set(&p->engine))
-                quiet_remember(p->config, &p->state, p->facts.tip, &p->engine);
+/* A router cannot be asked cheaply, and somebody may have changed its split. */
+#define ROUTER_LOOK_MS (60 * 1000)
+
+/*
+ * Until when nothing happens by itself: at a host that is as declared, or where all that is under way only has to hold. 0: a
+ * pass is needed every time.
+ */
+static int64_t quiet_until(const struct pass *p, int exit_code) {
+        const struct decision_app *apps = p->decision.apps.items;
+        int64_t now = clock_wall_ms(), until = now + p->config->heartbeat_ms;
+
+        if (exit_code != 0 && exit_code != 3)
+                return 0;
+        for (size_t i = 0; i < p->decision.apps.n; i++) {
+                if (apps[i].state != APP_CONVERGED && !apps[i].due_at)
+                        return 0;
+                if (apps[i].due_at && apps[i].due_at < until)
+                        until = apps[i].due_at;
+                if (apps[i].rollout.router && now + ROUTER_LOOK_MS < until)
+                        until = now + ROUTER_LOOK_MS;
+        }
+        return until > now ? until : 0;
+}
+
+static void remember_quiet(struct pass *p, const struct pass_result *result) {
+        const struct quiet_state quiet = {
+                .tip = p->facts.tip,
+                .engine = uses_engine(p) ? &p->engine : NULL,
+                .exit_code = result->exit_code,
+                .until = quiet_until(p, result->exit_code),
+                .again_ms = result->next_ms,
+        };
+
+        if (quiet.until && (!quiet.engine || digest_is_set(&p->engine)))
+                quiet_remember(p->config, &p->state, &quiet);
+}
+
+/* The plan that is walked, or would be. */
+static const char *graph_of(const struct pass *p) {
+        const struct world_app *apps = p->world.apps.items;
+        const struct decision_app *decided = p->decision.apps.items;
+        own_buffer struct buffer out = BUFFER_INIT;
+
+        for (size_t i = 0; i < p->world.apps.n; i++) {
+                const struct struct_list *steps = decided[i].rollout.steps.n > 0 ? &decided[i].rollout.steps : &apps[i].plan;
+
+                if (steps->n > 0)
+                        plan_dot(apps[i].app, steps, &out);
+        }
+        return arena_strndup(p->arena, buffer_str(&out), out.size);
 }
 
 static int finish(struct pass *p, struct pass_result *ret, struct fault *reterr) {
@@ -393,6 +452,7 @@ static int finish(struct pass *p, struct pass_result *ret, struct fault *reterr)
         if (p->options->dry) {
                 ret->decision = table_write(&decision_table, &p->decision);
                 ret->status = status_document(&p->world, &p->decision, &p->facts);
+                ret->graph = graph_of(p);
         } else {
                 r = pass_record(p, &ret->status, reterr);
         }
@@ -400,8 +460,8 @@ static int finish(struct pass *p, struct pass_result *ret, struct fault *reterr)
                 return r;
         ret->exit_code = exit_code_of(p);
         ret->next_ms = next_ms_of(p);
-        if (!p->options->dry && ret->exit_code == 0 && p->ledger && !p->ledger_failed)
-                remember_quiet(p);
+        if (!p->options->dry && p->ledger && !p->ledger_failed && !p->push_failed)
+                remember_quiet(p, ret);
         return 0;
 }
 

@@ -27,6 +27,7 @@ struct pass_result {
         json_t *status;                   /* status.json as it stands now; a new reference */
         json_t *decision;                 /* dry: what would be done; a new reference, else NULL */
         int64_t next_ms;                  /* wish for the next pass, in ms from now */
+        const char *graph;                /* dry: the plans of rollouts under way, else of the declared releases, in DOT; in the arena */
 };
 
 /* Strings live in @a. A fault means the pass could not do its work at all; failures of apps are in the status. */

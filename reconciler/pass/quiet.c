@@ -43,20 +43,22 @@ static bool state_digest(const struct state *s, struct digest *ret) {
         return bytes.failed == 0;
 }
 
-void quiet_remember(const struct config *config, struct state *s, const char *tip, const struct digest *engine) {
+void quiet_remember(const struct config *config, struct state *s, const struct quiet_state *quiet) {
         own_fault struct fault ignored = FAULT_INIT;
         own_json json_t *document = json_object();
         struct digest configuration, state;
-        int64_t now = clock_wall_ms();
+        int64_t now = clock_wall_ms(), until = now + config->heartbeat_ms;
 
-        if (!tip || !configuration_digest(config, &configuration) || !state_digest(s, &state))
+        if (!quiet->tip || !configuration_digest(config, &configuration) || !state_digest(s, &state))
                 return;
         json_set_string(document, "configuration", configuration.text);
         json_set_string(document, "state", state.text);
-        json_set_string(document, "tip", tip);
-        json_set_string(document, "engine", engine ? engine->text : NULL);
+        json_set_string(document, "tip", quiet->tip);
+        json_set_string(document, "engine", quiet->engine ? quiet->engine->text : NULL);
         json_object_set_new(document, "since", json_integer(now));
-        json_object_set_new(document, "until", json_integer(now + config->heartbeat_ms));
+        json_object_set_new(document, "until", json_integer(quiet->until && quiet->until < until ? quiet->until : until));
+        json_object_set_new(document, "exit", json_integer(quiet->exit_code));
+        json_object_set_new(document, "again", json_integer(quiet->again_ms));
         (void)state_json_write(s, QUIET_FILE, document, &ignored);
 }
 
@@ -75,12 +77,12 @@ static bool tip_is(const struct config *c, quiet_tip_fn ask, const char *expecte
         return ask(c, &tip) && str_eq(object_id_format(&tip, hex), expected);
 }
 
-bool quiet_check(const struct config *config, quiet_tip_fn ask, json_t **ret_status) {
+bool quiet_check(const struct config *config, quiet_tip_fn ask, struct quiet_answer *ret) {
         own_state struct state state = STATE_INIT;
         own_fault struct fault ignored = FAULT_INIT;
         own_json json_t *quiet = NULL, *status = NULL;
         struct digest configuration, now;
-        int64_t time = clock_wall_ms();
+        int64_t time = clock_wall_ms(), left;
 
         if (state_open(config->state, STATE_READ, &state, &ignored) < 0 ||
             state_json_read(&state, QUIET_FILE, &quiet, &ignored) < 0 || !quiet)
@@ -93,10 +95,15 @@ bool quiet_check(const struct config *config, quiet_tip_fn ask, json_t **ret_sta
                 return false;
         if (!tip_is(config, ask, json_get_string(quiet, "tip")) || !engine_is(config, json_get_string(quiet, "engine")))
                 return false;
-        if (ret_status) {
-                if (state_json_read(&state, "status.json", &status, &ignored) < 0 || !status)
-                        return false;
-                *ret_status = json_incref(status);
-        }
+        if (state_json_read(&state, "status.json", &status, &ignored) < 0 || !status)
+                return false;
+        left = json_get_integer(quiet, "until", 0) - time;
+        *ret = (struct quiet_answer){
+                .exit_code = (int)json_get_integer(quiet, "exit", 0),
+                .next_ms = json_get_integer(quiet, "again", config->poll_ms),
+        };
+        if (ret->next_ms > left)
+                ret->next_ms = left;
+        ret->status = json_incref(status);
         return true;
 }

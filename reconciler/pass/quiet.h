@@ -16,15 +16,27 @@
 #include "shared/git/object.h"
 
 /*
- * Remember; failing to is only a slower next pass. @tip is hex. @engine is the engine's fingerprint from before the last look,
- * so that what changed since is seen; NULL when no engine was looked at.
+ * Remember; failing to is only a slower next pass. The engine's fingerprint is from before the last look, so that what changed
+ * since is seen; NULL when no engine was looked at.
  */
-void quiet_remember(const struct config *config, struct state *s, const char *tip, const struct digest *engine);
+struct quiet_state {
+        const char *tip;             /* hex */
+        const struct digest *engine;
+        int exit_code;               /* what the pass ended with: a rollout that only waits is quiet, too */
+        int64_t until;               /* wall ms: something is due then; 0: at the heartbeat */
+        int64_t again_ms;            /* how soon to come back */
+};
+void quiet_remember(const struct config *config, struct state *s, const struct quiet_state *quiet);
 
 /* The tip of the configured branch, asked without a git library; false when that cannot tell. */
 typedef bool (*quiet_tip_fn)(const struct config *config, struct object_id *ret);
 bool quiet_tip_local(const struct config *config, struct object_id *ret); /* a repository in a folder */
 bool quiet_tip_http(const struct config *config, struct object_id *ret);  /* one behind http(s); loads libcurl */
 
-/* True when nothing moved; @ret_status (may be NULL) is then status.json, a new reference. */
-bool quiet_check(const struct config *config, quiet_tip_fn ask, json_t **ret_status);
+struct quiet_answer {
+        json_t *status;              /* status.json; a new reference */
+        int exit_code;
+        int64_t next_ms;             /* wish for the next pass */
+};
+/* True when nothing moved. */
+bool quiet_check(const struct config *config, quiet_tip_fn ask, struct quiet_answer *ret);

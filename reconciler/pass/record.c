@@ -186,6 +186,10 @@ static void add_result(struct pass *p, const struct pass_app *app) {
                 json_set_string(execution, "finished", rfc3339_format(steps[app->steps.n - 1].finished_at, at));
         }
         json_object_set_new(execution, "steps", steps_json(app));
+        if (app->walked.n > 0)
+                json_object_set_new(execution, "plan", pass_plan_json(app));
+        if (app->checked.n > 0)
+                json_object_set_new(execution, "checks", pass_checks_json(app));
         json_object_set_new(body, "execution", execution);
         json_object_set_new(body, "observed", observed_json(p, app));
         json_object_set_new(body, "change", record_change(NULL, NULL, app->rollout.settled_release, app->rollout.settled_version));

@@ -101,6 +101,8 @@ static const struct field app_fields[] = {
           .doc = "What it waits for." },
         { .key = "wake_at", .type = FIELD_INTEGER, .at = AT(wake_at), .flags = FIELD_OMIT,
           .doc = "When to look again, milliseconds since 1970." },
+        { .key = "due_at", .type = FIELD_INTEGER, .at = AT(due_at), .flags = FIELD_OMIT,
+          .doc = "Until then nothing happens by itself, milliseconds since 1970." },
         { },
 };
 #undef AT

@@ -79,7 +79,8 @@ struct decision_app {
         struct rollout rollout;       /* what to persist before the actions */
         struct struct_list drift;     /* struct drift */
         const char *waits_for;        /* for people; NULL: nothing */
-        int64_t wake_at;              /* wall ms; 0: at the next poll */
+        int64_t wake_at;              /* wall ms: when to look again; 0: at the next poll */
+        int64_t due_at;               /* wall ms: until then nothing happens by itself; 0: nobody knows */
 };
 
 struct decision {
