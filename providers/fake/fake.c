@@ -2,12 +2,8 @@
 
 #include "providers/fake/fake.h"
 
-#include <fcntl.h>
-
+#include "providers/fake/script.h"
 #include "providers/outline.h"
-#include "shared/base/clock.h"
-#include "shared/base/file.h"
-#include "shared/base/limits.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 #include "shared/data/json.h"
@@ -15,8 +11,7 @@
 struct fake {
         struct runtime runtime;
         const struct runtime_settings *settings;
-        const char *path;       /* NULL: in memory only */
-        json_t *world;
+        struct script script;
 };
 
 static const char *text_or(const char *text, const char *otherwise) {
@@ -28,151 +23,24 @@ static struct fake *fake_of(struct runtime *rt) {
 }
 
 json_t *fake_world(struct runtime *rt) {
-        return fake_of(rt)->world;
+        return fake_of(rt)->script.world;
 }
 
-static json_t *member(json_t *object, const char *key, json_t *(*make)(void)) {
-        json_t *value = json_object_get(object, key);
+static int fake_begin(struct fake *f, const char *name, const char *what, struct script_call *ret, struct fault *reterr) {
+        int r = script_begin(&f->script, name, what, ret, reterr);
 
-        if (!value) {
-                json_object_set_new(object, key, make());
-                value = json_object_get(object, key);
-        }
-        return value;
-}
-
-static int fake_load(struct fake *f, struct fault *reterr) {
-        own_buffer struct buffer text = BUFFER_INIT;
-        own_fault struct fault why = FAULT_INIT;
-        json_t *world = NULL;
-        int r;
-
-        if (!f->path)
-                return 0;
-        r = file_read(AT_FDCWD, f->path, LIMIT_STATE_BYTES, &text, &why);
-        if (r == -ENOENT)
-                return 0;
-        if (r < 0) {
-                fault_move(reterr, &why);
-                return r;
-        }
-        r = json_parse(f->path, text.data, text.size, &world, reterr);
-        if (r < 0)
-                return r;
-        json_decref(f->world);
-        f->world = world;
-        return 0;
-}
-
-static int fake_save(struct fake *f, struct fault *reterr) {
-        own_buffer struct buffer text = BUFFER_INIT;
-        int r;
-
-        if (!f->path)
-                return 0;
-        r = json_pretty(f->world, &text, reterr);
-        return r < 0 ? r : file_write(AT_FDCWD, f->path, text.data, text.size, 0644, reterr);
-}
-
-static int64_t fake_count(struct fake *f, const char *call) {
-        json_t *counts = member(f->world, "counts", json_object);
-        int64_t n = json_get_integer(counts, call, 0) + 1;
-
-        json_object_set_new(counts, call, json_integer(n));
-        return n;
-}
-
-/* The entry of @list (fail or exit) that applies to this call, or NULL. */
-static const json_t *fake_scripted(const struct fake *f, const char *list, const char *call, int64_t nth, int64_t any,
-                                   bool after) {
-        size_t i;
-        json_t *entry;
-
-        json_array_foreach(json_object_get(f->world, list), i, entry) {
-                const char *name = json_get_string(entry, "call");
-                int64_t first = json_get_integer(entry, "nth", 1), last = json_get_integer(entry, "last", first);
-                int64_t n = str_eq(name, "*") ? any : nth;
-
-                if ((str_eq(name, call) || str_eq(name, "*")) && n >= first && (last == 0 || n <= last) &&
-                    json_get_bool(entry, "after", false) == after)
-                        return entry;
-        }
-        return NULL;
-}
-
-static enum fault_kind kind_of(const json_t *entry) {
-        const char *name = json_get_string(entry, "kind");
-
-        for (enum fault_kind k = FAULT_CONFIG; name && k < FAULT_KIND_MAX_; k++)
-                if (str_eq(fault_kind_to_string(k), name))
-                        return k;
-        return FAULT_TRANSIENT;
-}
-
-/* The table's own string of a code: faults keep a pointer to it. */
-static const char *code_of(const json_t *entry, const char *otherwise) {
-        const char *code = json_get_string(entry, "code");
-
-        for (const char *const *known = reason_codes(); code && *known; known++)
-                if (str_eq(*known, code))
-                        return *known;
-        return otherwise;
-}
-
-struct fake_call {
-        const char *name;
-        int64_t nth, any;
-};
-
-/* Read the world, count and note the call, and fail or die when the script says so. */
-static int fake_begin(struct fake *f, const char *name, const char *what, struct fake_call *ret, struct fault *reterr) {
-        struct fake_call call = { .name = name };
-        const json_t *entry;
-        int r;
-
-        r = fake_load(f, reterr);
-        if (r < 0)
-                return r;
-        call.nth = fake_count(f, name);
-        call.any = fake_count(f, "*");
-        json_array_append_new(member(f->world, "trace", json_array), json_sprintf("%s%s%s", name, *what ? " " : "", what));
-        r = fake_save(f, reterr);
-        if (r < 0)
-                return r;
-        clock_sleep_ms(json_get_integer(f->world, "slow", 0));
-        entry = fake_scripted(f, "exit", name, call.nth, call.any, false);
-        if (entry)
-                _exit((int)json_get_integer(entry, "code", 137));
-        entry = fake_scripted(f, "fail", name, call.nth, call.any, false);
-        if (entry)
-                return fault_set_code(reterr, kind_of(entry), code_of(entry, NULL), "%s",
-                                      text_or(json_get_string(entry, "message"), "the script says so"));
-        if (!json_get_bool(f->world, "available", true) && !str_eq(name, "observe"))
+        if (r == 0 && script_is_away(&f->script) && !str_eq(name, "observe"))
                 return fault_set_code(reterr, FAULT_TRANSIENT, REASON_RUNTIME_UNAVAILABLE, "%s",
-                                      text_or(json_get_string(f->world, "reason"), "the fake engine is away"));
-        *ret = call;
-        return 0;
+                                      script_reason(&f->script, "the fake engine is away"));
+        return r;
 }
 
-/* Write the effect; fail or die behind it when the script says so. */
-static int fake_end(struct fake *f, const struct fake_call *call, struct fault *reterr) {
-        const json_t *entry;
-        int r = fake_save(f, reterr);
-
-        if (r < 0)
-                return r;
-        entry = fake_scripted(f, "exit", call->name, call->nth, call->any, true);
-        if (entry)
-                _exit((int)json_get_integer(entry, "code", 137));
-        entry = fake_scripted(f, "fail", call->name, call->nth, call->any, true);
-        if (entry)
-                return fault_set_code(reterr, kind_of(entry), code_of(entry, NULL), "%s",
-                                      text_or(json_get_string(entry, "message"), "the script says so"));
-        return 0;
+static int fake_end(struct fake *f, const struct script_call *call, struct fault *reterr) {
+        return script_end(&f->script, call, reterr);
 }
 
 static json_t *fake_instances(struct fake *f) {
-        return member(f->world, "instances", json_array);
+        return script_member(f->script.world, "instances", json_array);
 }
 
 static json_t *fake_find(struct fake *f, const char *id) {
@@ -188,7 +56,7 @@ static json_t *fake_find(struct fake *f, const char *id) {
 static void fake_close(struct runtime *rt) {
         struct fake *f = fake_of(rt);
 
-        json_decref(f->world);
+        script_done(&f->script);
         free(f);
 }
 
@@ -202,12 +70,10 @@ static int fake_open(const struct runtime_settings *settings, struct runtime **r
         *f = (struct fake){
                 .runtime.ops = &fake_runtime_ops,
                 .settings = settings,
-                .path = path && *path ? path : NULL,
-                .world = json_object(),
         };
-        if (!f->world) {
+        if (script_init(&f->script, path && *path ? path : NULL, reterr) < 0) {
                 free(f);
-                return fault_set_oom(reterr);
+                return -ENOMEM;
         }
         *ret = &f->runtime;
         return 0;
@@ -246,7 +112,7 @@ static int fake_observe(struct runtime *rt, const struct workload *wanted, size_
                         struct observation *ret, struct fault *reterr) {
         struct fake *f = fake_of(rt);
         struct instance *list = NULL;
-        struct fake_call call;
+        struct script_call call;
         size_t n = 0, i;
         json_t *entry;
         int r;
@@ -255,8 +121,8 @@ static int fake_observe(struct runtime *rt, const struct workload *wanted, size_
         if (r < 0)
                 return r;
         *ret = (struct observation){ .runtime = "fake", .version = "1" };
-        if (!json_get_bool(f->world, "available", true)) {
-                ret->reason = arena_strdup(a, text_or(json_get_string(f->world, "reason"), "the fake engine is away"));
+        if (script_is_away(&f->script)) {
+                ret->reason = arena_strdup(a, script_reason(&f->script, "the fake engine is away"));
                 return fake_end(f, &call, reterr);
         }
         json_array_foreach(fake_instances(f), i, entry) {
@@ -288,7 +154,7 @@ static int fake_prepare(struct runtime *rt, const struct workload *w, const stru
         const struct workload_service *services = w->services.items;
         struct fake *f = fake_of(rt);
         own_buffer struct buffer what = BUFFER_INIT;
-        struct fake_call call;
+        struct script_call call;
         int r;
 
         buffer_printf(&what, "%s %s", w->app, w->version);
@@ -298,9 +164,9 @@ static int fake_prepare(struct runtime *rt, const struct workload *w, const stru
         for (size_t i = 0; i < w->services.n; i++) {
                 if (progress)
                         progress->tell(progress->data, "pull", services[i].image, 1, 1);
-                append_once(member(f->world, "images", json_array), services[i].image);
+                append_once(script_member(f->script.world, "images", json_array), services[i].image);
         }
-        append_once(member(f->world, "prepared", json_array), w->release);
+        append_once(script_member(f->script.world, "prepared", json_array), w->release);
         return fake_end(f, &call, reterr);
 }
 
@@ -309,7 +175,7 @@ static bool fake_is_foreign(struct fake *f, const struct workload *w, const stru
         size_t i;
         json_t *item;
 
-        json_array_foreach(json_object_get(f->world, "foreign"), i, item)
+        json_array_foreach(json_object_get(f->script.world, "foreign"), i, item)
                 if (str_eq(json_string_value(item), json_string_value(name)))
                         return true;
         return false;
@@ -329,7 +195,7 @@ static json_t *fake_find_same(struct fake *f, const struct workload *w, const st
 static int fake_new_instance(struct fake *f, const struct workload *w, const struct workload_service *s, int64_t index,
                              struct arena *a, struct fault *reterr) {
         const struct instance fresh = {
-                .id = arena_printf(a, "fake-%lld", (long long)json_get_integer(member(f->world, "counts", json_object), "*", 0)),
+                .id = arena_printf(a, "fake-%lld", (long long)json_get_integer(script_member(f->script.world, "counts", json_object), "*", 0)),
                 .name = arena_printf(a, "%s-%s-%lld-%.8s", w->app, s->name, (long long)index,
                                      text_or(str_after(s->spec_digest, "sha256:"), "")),
                 .app = w->app, .service = s->name, .release = w->release, .version = w->version, .spec = s->spec_digest,
@@ -347,7 +213,7 @@ static int fake_new_instance(struct fake *f, const struct workload *w, const str
 static int fake_create(struct runtime *rt, const struct workload *w, const struct workload_service *service, int64_t index,
                        struct arena *a, const char **ret_id, struct fault *reterr) {
         struct fake *f = fake_of(rt);
-        struct fake_call call;
+        struct script_call call;
         int r;
 
         r = fake_begin(f, "create", arena_printf(a, "%s/%s %lld %s", w->app, service->name, (long long)index, w->version),
@@ -368,7 +234,7 @@ static int fake_create(struct runtime *rt, const struct workload *w, const struc
 
 /* What the script says becomes of an instance that is started; NULL: it simply runs. */
 static const json_t *fake_fate(const struct fake *f, const json_t *entry) {
-        const json_t *start = json_object_get(f->world, "start"), *fate;
+        const json_t *start = json_object_get(f->script.world, "start"), *fate;
         const char *app = json_get_string(entry, "app"), *service = json_get_string(entry, "service");
         own_json json_t *exact = json_sprintf("%s/%s@%s", text_or(app, ""), text_or(service, ""),
                                               text_or(json_get_string(entry, "version"), ""));
@@ -387,12 +253,12 @@ static void fake_run(struct fake *f, json_t *entry) {
         json_set_string(entry, "health", health ? health : health_names[checked ? HEALTH_HEALTHY : HEALTH_NONE]);
         json_object_set_new(entry, "exit_code", json_integer(json_integer_value(code)));
         json_object_set_new(entry, "image_matches", json_boolean(json_get_bool(fate, "image_matches", true)));
-        json_object_set_new(entry, "started_at", json_integer(json_get_integer(f->world, "now", 0)));
+        json_object_set_new(entry, "started_at", json_integer(json_get_integer(f->script.world, "now", 0)));
 }
 
 static int fake_start(struct runtime *rt, const struct instance *instance, struct fault *reterr) {
         struct fake *f = fake_of(rt);
-        struct fake_call call;
+        struct script_call call;
         json_t *entry;
         int r;
 
@@ -410,7 +276,7 @@ static int fake_start(struct runtime *rt, const struct instance *instance, struc
 
 static int fake_stop(struct runtime *rt, const struct instance *instance, struct fault *reterr) {
         struct fake *f = fake_of(rt);
-        struct fake_call call;
+        struct script_call call;
         json_t *entry;
         int r;
 
@@ -428,7 +294,7 @@ static int fake_stop(struct runtime *rt, const struct instance *instance, struct
 
 static int fake_remove(struct runtime *rt, const struct instance *instance, struct fault *reterr) {
         struct fake *f = fake_of(rt);
-        struct fake_call call;
+        struct script_call call;
         size_t i;
         json_t *entry;
         int r;
@@ -457,14 +323,14 @@ static bool keeps_image(const struct workload *keep, size_t n_keep, const char *
 
 static int fake_collect(struct runtime *rt, const struct workload *keep, size_t n_keep, struct fault *reterr) {
         struct fake *f = fake_of(rt);
-        struct fake_call call;
+        struct script_call call;
         json_t *images;
         int r;
 
         r = fake_begin(f, "collect", "", &call, reterr);
         if (r < 0)
                 return r;
-        images = member(f->world, "images", json_array);
+        images = script_member(f->script.world, "images", json_array);
         for (size_t i = json_array_size(images); i-- > 0;)
                 if (!keeps_image(keep, n_keep, json_string_value(json_array_get(images, i))))
                         (void)json_array_remove(images, i);

@@ -35,6 +35,8 @@
 #define LIMIT_HTTP_HEADER_BYTES  (256 * 1024)
 #define LIMIT_HTTP_BODY_BYTES    (64 * 1024 * 1024)
 #define LIMIT_HTTP_REDIRECTS     5                    /* followed for one request */
+#define LIMIT_ROUTE_TARGETS      512                  /* instances of one app in a router: two releases of LIMIT_REPLICAS */
+#define LIMIT_ROUTER_BYTES       (4 * 1024 * 1024)    /* one file of ours for a router, one answer of a router about us */
 #define LIMIT_URL_BYTES          2048                 /* of a repository */
 #define LIMIT_BRANCH_BYTES       200                  /* name of a branch */
 #define LIMIT_PACKED_REFS_BYTES  (64 * 1024 * 1024)   /* packed-refs of a local remote */

@@ -179,6 +179,8 @@ static const struct field target_fields[] = {
           .doc = "Where the router reaches it." },
         { .key = "variation", .type = FIELD_ENUM, AT(route_target, variation), .names = variation_names,
           .doc = "Whether it is of the release that serves or of the one that is tried." },
+        { .key = "release", .type = FIELD_STRING, AT(route_target, release), .flags = FIELD_OMIT,
+          .doc = "What the cookie of sticky sessions says." },
         { .key = NULL },
 };
 const struct table route_target_table = {

@@ -57,7 +57,10 @@ struct route_target {
         const char *instance;           /* id */
         const char *address;            /* "127.0.0.1:32768": where the router reaches it */
         enum variation variation;
+        const char *release;            /* what the cookie of sticky sessions says: ROUTE_RELEASE_MAX letters, digits, ., _ and -; NULL: the variation's name */
 };
+/* Enough of a release's id to tell it from those before. The same for all targets of one variation. */
+#define ROUTE_RELEASE_MAX 64
 
 /*
  * The share of the candidate in percent; the rest goes to the current ones. Targets of one variation share alike. With only one
@@ -70,7 +73,7 @@ struct route {
 };
 extern const struct table route_table, route_target_table;
 
-/* The same split to the same addresses? Ids of instances are for people and don't count. */
+/* The same split to the same addresses? Ids of instances and releases don't count. */
 bool route_equal(const struct route *x, const struct route *y);
 /* The same for equal routes and for no others. */
 struct digest route_digest(const struct route *r);
