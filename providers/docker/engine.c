@@ -145,6 +145,15 @@ int engine_parse(int status, const void *bytes, size_t size, json_t **ret, struc
                               why.message ? why.message : "the engine's answer is not JSON");
 }
 
+int engine_check(const struct engine_request *req, const struct engine_reply *reply, struct fault *reterr) {
+        bool asks = !req->method || str_eq(req->method, "GET");
+
+        if (!asks || req->sink || reply->json || !engine_reply_is_ok(reply))
+                return 0;
+        fault_set_code(reterr, FAULT_TRANSIENT, REASON_RUNTIME_UNAVAILABLE, "%s: the engine's answer is empty", req->path);
+        return -EPROTO;
+}
+
 static int engine_perform(struct engine *e, const struct engine_request *req, const char *url, struct engine_reply *ret,
                           struct fault *reterr) {
         own_http_response struct http_response answer = HTTP_RESPONSE_INIT;
@@ -190,7 +199,8 @@ static int engine_perform(struct engine *e, const struct engine_request *req, co
         if (r < 0)
                 return r;
         ret->status = answer.status;
-        return engine_parse(answer.status, answer.body.data, answer.body.size, &ret->json, reterr);
+        r = engine_parse(answer.status, answer.body.data, answer.body.size, &ret->json, reterr);
+        return r < 0 ? r : engine_check(req, ret, reterr);
 }
 
 int engine_negotiate(struct engine *e, struct fault *reterr) {

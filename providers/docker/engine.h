@@ -84,3 +84,5 @@ bool engine_id_is_valid(const char *id);
 int engine_choose_api(const char *theirs, int *ret_minor, struct fault *reterr);
 /* An answer's bytes as JSON. @status decides what is taken when they are none. Pure. */
 int engine_parse(int status, const void *bytes, size_t size, json_t **ret, struct fault *reterr);
+/* A good answer to a GET has a body: what was asked is not answered by nothing. -EPROTO. Pure. */
+int engine_check(const struct engine_request *req, const struct engine_reply *reply, struct fault *reterr);

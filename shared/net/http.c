@@ -31,6 +31,7 @@ struct exchange {
         struct http_response *response;
         size_t body_limit;
         size_t received;
+        bool begun;          /* the empty line behind the headers was there */
         int stopped;         /* the errno for a callback that ended the transfer */
         bool by_caller;      /* it was the caller's sink or upload */
 };
@@ -106,8 +107,11 @@ static size_t stop(struct exchange *x, int errno_value, bool by_caller) {
 static size_t on_header(char *bytes, size_t size, size_t n, void *userdata) {
         struct exchange *x = userdata;
 
-        if (n >= 5 && memcmp(bytes, "HTTP/", 5) == 0)
+        if (n >= 5 && memcmp(bytes, "HTTP/", 5) == 0) {
                 buffer_clear(&x->response->headers);
+                x->begun = false;
+        } else if ((n == 2 && memcmp(bytes, "\r\n", 2) == 0) || (n == 1 && bytes[0] == '\n'))
+                x->begun = true;
         buffer_append(&x->response->headers, bytes, size * n);
         if (x->response->headers.failed)
                 return stop(x, x->response->headers.failed, false);
@@ -346,6 +350,13 @@ static void set_connection(struct http *h) {
         }
 }
 
+/* libcurl calls an answer that ends inside of its headers a good one without a body. */
+static int check_headers(const struct exchange *x, const char *what, struct fault *reterr) {
+        if (x->begun)
+                return 0;
+        return fault_set(reterr, FAULT_TRANSIENT, ECONNRESET, "%s: the answer was cut off in its headers", what);
+}
+
 /* RFC 9110, 15: three digits. libcurl takes fewer, and ends with a 1xx where it stands for another protocol. */
 static int check_status(long status, const char *what, struct fault *reterr) {
         if (status >= 200 && status <= 999)
@@ -367,6 +378,7 @@ static int perform_once(struct exchange *x, const char *url, const char *what, s
         buffer_clear(&x->response->body);
         x->response->status = 0;
         x->received = 0;
+        x->begun = false;
         x->http->error[0] = '\0';
 
         curl_easy_reset(e); /* the options; connections stay */
@@ -385,7 +397,9 @@ static int perform_once(struct exchange *x, const char *url, const char *what, s
         code = curl_easy_perform(e);
         (void)curl_easy_getinfo(e, CURLINFO_RESPONSE_CODE, &status);
         x->response->status = (int)status;
-        r = code == CURLE_OK ? check_status(status, what, reterr) : fault_curl(x, code, what, reterr);
+        r = code == CURLE_OK ? check_headers(x, what, reterr) : fault_curl(x, code, what, reterr);
+        if (r == 0)
+                r = check_status(status, what, reterr);
         /* What the handle points at ends here. */
         curl_easy_setopt(e, CURLOPT_HTTPHEADER, NULL);
         return r;

@@ -47,6 +47,11 @@ static const struct {
           false },
         { "/missing", "HTTP/1.1 404 Not Found\r\nContent-Length: 7\r\n\r\nnothing", false },
         { "/cut", "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nonly this", true },
+        /* A whole line, or half of one: libcurl calls either a good answer without a body. */
+        { "/cut-status", "HTTP/1.1 200 OK\r\n", true },
+        { "/cut-header", "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n", true },
+        { "/cut-line", "HTTP/1.1 200 OK\r\nContent-Length: 5", true },
+        { "/cut-interim", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nServer: x\r\n", true },
         { "/nothing", "", true },
         { "/here", "HTTP/1.1 302 Found\r\nLocation: /hello\r\nContent-Length: 0\r\n\r\n", false },
         { "/loop", "HTTP/1.1 302 Found\r\nLocation: /loop\r\nContent-Length: 0\r\n\r\n", false },
@@ -399,6 +404,10 @@ static void what_is_too_big_is_refused(void **state) {
 static void a_server_that_breaks_off_is_a_transient_fault(void **state) {
         fails(&(struct http_request){ .url = url(*state, "/cut?token=s3cret"), .reason = REASON_FETCH_FAILED },
               -ECONNRESET, FAULT_TRANSIENT, "cut off");
+        fails(&(struct http_request){ .url = url(*state, "/cut-status") }, -ECONNRESET, FAULT_TRANSIENT, "cut off");
+        fails(&(struct http_request){ .url = url(*state, "/cut-header") }, -ECONNRESET, FAULT_TRANSIENT, "cut off");
+        fails(&(struct http_request){ .url = url(*state, "/cut-line") }, -ECONNRESET, FAULT_TRANSIENT, "cut off");
+        fails(&(struct http_request){ .url = url(*state, "/cut-interim") }, -ECONNRESET, FAULT_TRANSIENT, "cut off");
         fails(&(struct http_request){ .url = url(*state, "/nothing"), .reason = REASON_IMAGE_PULL_FAILED },
               -ECONNRESET, FAULT_TRANSIENT, "without an answer");
         fails(&(struct http_request){ .url = "http://127.0.0.1:1/x" }, -ECONNREFUSED, FAULT_TRANSIENT,

@@ -93,6 +93,32 @@ static void a_good_answer_must_be_json(void **state) {
         }
 }
 
+/* No list is not an empty list, and no labels are not the labels of somebody else. */
+static void a_question_is_not_answered_by_nothing(void **state) {
+        static const struct {
+                const char *method;
+                int status;
+                bool fine;
+        } cases[] = {
+                { NULL, 200, false }, { "GET", 200, false }, { "GET", 204, false }, { "GET", 404, true },
+                { "POST", 200, true }, { "POST", 204, true }, { "DELETE", 204, true },
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                own_fault struct fault fault = FAULT_INIT;
+                struct engine_reply reply = { .status = cases[i].status };
+                const struct engine_request request = { .method = cases[i].method, .path = "/containers/json" };
+
+                if (cases[i].fine) {
+                        assert_int_equal(engine_check(&request, &reply, &fault), 0);
+                        continue;
+                }
+                assert_int_equal(engine_check(&request, &reply, &fault), -EPROTO);
+                assert_int_equal(fault.kind, FAULT_TRANSIENT);
+                assert_string_equal(fault.code, "RUNTIME_UNAVAILABLE");
+        }
+}
+
 static void ids_are_safe_in_a_path(void **state) {
         static const char *const good[] = { "a", "0123abc", "shop-web-1-00aa11bb", "the_db.next-1", NULL };
         static const char *const bad[] = { "", "/a", "..", ".a", "a/b", "a b", "a?b", "a%2f", "-a", NULL };
@@ -112,6 +138,7 @@ int main(void) {
                 cmocka_unit_test(the_kind_of_a_fault_follows_the_status),
                 cmocka_unit_test(errors_that_are_not_json_are_still_read),
                 cmocka_unit_test(a_good_answer_must_be_json),
+                cmocka_unit_test(a_question_is_not_answered_by_nothing),
                 cmocka_unit_test(ids_are_safe_in_a_path),
         };
 
