@@ -70,6 +70,76 @@ static const struct table https_table = {
         .doc = "git over https.",
 };
 
+static const struct field nginx_fields[] = {
+        { .key = "folder", .type = FIELD_STRING, .at = offsetof(struct router_settings, folder), .format = "non-empty",
+          .doc = "Where our files go; the http block of nginx.conf includes it." },
+        { .key = "admin", .type = FIELD_STRING, .at = offsetof(struct router_settings, admin), .format = "non-empty",
+          .doc = "Where our files make nginx tell what it has in force: http://127.0.0.1:8998." },
+        { .key = "test", .type = FIELD_STRING_LIST, .at = offsetof(struct router_settings, test),
+          .doc = "The command that validates the whole configuration. Default: nginx -t." },
+        { .key = "reload", .type = FIELD_STRING_LIST, .at = offsetof(struct router_settings, reload),
+          .doc = "The command that activates it. Default: nginx -s reload." },
+        { },
+};
+static const struct table nginx_table = {
+        .title = "NginxConfiguration", .size = sizeof(struct router_settings), .fields = nginx_fields,
+        .doc = "nginx on this host.",
+};
+
+static const struct field haproxy_fields[] = {
+        { .key = "folder", .type = FIELD_STRING, .at = offsetof(struct router_settings, folder), .format = "non-empty",
+          .doc = "Where our files go; HAProxy is started with -f on it." },
+        { .key = "socket", .type = FIELD_STRING, .at = offsetof(struct router_settings, socket), .format = "non-empty",
+          .doc = "The runtime API, of level admin." },
+        { .key = "test", .type = FIELD_STRING_LIST, .at = offsetof(struct router_settings, test),
+          .doc = "The command that validates the whole configuration." },
+        { .key = "reload", .type = FIELD_STRING_LIST, .at = offsetof(struct router_settings, reload),
+          .doc = "The command that activates it." },
+        { },
+};
+static const struct table haproxy_table = {
+        .title = "HaproxyConfiguration", .size = sizeof(struct router_settings), .fields = haproxy_fields,
+        .doc = "HAProxy on this host.",
+};
+
+static const struct field caddy_fields[] = {
+        { .key = "admin", .type = FIELD_STRING, .at = offsetof(struct router_settings, admin), .format = "non-empty",
+          .doc = "The admin API. Default: http://127.0.0.1:2019." },
+        { },
+};
+static const struct table caddy_table = {
+        .title = "CaddyConfiguration", .size = sizeof(struct router_settings), .fields = caddy_fields,
+        .doc = "Caddy on this host.",
+};
+
+static const struct field traefik_fields[] = {
+        { .key = "folder", .type = FIELD_STRING, .at = offsetof(struct router_settings, folder), .format = "non-empty",
+          .doc = "The folder of the file provider." },
+        { .key = "admin", .type = FIELD_STRING, .at = offsetof(struct router_settings, admin), .format = "non-empty",
+          .doc = "The API, to read back from. Default: none." },
+        { },
+};
+static const struct table traefik_table = {
+        .title = "TraefikConfiguration", .size = sizeof(struct router_settings), .fields = traefik_fields,
+        .doc = "Traefik on this host.",
+};
+
+static const struct field routers_fields[] = {
+        { .key = "nginx", .type = FIELD_STRUCT_PTR, .at = offsetof(struct config, routers.kinds[ROUTER_NGINX]) - offsetof(struct config, routers),
+          .flags = FIELD_OMIT, .sub = &nginx_table, .doc = "nginx on this host." },
+        { .key = "haproxy", .type = FIELD_STRUCT_PTR, .at = offsetof(struct config, routers.kinds[ROUTER_HAPROXY]) - offsetof(struct config, routers),
+          .flags = FIELD_OMIT, .sub = &haproxy_table, .doc = "HAProxy on this host." },
+        { .key = "caddy", .type = FIELD_STRUCT_PTR, .at = offsetof(struct config, routers.kinds[ROUTER_CADDY]) - offsetof(struct config, routers),
+          .flags = FIELD_OMIT, .sub = &caddy_table, .doc = "Caddy on this host." },
+        { .key = "traefik", .type = FIELD_STRUCT_PTR, .at = offsetof(struct config, routers.kinds[ROUTER_TRAEFIK]) - offsetof(struct config, routers),
+          .flags = FIELD_OMIT, .sub = &traefik_table, .doc = "Traefik on this host." },
+        { },
+};
+static const struct table routers_table = {
+        .title = "Routers", .size = sizeof(((struct config *)0)->routers), .fields = routers_fields,
+        .doc = "The routers of this host, by kind.",
+};
+
 static int read_command_short(const struct node *node, void *object, struct arena *a, struct fault *reterr) {
         struct config_command *c = object;
 
@@ -129,6 +199,7 @@ static const struct field config_fields[] = {
         { .key = "docker", .type = FIELD_STRUCT, .at = AT(docker), .sub = &docker_table, .doc = "The Docker engine." },
         { .key = "ssh", .type = FIELD_STRUCT, .at = AT(ssh), .sub = &ssh_table, .doc = "git over ssh." },
         { .key = "https", .type = FIELD_STRUCT, .at = AT(https), .sub = &https_table, .doc = "git over https." },
+        { .key = "routers", .type = FIELD_STRUCT, .at = AT(routers), .sub = &routers_table, .doc = "The routers of this host." },
         { .key = "commands", .type = FIELD_STRUCT_MAP, .at = AT(commands), .sub = &command_table,
           .doc = "Commands that hooks and notify steps may run here, by name. Default: none." },
         { },
@@ -188,6 +259,21 @@ static int default_host(struct config *c, struct arena *a, struct fault *reterr)
         return 0;
 }
 
+static void complete_routers(struct config *c, const char *folder, struct arena *a) {
+        struct router_settings *memory = arena_new_of(a, struct router_settings);
+
+        c->routers.kinds[ROUTER_MEMORY] = memory;
+        for (int kind = 0; kind < ROUTER_KIND_MAX_; kind++) {
+                struct router_settings *s = c->routers.kinds[kind];
+
+                if (!s)
+                        continue;
+                s->folder = resolve(folder, s->folder, a);
+                s->socket = resolve(folder, s->socket, a);
+                s->state = arena_printf(a, "%s/routes", c->state);
+        }
+}
+
 static int complete(struct config *c, const char *folder, struct arena *a, struct fault *reterr) {
         int r = default_host(c, a, reterr);
 
@@ -209,6 +295,7 @@ static int complete(struct config *c, const char *folder, struct arena *a, struc
         c->ssh.key = c->ssh.key ? resolve(folder, c->ssh.key, a) : arena_printf(a, "%s/id_ed25519", c->state);
         c->https.ca = resolve(folder, c->https.ca, a);
         c->https.credentials = resolve(folder, c->https.credentials, a);
+        complete_routers(c, folder, a);
         return 0;
 }
 

@@ -8,7 +8,7 @@
  * are relative to the file's own folder, so that a whole set-up can be moved.
  */
 
-#include "shared/data/table.h"
+#include "providers/router.h"
 
 #define CONFIG_DEFAULT_PATH "/etc/tally/tally.yaml"
 
@@ -27,6 +27,7 @@ struct config {
         struct { const char *host; const char *config; } docker;
         struct { const char *known_hosts; const char *key; const char *user; } ssh;
         struct { const char *ca; const char *credentials; bool allow_http; } https;
+        struct { struct router_settings *kinds[ROUTER_KIND_MAX_]; } routers; /* by kind; NULL: this host has none. The one in memory is always there */
         struct struct_list commands;    /* struct config_command: what hooks and notify steps may run here */
 };
 
