@@ -125,6 +125,7 @@ const struct runtime_ops docker_runtime_ops = {
         .start = docker_start,
         .stop = docker_stop,
         .remove = docker_remove,
+        .exec = docker_exec,
         .collect = docker_collect,
         .doctor = docker_doctor,
 };

@@ -32,6 +32,28 @@ int docker_remove(struct runtime *rt, const struct instance *instance, struct fa
 int docker_collect(struct runtime *rt, const struct workload *keep, size_t n_keep, struct fault *reterr);
 int docker_doctor(struct runtime *rt, json_t *out, struct fault *reterr);
 
+int docker_exec(struct runtime *rt, const struct instance *instance, const struct string_list *argv, int timeout_ms,
+                struct arena *a, int64_t *ret_exit_code, const char **ret_output, struct fault *reterr);
+
+/* lifecycle.c: a container as it is now: GET /containers/<id>/json */
+struct container {
+        json_t *json;             /* owned; NULL: gone */
+        const char *id;
+        const char *name;         /* without '/' */
+        const char *public_name;  /* NULL: it keeps its own */
+        const char *spec;
+        const char *restart;      /* the policy while it is in service */
+        const json_t *state;
+};
+
+/* Nothing without our host's label is ever touched: that is FAULT_DENIED, RESOURCE_FOREIGN. Gone: 0 without json. @id is borrowed. */
+int container_open(struct docker *d, const char *id, struct container *ret, struct fault *reterr);
+void container_done(struct container *c);
+#define own_container __attribute__((cleanup(container_done)))
+/* POST /containers/<id>/<verb>. @timeout_ms as in struct engine_request. */
+int container_post(struct docker *d, const char *id, const char *verb, const json_t *body, int timeout_ms,
+                   struct engine_reply *ret, struct fault *reterr);
+
 /* resources.c */
 int docker_make_networks(struct docker *d, const struct workload *w, struct fault *reterr);
 int docker_make_volumes(struct docker *d, const struct workload *w, struct fault *reterr);

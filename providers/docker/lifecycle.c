@@ -18,25 +18,12 @@
 #define GRACE_DEFAULT_S 10
 #define GRACE_MAX_S (24 * 60 * 60)
 
-/* A container as it is now: GET /containers/<id>/json. */
-struct container {
-        json_t *json;             /* owned; NULL: gone */
-        const char *id;
-        const char *name;         /* without '/' */
-        const char *public_name;  /* NULL: it keeps its own */
-        const char *spec;
-        const char *restart;      /* the policy while it is in service */
-        const json_t *state;
-};
-
-static void container_done(struct container *c) {
+void container_done(struct container *c) {
         json_decref(c->json);
         c->json = NULL;
 }
-#define own_container __attribute__((cleanup(container_done)))
 
-/* Nothing without our host's label is ever touched. */
-static int container_open(struct docker *d, const char *id, struct container *ret, struct fault *reterr) {
+int container_open(struct docker *d, const char *id, struct container *ret, struct fault *reterr) {
         own_engine_reply struct engine_reply reply = ENGINE_REPLY_INIT;
         own_buffer struct buffer path = BUFFER_INIT;
         const json_t *labels;
@@ -70,8 +57,8 @@ static int container_open(struct docker *d, const char *id, struct container *re
         return 0;
 }
 
-static int container_post(struct docker *d, const char *id, const char *verb, const json_t *body, int timeout_ms,
-                          struct engine_reply *ret, struct fault *reterr) {
+int container_post(struct docker *d, const char *id, const char *verb, const json_t *body, int timeout_ms,
+                   struct engine_reply *ret, struct fault *reterr) {
         own_buffer struct buffer path = BUFFER_INIT;
 
         buffer_printf(&path, "/containers/%s/%s", id, verb);

@@ -2,6 +2,7 @@
 
 #include "providers/docker/observe.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,6 +125,87 @@ static void fill_networks(struct sighting *s, struct arena *a) {
         }
 }
 
+/*
+ * Where it can be reached
+ */
+
+/* What is part of a URL later. */
+static bool address_is_valid(const char *text) {
+        struct in6_addr address;
+
+        return text && (inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1);
+}
+
+/* "0.0.0.0", "::" and nothing mean every address, so the loopback one is among them. */
+static const char *reachable(const char *ip) {
+        if (!ip || !*ip || str_eq(ip, "0.0.0.0"))
+                return "127.0.0.1";
+        return str_eq(ip, "::") ? "::1" : ip;
+}
+
+/* For equal ports: IPv4 before IPv6, then as text, so that the choice does not hang on the engine's order. */
+static int compare_endpoints(const void *x, const void *y) {
+        const struct endpoint *a = x, *b = y;
+
+        if (a->port != b->port)
+                return a->port < b->port ? -1 : 1;
+        if ((a->address[0] == '[') != (b->address[0] == '['))
+                return a->address[0] == '[' ? 1 : -1;
+        return strcmp(a->address, b->address);
+}
+
+static void fill_endpoints(struct instance *in, const json_t *entry, struct arena *a) {
+        struct endpoint *items = NULL;
+        size_t n = 0, kept = 0, i;
+        json_t *port;
+
+        json_array_foreach(json_object_get(entry, "Ports"), i, port) {
+                int64_t inside = json_get_integer(port, "PrivatePort", 0), outside = json_get_integer(port, "PublicPort", 0);
+                const char *ip = reachable(json_get_string(port, "IP"));
+                struct endpoint *e;
+
+                if (!str_eq(json_get_string(port, "Type"), "tcp") || inside < 1 || inside > UINT16_MAX || outside < 1 ||
+                    outside > UINT16_MAX || !address_is_valid(ip))
+                        continue;
+                e = arena_push(a, &items, &n, sizeof(*e));
+                e->port = inside;
+                e->address = arena_printf(a, strchr(ip, ':') ? "[%s]:%d" : "%s:%d", ip, (int)outside);
+        }
+        if (n > 1)
+                qsort(items, n, sizeof(*items), compare_endpoints);
+        for (i = 0; i < n; i++)
+                if (kept == 0 || items[i].port != items[kept - 1].port)
+                        items[kept++] = items[i];
+        in->endpoints = (struct struct_list){ .items = items, .n = kept };
+}
+
+/* The first network by name that gives one; IPv4 before IPv6. */
+static const char *address_in(const json_t *networks, const char *key) {
+        const char *first = NULL, *found = NULL, *name;
+        json_t *network;
+
+        json_object_foreach((json_t *)networks, name, network) {
+                const char *address = json_get_string(network, key);
+
+                if (!address_is_valid(address) || (first && strcmp(name, first) > 0))
+                        continue;
+                first = name;
+                found = address;
+        }
+        return found;
+}
+
+static void fill_address(struct instance *in, const json_t *entry, struct arena *a) {
+        const json_t *networks = json_object_get(json_object_get(entry, "NetworkSettings"), "Networks");
+        const char *address = address_in(networks, "IPAddress");
+
+        if (!address)
+                address = address_in(networks, "GlobalIPv6Address");
+        if (!address && json_object_get(networks, "host") && in->state == INSTANCE_RUNNING)
+                address = "127.0.0.1";
+        in->address = arena_strdup(a, address);
+}
+
 static void fill_sighting(struct sighting *s, const json_t *entry, const struct workload *wanted, size_t n_wanted,
                           struct arena *a) {
         const json_t *labels = json_object_get(entry, "Labels");
@@ -131,6 +213,8 @@ static void fill_sighting(struct sighting *s, const json_t *entry, const struct 
 
         *s = (struct sighting){ .entry = entry, .created_at = json_get_integer(entry, "Created", 0) };
         fill_instance(&s->instance, entry, labels, a);
+        fill_endpoints(&s->instance, entry, a);
+        fill_address(&s->instance, entry, a);
         service = find_wanted(wanted, n_wanted, &s->instance);
         s->spec = service ? service->spec : NULL;
         s->look_closer = wants_closer_look(s, status_parse(json_get_string(entry, "Status")).young);

@@ -50,7 +50,7 @@ static json_t *sorted(const json_t *array, const char *const *keys) {
 }
 
 static json_t *networks_of(const json_t *entry) {
-        static const char *const keys[] = { "NetworkID", "EndpointID", "Aliases", NULL };
+        static const char *const keys[] = { "NetworkID", "EndpointID", "Aliases", "IPAddress", "GlobalIPv6Address", NULL };
         json_t *out = json_object(), *network;
         const char *name;
 

@@ -4,6 +4,7 @@
 
 #include "providers/fake/script.h"
 #include "providers/outline.h"
+#include "shared/base/limits.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 #include "shared/data/json.h"
@@ -232,20 +233,21 @@ static int fake_create(struct runtime *rt, const struct workload *w, const struc
         return fake_end(f, &call, reterr);
 }
 
-/* What the script says becomes of an instance that is started; NULL: it simply runs. */
-static const json_t *fake_fate(const struct fake *f, const json_t *entry) {
-        const json_t *start = json_object_get(f->script.world, "start"), *fate;
+/* What @script ("start", "exec") says about an instance; NULL: nothing. */
+static const json_t *fake_fate(const struct fake *f, const char *script, const json_t *entry) {
+        const json_t *fates = json_object_get(f->script.world, script), *fate;
         const char *app = json_get_string(entry, "app"), *service = json_get_string(entry, "service");
         own_json json_t *exact = json_sprintf("%s/%s@%s", text_or(app, ""), text_or(service, ""),
                                               text_or(json_get_string(entry, "version"), ""));
         own_json json_t *any = json_sprintf("%s/%s", text_or(app, ""), text_or(service, ""));
 
-        fate = json_object_get(start, json_string_value(exact));
-        return fate ? fate : json_object_get(start, json_string_value(any));
+        fate = json_object_get(fates, json_string_value(exact));
+        return fate ? fate : json_object_get(fates, json_string_value(any));
 }
 
 static void fake_run(struct fake *f, json_t *entry) {
-        const json_t *fate = fake_fate(f, entry), *code = json_object_get(fate, "exit_code");
+        static const char *const reach[] = { "endpoints", "address" };
+        const json_t *fate = fake_fate(f, "start", entry), *code = json_object_get(fate, "exit_code");
         bool checked = !str_eq(json_get_string(entry, "health"), health_names[HEALTH_NONE]);
         const char *health = json_get_string(fate, "health");
 
@@ -254,6 +256,9 @@ static void fake_run(struct fake *f, json_t *entry) {
         json_object_set_new(entry, "exit_code", json_integer(json_integer_value(code)));
         json_object_set_new(entry, "image_matches", json_boolean(json_get_bool(fate, "image_matches", true)));
         json_object_set_new(entry, "started_at", json_integer(json_get_integer(f->script.world, "now", 0)));
+        for (size_t i = 0; i < sizeof(reach) / sizeof(reach[0]); i++)
+                if (json_object_get(fate, reach[i]) && !code)
+                        json_object_set(entry, reach[i], json_object_get(fate, reach[i]));
 }
 
 static int fake_start(struct runtime *rt, const struct instance *instance, struct fault *reterr) {
@@ -288,6 +293,8 @@ static int fake_stop(struct runtime *rt, const struct instance *instance, struct
                 json_object_set_new(entry, "public", json_false());
                 if (!str_eq(json_get_string(entry, "state"), instance_state_names[INSTANCE_CREATED]))
                         json_set_string(entry, "state", instance_state_names[INSTANCE_EXITED]);
+                (void)json_object_del(entry, "endpoints");
+                (void)json_object_del(entry, "address");
         }
         return fake_end(f, &call, reterr);
 }
@@ -308,6 +315,33 @@ static int fake_remove(struct runtime *rt, const struct instance *instance, stru
                         break;
                 }
         return fake_end(f, &call, reterr);
+}
+
+static int fake_exec(struct runtime *rt, const struct instance *instance, const struct string_list *argv, int timeout_ms,
+                     struct arena *a, int64_t *ret_exit_code, const char **ret_output, struct fault *reterr) {
+        struct fake *f = fake_of(rt);
+        const json_t *fate;
+        struct script_call call;
+        json_t *entry;
+        int r;
+
+        r = fake_begin(f, "exec", arena_printf(a, "%s %s", instance->id, argv->n > 0 ? argv->items[0].text : ""), &call, reterr);
+        if (r < 0)
+                return r;
+        entry = fake_find(f, instance->id);
+        if (!entry)
+                return fault_set(reterr, FAULT_CONFLICT, ENOENT, "%s is gone", instance->id);
+        if (!str_eq(json_get_string(entry, "state"), instance_state_names[INSTANCE_RUNNING]))
+                return fault_set(reterr, FAULT_CONFLICT, EAGAIN, "it is not running");
+        fate = fake_fate(f, "exec", entry);
+        r = fake_end(f, &call, reterr);
+        if (r < 0)
+                return r;
+        if (json_get_bool(fate, "timeout", false))
+                return fault_set(reterr, FAULT_TRANSIENT, ETIMEDOUT, "it has not ended in time");
+        *ret_exit_code = json_get_integer(fate, "exit_code", 0);
+        *ret_output = arena_printf(a, "%.*s", LIMIT_EXEC_OUTPUT_BYTES, text_or(json_get_string(fate, "output"), ""));
+        return 0;
 }
 
 static bool keeps_image(const struct workload *keep, size_t n_keep, const char *image) {
@@ -355,6 +389,7 @@ const struct runtime_ops fake_runtime_ops = {
         .start = fake_start,
         .stop = fake_stop,
         .remove = fake_remove,
+        .exec = fake_exec,
         .collect = fake_collect,
         .doctor = fake_doctor,
 };

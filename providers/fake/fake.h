@@ -13,7 +13,9 @@
  *        "trace": ["create shop/web 1 1.4.2", …],         // what was asked, oldest first
  *        "fail": [{"call": "create", "nth": 2, "last": 3, "kind": "transient", "code": "IMAGE_PULL_FAILED", "message": "…"}],
  *        "exit": [{"call": "start", "nth": 1, "after": true, "code": 137}],  // _exit() before, or after, the effect was written
- *        "start": { "shop/web@1.4.2": {"health": "unhealthy", "exit_code": 1, "image_matches": false} },
+ *        "start": { "shop/web@1.4.2": {"health": "unhealthy", "exit_code": 1, "image_matches": false,
+ *                                      "endpoints": [{"port": 80, "address": "127.0.0.1:8080"}], "address": "127.0.0.2"} },
+ *        "exec": { "shop/web@1.4.2": {"exit_code": 1, "output": "…", "timeout": true} },  // what a command in it does; default: exit code 0
  *        "foreign": ["shop/web"],                         // create() of these finds the name taken by somebody else
  *        "slow": 0,                                       // every call takes this many milliseconds before its effect
  *        "now": 0,                                        // started_at of what is started
@@ -21,8 +23,8 @@
  *        "images": ["<repository@sha256:…>"],
  *        "instances": [ … as instance_table writes them, with "public": bool … ] }
  *
- * "call" is a function's name or "*"; "nth" counts from 1 and "last" (default: nth; 0: for ever) ends the range. A start is looked up as
- * "app/service@version", then "app/service".
+ * "call" is a function's name or "*"; "nth" counts from 1 and "last" (default: nth; 0: for ever) ends the range. A start or an exec is looked up
+ * as "app/service@version", then "app/service". Endpoints and address go when the instance is stopped.
  */
 
 #include "providers/runtime.h"

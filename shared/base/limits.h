@@ -78,3 +78,8 @@
 #define LIMIT_PACKS              20                   /* packs of a mirror before they are merged */
 #define LIMIT_COMPACT_OBJECTS    50000                /* objects of a pack that we write: some 10 MB of memory */
 #define LIMIT_COMPACT_BYTES      (64 * 1024 * 1024)   /* one object of it */
+#define LIMIT_CHECK_BODY_BYTES   (64 * 1024)          /* the part of an HTTP answer that a check looks at */
+#define LIMIT_CHECK_QUERY_BYTES  (16 * 1024)          /* one PromQL query, filled in */
+#define LIMIT_CHECK_ANSWER_BYTES (256 * 1024)         /* a Prometheus server's answer to it */
+#define LIMIT_CHECK_DETAIL_BYTES 200                  /* what a check cites of what others say */
+#define LIMIT_EXEC_OUTPUT_BYTES  4096                 /* what is kept of what a command in a container prints */

@@ -74,6 +74,58 @@ static void other_settings_are_another_specification(void **state) {
         assert_int_equal(rig_observe(rig, NULL).instances.n, 2);
 }
 
+static void a_scripted_instance_can_be_reached_while_it_runs(void **state) {
+        struct rig *rig = *state;
+        struct workload w = rig_workload(rig, "shop", "1", one);
+        const char *id = create(rig, &w);
+        struct observation o;
+
+        json_object_set_new(fake_world(rig->runtime), "start", json_pack("{s{s[{si ss}] ss}}", "shop/web", "endpoints", "port", 80, "address",
+                                                                         "127.0.0.1:8080", "address", "127.0.0.2"));
+        assert_int_equal(rig_observe(rig, &w).instances.n, 1);
+        start(rig, id);
+        o = rig_observe(rig, &w);
+        assert_string_equal(instance_reach(rig_find(&o, id), 80, rig->arena), "127.0.0.1:8080");
+        assert_string_equal(instance_reach(rig_find(&o, id), 81, rig->arena), "127.0.0.2:81");
+        rig_fine(runtime_stop(rig->runtime, rig_find(&o, id), &fault));
+        o = rig_observe(rig, &w);
+        assert_null(instance_reach(rig_find(&o, id), 80, rig->arena));
+}
+
+static int run(struct rig *rig, const char *id, int64_t *ret_code, const char **ret_output, struct fault *reterr) {
+        struct text_at words[] = { { .text = "ready" }, { .text = "-q" } };
+        const struct string_list command = { words, 2 };
+
+        return runtime_exec(rig->runtime, &(struct instance){ .id = id }, &command, 1000, rig->arena, ret_code, ret_output, reterr);
+}
+
+static void a_scripted_command_ends_as_the_script_says(void **state) {
+        struct rig *rig = *state;
+        struct workload w = rig_workload(rig, "shop", "1", one);
+        own_fault struct fault down = FAULT_INIT, late = FAULT_INIT, gone = FAULT_INIT;
+        const char *id = create(rig, &w), *output = NULL;
+        json_t *exec = json_object(), *trace;
+        int64_t code = 77;
+
+        assert_int_equal(run(rig, id, &code, &output, &down), -EAGAIN);
+        assert_int_equal(down.kind, FAULT_CONFLICT);
+        start(rig, id);
+        rig_fine(run(rig, id, &code, &output, &fault));
+        assert_int_equal(code, 0);
+        assert_string_equal(output, "");
+        json_object_set_new(fake_world(rig->runtime), "exec", exec);
+        json_object_set_new(exec, "shop/web", json_pack("{si ss}", "exit_code", 3, "output", "no"));
+        rig_fine(run(rig, id, &code, &output, &fault));
+        assert_int_equal(code, 3);
+        assert_string_equal(output, "no");
+        json_object_set_new(exec, "shop/web@1", json_pack("{sb}", "timeout", true));
+        assert_int_equal(run(rig, id, &code, &output, &late), -ETIMEDOUT);
+        assert_int_equal(late.kind, FAULT_TRANSIENT);
+        assert_int_equal(run(rig, "other", &code, &output, &gone), -ENOENT);
+        trace = json_object_get(fake_world(rig->runtime), "trace");
+        assert_string_equal(json_string_value(json_array_get(trace, json_array_size(trace) - 1)), "exec other ready");
+}
+
 static void the_nth_call_fails_as_scripted(void **state) {
         struct rig *rig = *state;
         struct workload w = rig_workload(rig, "shop", "1", one);
@@ -184,6 +236,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 CASE(an_instance_lives_as_the_contract_says),
                 CASE(other_settings_are_another_specification),
+                CASE(a_scripted_instance_can_be_reached_while_it_runs),
+                CASE(a_scripted_command_ends_as_the_script_says),
                 CASE(the_nth_call_fails_as_scripted),
                 CASE(a_start_goes_as_scripted),
                 CASE(an_engine_that_is_away_is_only_observed),

@@ -71,6 +71,9 @@ static void the_lists_of_both_stores_say_the_same(void **state) {
                 assert_int_equal(web->instance.networks_missing.n, 1);
                 assert_string_equal(web->instance.networks_missing.items[0].text, "n2");
                 assert_ptr_equal(web->spec, spec);
+                assert_int_equal(web->instance.endpoints.n, 1);
+                assert_string_equal(instance_reach(&web->instance, 80, a), "127.0.0.1:28080");
+                assert_non_null(str_after(web->instance.address, "10."));
                 assert_true(web->look_closer); /* it is young */
                 assert_int_equal(web->image_verdict, str_eq(recorded_stores[i], "classic") ? IMAGE_ASK : IMAGE_MATCHES);
                 assert_true(observe_mount_is(web->entry, "/t", "/tmp"));
@@ -86,7 +89,83 @@ static void the_lists_of_both_stores_say_the_same(void **state) {
                 new = by_service(seen, n, "new");
                 assert_int_equal(new->instance.state, INSTANCE_CREATED);
                 assert_int_equal(new->instance.started_at, 0);
+                assert_int_equal(new->instance.endpoints.n, 0);
+                assert_null(new->instance.address);
         }
+}
+
+/* One container whose Ports and Networks are these. */
+static struct instance reach_of(const char *ports, const char *networks, struct arena *a) {
+        own_fault struct fault fault = FAULT_INIT;
+        own_json json_t *list = recorded_json("containerd", "list"), *p = NULL, *n = NULL;
+        json_t *web = json_array_get(list, 3);
+        struct sighting *seen;
+        size_t n_seen;
+
+        assert_int_equal(json_parse("ports", ports, strlen(ports), &p, &fault), 0);
+        assert_int_equal(json_parse("networks", networks, strlen(networks), &n, &fault), 0);
+        json_object_set(web, "Ports", p);
+        json_object_set(json_object_get(web, "NetworkSettings"), "Networks", n);
+        assert_int_equal(observe_list(list, "web1", NULL, 0, a, &seen, &n_seen, &fault), 0);
+        return by_service(seen, n_seen, "web")->instance;
+}
+
+static void assert_endpoints(const char *ports, const char *expected) {
+        own_arena struct arena *a = arena_new();
+        struct instance in = reach_of(ports, "{}", a);
+        const struct endpoint *e = in.endpoints.items;
+        const char *text = "";
+
+        for (size_t i = 0; i < in.endpoints.n; i++)
+                text = arena_printf(a, "%s%s%lld=%s", text, i ? " " : "", (long long)e[i].port, e[i].address);
+        assert_string_equal(text, expected);
+}
+
+static void a_published_port_is_reached_on_this_host(void **state) {
+        static const char any[] = "{\"IP\":\"0.0.0.0\",\"PrivatePort\":80,\"PublicPort\":8080,\"Type\":\"tcp\"}",
+                any6[] = "{\"IP\":\"::\",\"PrivatePort\":80,\"PublicPort\":8080,\"Type\":\"tcp\"}",
+                nine[] = "{\"IP\":\"0.0.0.0\",\"PrivatePort\":9,\"PublicPort\":9,\"Type\":\"tcp\"}";
+        char text[1000];
+
+        assert_endpoints("[]", "");
+        assert_endpoints("null", "");
+        assert_endpoints("{}", "");
+        (void)snprintf(text, sizeof(text), "[%s,%s,%s]", any6, any, nine);
+        assert_endpoints(text, "9=127.0.0.1:9 80=127.0.0.1:8080");
+        (void)snprintf(text, sizeof(text), "[%s]", any6);
+        assert_endpoints(text, "80=[::1]:8080");
+        /* The address may be missing or one of the host's; the smaller text wins whatever the order. */
+        assert_endpoints("[{\"PrivatePort\":80,\"PublicPort\":1,\"Type\":\"tcp\"}]", "80=127.0.0.1:1");
+        assert_endpoints("[{\"IP\":\"\",\"PrivatePort\":80,\"PublicPort\":1,\"Type\":\"tcp\"}]", "80=127.0.0.1:1");
+        assert_endpoints("[{\"IP\":\"192.168.1.2\",\"PrivatePort\":80,\"PublicPort\":2,\"Type\":\"tcp\"},"
+                         "{\"IP\":\"127.0.0.1\",\"PrivatePort\":80,\"PublicPort\":3,\"Type\":\"tcp\"}]", "80=127.0.0.1:3");
+        /* Not published, not TCP, not a port, not an address. */
+        assert_endpoints("[{\"PrivatePort\":80,\"Type\":\"tcp\"},{\"IP\":\"0.0.0.0\",\"PrivatePort\":53,\"PublicPort\":53,\"Type\":\"udp\"},"
+                         "{\"IP\":\"0.0.0.0\",\"PrivatePort\":70000,\"PublicPort\":1,\"Type\":\"tcp\"},"
+                         "{\"IP\":\"0.0.0.0\",\"PrivatePort\":1,\"PublicPort\":-1,\"Type\":\"tcp\"},"
+                         "{\"IP\":\"evil.example/x\",\"PrivatePort\":2,\"PublicPort\":2,\"Type\":\"tcp\"},"
+                         "{\"IP\":\"0.0.0.0\",\"PrivatePort\":\"3\",\"PublicPort\":3,\"Type\":\"tcp\"},null,3]", "");
+}
+
+static void assert_address(const char *networks, const char *expected) {
+        own_arena struct arena *a = arena_new();
+        const char *address = reach_of("[]", networks, a).address;
+
+        if (!str_eq(address, expected))
+                fail_msg("%s: %s", networks, address ? address : "none");
+}
+
+static void the_address_is_that_of_the_first_network_by_name(void **state) {
+        assert_address("{}", NULL);
+        assert_address("[]", NULL);
+        assert_address("{\"none\":{\"IPAddress\":\"\"}}", NULL);
+        assert_address("{\"b\":{\"IPAddress\":\"10.0.0.2\"},\"a\":{\"IPAddress\":\"10.0.0.3\"}}", "10.0.0.3");
+        assert_address("{\"b\":{\"IPAddress\":\"10.0.0.2\"},\"a\":{\"IPAddress\":\"\"}}", "10.0.0.2");
+        assert_address("{\"a\":{\"IPAddress\":\"\",\"GlobalIPv6Address\":\"fd00::2\"}}", "fd00::2");
+        assert_address("{\"a\":{\"GlobalIPv6Address\":\"fd00::2\"},\"b\":{\"IPAddress\":\"10.0.0.2\"}}", "10.0.0.2");
+        assert_address("{\"a\":{\"IPAddress\":\"evil.example/x\"}}", NULL);
+        assert_address("{\"a\":{\"IPAddress\":3},\"b\":null}", NULL);
+        assert_address("{\"host\":{\"IPAddress\":\"\"}}", "127.0.0.1");
 }
 
 static void a_closer_look_tells_start_restarts_and_health(void **state) {
@@ -146,6 +225,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(status_texts_of_all_kinds),
                 cmocka_unit_test(the_lists_of_both_stores_say_the_same),
+                cmocka_unit_test(a_published_port_is_reached_on_this_host),
+                cmocka_unit_test(the_address_is_that_of_the_first_network_by_name),
                 cmocka_unit_test(a_closer_look_tells_start_restarts_and_health),
                 cmocka_unit_test(other_hosts_and_half_labelled_containers_are_left_out),
                 cmocka_unit_test(lists_of_anything_do_no_harm),

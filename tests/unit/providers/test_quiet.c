@@ -61,6 +61,16 @@ static void it_restarts(json_t *list) {
         json_object_set_new(network, "EndpointID", json_string("another"));
 }
 
+static void its_port_moves(json_t *list) {
+        json_object_set_new(json_array_get(json_object_get(web(list), "Ports"), 0), "PublicPort", json_integer(28081));
+}
+
+static void its_address_changes(json_t *list) {
+        json_t *network = json_object_get(json_object_get(json_object_get(web(list), "NetworkSettings"), "Networks"), "n1");
+
+        json_object_set_new(network, "IPAddress", json_string("10.0.0.99"));
+}
+
 static void it_is_disconnected(json_t *list) {
         json_object_clear(json_object_get(json_object_get(web(list), "NetworkSettings"), "Networks"));
 }
@@ -94,6 +104,8 @@ static void what_matters_is_seen(void **state) {
                 assert_true(changes(recorded_stores[i], health_flips));
                 assert_true(changes(recorded_stores[i], it_stops));
                 assert_true(changes(recorded_stores[i], it_restarts));
+                assert_true(changes(recorded_stores[i], its_port_moves));
+                assert_true(changes(recorded_stores[i], its_address_changes));
                 assert_true(changes(recorded_stores[i], it_is_disconnected));
                 assert_true(changes(recorded_stores[i], a_label_changes));
                 assert_true(changes(recorded_stores[i], its_image_changes));

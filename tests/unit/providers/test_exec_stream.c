@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "providers/docker/exec_stream.h"
+
+#define TWO_FRAMES "\1\0\0\0\0\0\0\3one\2\0\0\0\0\0\0\4 two"
+
+static const char *text_in_pieces(const char *bytes, size_t size, size_t piece, struct arena *a) {
+        struct exec_stream s = EXEC_STREAM_INIT;
+
+        for (size_t at = 0; at < size; at += piece)
+                assert_int_equal(exec_stream_feed(bytes + at, piece < size - at ? piece : size - at, &s), 0);
+        return exec_stream_text(&s, a);
+}
+
+static void frames_of_both_streams_are_one_text_however_they_arrive(void **state) {
+        own_arena struct arena *a = arena_new();
+
+        for (size_t piece = 1; piece <= sizeof(TWO_FRAMES); piece++)
+                assert_string_equal(text_in_pieces(TWO_FRAMES, sizeof(TWO_FRAMES) - 1, piece, a), "one two");
+}
+
+static void what_is_no_frame_is_text(void **state) {
+        static const char refused[] = "OCI runtime exec failed: exec: \"x\": executable file not found in $PATH: unknown\r\n";
+        own_arena struct arena *a = arena_new();
+
+        for (size_t piece = 1; piece < 20; piece++) {
+                assert_string_equal(text_in_pieces(refused, sizeof(refused) - 1, piece, a),
+                                    "OCI runtime exec failed: exec: \"x\": executable file not found in $PATH: unknown \n");
+                assert_string_equal(text_in_pieces("\1\0\0x", 4, piece, a), "???x");
+                /* Behind a frame, too. */
+                assert_string_equal(text_in_pieces("\1\0\0\0\0\0\0\1aend", 12, piece, a), "aend");
+        }
+}
+
+static void an_end_in_the_middle_is_an_end(void **state) {
+        own_arena struct arena *a = arena_new();
+
+        assert_string_equal(text_in_pieces(TWO_FRAMES, 0, 1, a), "");
+        assert_string_equal(text_in_pieces(TWO_FRAMES, 5, 1, a), "");
+        assert_string_equal(text_in_pieces(TWO_FRAMES, 9, 1, a), "o");
+        assert_string_equal(text_in_pieces("\1\0\0\0\377\377\377\377x", 9, 9, a), "x");
+        assert_string_equal(text_in_pieces("\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\1x", 17, 3, a), "x");
+}
+
+static void the_text_is_harmless_and_has_a_limit(void **state) {
+        own_arena struct arena *a = arena_new();
+        struct exec_stream s = EXEC_STREAM_INIT;
+        static char frame[8 + 100000];
+        const char *text;
+
+        assert_string_equal(text_in_pieces("\1\0\0\0\0\0\0\x0a\33[31m\0\377\t\n\r", 18, 18, a), "?[31m??\t\n ");
+        memcpy(frame, "\1\0\0\0\0\1\x86\xa0", 8);
+        memset(frame + 8, 'x', 100000);
+        assert_int_equal(exec_stream_feed(frame, sizeof(frame), &s), 0);
+        assert_int_equal(exec_stream_feed(TWO_FRAMES, sizeof(TWO_FRAMES) - 1, &s), 0);
+        text = exec_stream_text(&s, a);
+        assert_int_equal(strlen(text), LIMIT_EXEC_OUTPUT_BYTES);
+        assert_int_equal(text[LIMIT_EXEC_OUTPUT_BYTES - 1], 'x');
+        assert_int_equal(s.left, 0);
+        assert_false(s.raw);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(frames_of_both_streams_are_one_text_however_they_arrive),
+                cmocka_unit_test(what_is_no_frame_is_text),
+                cmocka_unit_test(an_end_in_the_middle_is_an_end),
+                cmocka_unit_test(the_text_is_harmless_and_has_a_limit),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
