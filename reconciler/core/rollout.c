@@ -271,16 +271,36 @@ static void phase_walking(struct look *s) {
         s->next->progress_at = s->world->now;
 }
 
+/* What the new release replaces, and what it no longer has where that is to be removed. */
+static bool is_leaving(const struct look *s, const struct instance *i) {
+        return s->goal && !lookup_is_wanted(s->lookup, i) && i->state != INSTANCE_REMOVING &&
+               (lookup_service(s->lookup, i->service) || s->app->settings.prune);
+}
+
+static void mark_leaving(struct look *s) {
+        const struct instance *items = s->app->instances.items;
+
+        for (size_t i = 0; i < s->app->instances.n; i++)
+                s->retiring[i] = is_leaving(s, &items[i]);
+}
+
+/* Until the requests are with the new instances nothing is proven: the old ones are still there to go back to. */
+static void route_at_last(struct look *s) {
+        split_apply(s);
+        if (s->world->now - s->next->progress_at > s->app->settings.progress_deadline_ms)
+                look_fail(s, REASON_ROUTER_UNAVAILABLE,
+                          s->out->waits_for ? s->out->waits_for : "the router did not follow before progress_deadline");
+        else
+                look_wait(s, "the router to follow", LOOK_AGAIN_MS);
+}
+
 /* The new release is proven: what it replaces goes. True when nothing of it is left. */
 static bool clear_away(struct look *s) {
         const struct instance *items = s->app->instances.items;
         bool nothing = true;
 
-        for (size_t i = 0; s->goal && i < s->app->instances.n; i++) {
-                bool known = lookup_service(s->lookup, items[i].service);
-
-                if (lookup_is_wanted(s->lookup, &items[i]) || (!known && !s->app->settings.prune) ||
-                    items[i].state == INSTANCE_REMOVING)
+        for (size_t i = 0; i < s->app->instances.n; i++) {
+                if (!is_leaving(s, &items[i]))
                         continue;
                 nothing = false;
                 if (!split_releases(s, &items[i]))
@@ -296,10 +316,13 @@ static void phase_finishing(struct look *s) {
         if (s->app->wanted && str_eq(s->app->wanted->release, s->next->release))
                 look_aim(s, s->app->wanted);
         s->next->candidate = -1;
-        if (!clear_away(s)) {
-                split_apply(s);
+        mark_leaving(s);
+        if (!split_follows(s)) {
+                route_at_last(s);
                 return;
         }
+        if (!clear_away(s))
+                return;
         s->next->settled_release = s->next->release;
         s->next->settled_version = s->next->version;
         s->next->settled_at = s->world->now;
@@ -314,13 +337,26 @@ static void phase_finishing(struct look *s) {
         look_act(s, VERB_COLLECT, NULL, 0, NULL, NULL, "what no release needs");
 }
 
+/* A revert that waits for something for too long, a router that is away, needs a person as much as one that fails. */
+static void be_loud_when_late(struct look *s) {
+        if (s->next->phase != PHASE_REVERTING || s->acts ||
+            s->world->now - s->next->progress_at <= s->app->settings.progress_deadline_ms)
+                return;
+        if (!s->next->failure_text)
+                s->next->failure_text = s->out->waits_for;
+        s->out->event = EVENT_STUCK;
+        look_go(s, PHASE_STUCK);
+}
+
 static void phase_reverting(struct look *s) {
         look_aim(s, s->app->settled);
         walk_end(s->next, s->world->now);
         if (look_waits_to_retry(s, "the release before"))
                 return;
-        if (!revert(s))
+        if (!revert(s)) {
+                be_loud_when_late(s);
                 return;
+        }
         s->next->kept = (struct string_list){ .items = NULL };
         s->next->steps = (struct struct_list){ .items = NULL };
         s->next->candidate = -1;

@@ -24,7 +24,7 @@ static bool may_serve(const struct look *s, const struct instance *i) {
         size_t at = look_place(s, i);
         bool wanted = s->lookup && lookup_is_wanted(s->lookup, i);
 
-        if (!takes_requests(s, i) || !is_well(i) || s->retiring[at] || !instance_reach(i, s->traffic->port, s->arena))
+        if (!takes_requests(s, i) || !is_well(i) || s->retiring[at])
                 return false;
         /* Neither what was there before nor what is to come: left over from a release that was overtaken, or somebody's own. */
         if (!wanted && !look_is_kept(s, i))
@@ -45,18 +45,22 @@ static const struct route_target *in_force(const struct look *s, const char *add
  * Letting go
  */
 
+static const char *address_of(const struct look *s, const struct instance *i) {
+        return instance_reach(i, s->traffic->port, s->arena);
+}
+
 static bool another_serves(const struct look *s, const struct instance *i) {
         const struct instance *items = s->app->instances.items;
 
         for (size_t n = 0; n < s->app->instances.n; n++)
-                if (&items[n] != i && may_serve(s, &items[n]))
+                if (&items[n] != i && may_serve(s, &items[n]) && address_of(s, &items[n]))
                         return true;
         return false;
 }
 
 bool split_releases(struct look *s, const struct instance *i) {
         const struct traffic *t = s->traffic;
-        const char *address = t ? instance_reach(i, t->port, s->arena) : NULL;
+        const char *address = t ? address_of(s, i) : NULL;
         int64_t left;
 
         s->retiring[look_place(s, i)] = true;
@@ -136,12 +140,12 @@ static struct route *route_of(struct look *s) {
         for (size_t i = 0; i < s->app->instances.n; i++) {
                 struct route_target *target;
 
-                if (!may_serve(s, &items[i]))
+                if (!may_serve(s, &items[i]) || !address_of(s, &items[i]))
                         continue;
                 target = arena_push(s->arena, &r->targets.items, &r->targets.n, sizeof(struct route_target));
                 *target = (struct route_target){
                         .instance = items[i].id,
-                        .address = instance_reach(&items[i], s->traffic->port, s->arena),
+                        .address = address_of(s, &items[i]),
                         .variation = is_new(s, &items[i]) ? VARIATION_CANDIDATE : VARIATION_CURRENT,
                 };
         }
@@ -155,11 +159,28 @@ static bool is_in_force(const struct look *s, const struct route *r) {
         return s->app->route.present && !s->app->route.altered && route_equal(&s->app->route.route, r);
 }
 
+/* An instance that should get requests, and that no router could reach. */
+static const struct instance *first_out_of_reach(const struct look *s) {
+        const struct instance *items = s->app->instances.items;
+
+        for (size_t i = 0; i < s->app->instances.n; i++)
+                if (may_serve(s, &items[i]) && !address_of(s, &items[i]))
+                        return &items[i];
+        return NULL;
+}
+
 bool split_follows(struct look *s) {
+        const struct instance *lost;
         const struct route *r;
 
         if (!s->traffic)
                 return true;
+        lost = first_out_of_reach(s);
+        if (lost) {
+                look_wait(s, arena_printf(s->arena, "a way to %s, port %lld: publish the port (ports: [\"127.0.0.1::%lld\"]), or give it a network",
+                                          lost->name, (long long)s->traffic->port, (long long)s->traffic->port), LOOK_AGAIN_MS);
+                return false;
+        }
         r = route_of(s);
         return r->targets.n == 0 || (s->app->route.available && is_in_force(s, r));
 }

@@ -20,7 +20,10 @@ bool split_releases(struct look *s, const struct instance *i);
 /* Put the route into force that follows from this look, when another one is. */
 void split_apply(struct look *s);
 
-/* The route that follows from this look is in force, or there is no router, or nobody it could lead to. */
+/*
+ * The route that follows from this look is in force, or there is no router, or nobody it could lead to. Says what is waited for when an
+ * instance cannot be reached.
+ */
 bool split_follows(struct look *s);
 
 /* The app's router has nothing of it any more. True when it is so already. */

@@ -179,6 +179,10 @@ static enum tick tick_traffic(struct look *s, struct rollout_step *step) {
         s->next->candidate = step->step.traffic->weight;
         if (split_follows(s))
                 return TICK_DONE;
+        if (s->world->now - s->next->progress_at > s->app->settings.progress_deadline_ms) {
+                step->detail = s->out->waits_for ? s->out->waits_for : "the router did not follow before progress_deadline";
+                return TICK_FAILED;
+        }
         step->detail = "the router to follow";
         look_wait(s, "the router to follow", LOOK_AGAIN_MS);
         return TICK_WAITS;
