@@ -88,17 +88,3 @@ bool rollout_has_used(const struct rollout *r, const char *retry) {
                         return true;
         return false;
 }
-
-void rollout_use_retry(struct rollout *r, const char *release, const char *retry, struct arena *a) {
-        struct string_list retried = { .items = NULL }, poisoned = { .items = NULL };
-
-        for (size_t i = 0; i < r->retried.n; i++)
-                *(struct text_at *)arena_push(a, &retried.items, &retried.n, sizeof(struct text_at)) = r->retried.items[i];
-        if (!rollout_has_used(r, retry))
-                ((struct text_at *)arena_push(a, &retried.items, &retried.n, sizeof(struct text_at)))->text = retry;
-        for (size_t i = 0; i < r->poisoned.n; i++)
-                if (!str_eq(r->poisoned.items[i].text, release))
-                        *(struct text_at *)arena_push(a, &poisoned.items, &poisoned.n, sizeof(struct text_at)) = r->poisoned.items[i];
-        r->retried = retried;
-        r->poisoned = poisoned;
-}

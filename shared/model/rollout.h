@@ -65,8 +65,3 @@ bool rollout_is_poisoned(const struct rollout *r, const char *release);
 
 /* Was the signed retry with this id used up here? */
 bool rollout_has_used(const struct rollout *r, const char *retry);
-/*
- * Use up the signed retry @retry for @release: its id is remembered, the release is no longer poisoned. The lists that
- * @r had are not changed, as they may belong to another copy; the new ones are in @a.
- */
-void rollout_use_retry(struct rollout *r, const char *release, const char *retry, struct arena *a);

@@ -88,9 +88,3 @@ extern const struct table world_retry_table;
 extern const struct table world_refused_retry_table;
 extern const struct table world_app_table;
 extern const struct table world_table;
-
-/*
- * The first permission to try @release again that has neither expired at @now nor been used up here; NULL when there is
- * none. When it counts, the caller notes its id in rollout.retried: rollout_use_retry().
- */
-const struct world_retry *world_retry_for(const struct world_app *app, const char *release, int64_t now);
