@@ -65,6 +65,28 @@ static json_t *list_json(const struct table *t, const struct struct_list *list) 
         return array;
 }
 
+/* The signed permissions to try a release again, and what became of each. */
+static json_t *retries_json(const struct world_app *app, const struct rollout *r, int64_t now) {
+        const struct world_retry *items = app->retries.items;
+        json_t *array = json_array();
+        char at[RFC3339_TEXT_MAX];
+
+        for (size_t i = 0; i < app->retries.n; i++) {
+                json_t *o = json_object();
+                bool expired = items[i].expires_at && now >= items[i].expires_at;
+
+                json_set_string(o, "id", items[i].id);
+                json_set_string(o, "release", items[i].release);
+                json_set_string(o, "principal", items[i].principal);
+                json_set_string(o, "reason", items[i].reason);
+                if (items[i].expires_at)
+                        json_set_string(o, "expires", rfc3339_format(items[i].expires_at, at));
+                json_set_string(o, "state", rollout_has_used(r, items[i].id) ? "used" : expired ? "expired" : "open");
+                json_array_append_new(array, o);
+        }
+        return array;
+}
+
 /* What an instance is in its app: of the release that serves, of one on its way in or out, or of none. */
 static const char *role_of(const struct lookup *wanted, const struct lookup *settled, const struct instance *i) {
         if (settled && lookup_is_wanted(settled, i))
@@ -159,7 +181,7 @@ static json_t *route_json(const struct world_app *app) {
         return o;
 }
 
-static json_t *app_json(const struct world_app *app, const struct decision_app *d, struct arena *a) {
+static json_t *app_json(const struct world_app *app, const struct decision_app *d, int64_t now, struct arena *a) {
         json_t *o = json_object();
 
         json_set_string(o, "app", app->app);
@@ -169,6 +191,10 @@ static json_t *app_json(const struct world_app *app, const struct decision_app *
         json_object_set_new(o, "desired", app->wanted ? release_json(app->wanted->release, app->wanted->version) : json_null());
         json_object_set_new(o, "running", release_json(d->rollout.settled_release, d->rollout.settled_version));
         json_object_set_new(o, "poisoned", string_list_json(&d->rollout.poisoned));
+        if (app->retries.n > 0)
+                json_object_set_new(o, "retries", retries_json(app, &d->rollout, now));
+        if (app->refused_retries.n > 0)
+                json_object_set_new(o, "refused_retries", list_json(&world_refused_retry_table, &app->refused_retries));
         json_object_set_new(o, "drift", list_json(&drift_table, &d->drift));
         json_object_set_new(o, "gates", list_json(&verdict_table, &app->verdicts));
         json_object_set_new(o, "instances", instances_json(app, &d->rollout, a));
@@ -231,7 +257,7 @@ json_t *status_document(const struct world *world, const struct decision *decisi
                 json_object_set_new(o, "blocked", blocked);
         }
         for (size_t i = 0; i < decision->apps.n; i++)
-                json_array_append_new(array, app_json(&apps[i], &decided[i], scratch));
+                json_array_append_new(array, app_json(&apps[i], &decided[i], world->now, scratch));
         json_object_set_new(o, "apps", array);
         return o;
 }

@@ -148,7 +148,7 @@ page_fits() {
 }
 
 verbs=$("$tally" --help | sed -n 's/^  \([a-z]*\) .*/\1/p')
-check "there are thirteen verbs" test "$(wc -w <<<"$verbs")" -eq 13
+check "there are fourteen verbs" test "$(wc -w <<<"$verbs")" -eq 14
 for verb in $verbs; do
         check "tally-$verb(1) says what --help says" page_fits "$verb"
 done

@@ -13,7 +13,7 @@
 
 const struct verb *const verb_table[] = {
         &verb_init, &verb_check, &verb_diff, &verb_pass, &verb_sync, &verb_status, &verb_history, &verb_explain,
-        &verb_lock, &verb_replay, &verb_doctor, &verb_schema, &verb_version, NULL,
+        &verb_lock, &verb_retry, &verb_replay, &verb_doctor, &verb_schema, &verb_version, NULL,
 };
 
 /* What the command line said: what the process is, set once. */

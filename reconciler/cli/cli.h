@@ -73,6 +73,6 @@ int cli_print_json(struct cli *cli, json_t *document, struct fault *reterr);
 extern const struct verb *const verb_table[];
 
 extern const struct verb verb_check, verb_diff, verb_doctor, verb_explain, verb_history, verb_init, verb_lock, verb_pass,
-        verb_replay, verb_schema, verb_status, verb_sync, verb_version;
+        verb_replay, verb_retry, verb_schema, verb_status, verb_sync, verb_version;
 
 int cli_main(int argc, char **argv);

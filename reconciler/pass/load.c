@@ -2,6 +2,9 @@
 
 #include "reconciler/pass/load.h"
 
+#include <errno.h>
+
+#include "policies/trust.h"
 #include "shared/base/limits.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
@@ -59,26 +62,11 @@ static int read_documents(struct tree *t, struct fault *reterr) {
         return 0;
 }
 
-/* The first entry of the app's folder; entries are sorted by path. */
-static size_t app_begin(const struct tree *t, const char *prefix) {
-        size_t low = 0, high = t->listing->n;
-
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-
-                if (strcmp(t->entries[middle].path, prefix) < 0)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return low;
-}
-
 static int read_app(struct tree *t, const char *app, struct fault *reterr) {
         const char *prefix = arena_printf(t->arena, "apps/%s/", app);
         size_t total = 0;
 
-        for (size_t i = app_begin(t, prefix); i < t->listing->n && str_after(t->entries[i].path, prefix); i++) {
+        for (size_t i = entries_begin(t->entries, t->listing->n, prefix); i < t->listing->n && str_after(t->entries[i].path, prefix); i++) {
                 int r = read_entry(t->mirror, &t->listing->items[i], LIMIT_APP_BYTES, t->arena, &t->entries[i], reterr);
 
                 if (r < 0)
@@ -87,6 +75,74 @@ static int read_app(struct tree *t, const char *app, struct fault *reterr) {
                 if (total > LIMIT_APP_BYTES)
                         return fault_set_code(reterr, FAULT_CONFIG, REASON_LOAD_LIMIT,
                                               "apps/%s holds more than %d bytes (LIMIT_APP_BYTES)", app, LIMIT_APP_BYTES);
+        }
+        return 0;
+}
+
+/* What is too large is left unread, and told by approvals_judge(). */
+static int read_approvals(struct tree *t, const struct deployment *d, struct fault *reterr) {
+        const char *prefix = approvals_folder(d, t->arena);
+        size_t first = entries_begin(t->entries, t->listing->n, prefix), last = first + LIMIT_APPROVALS;
+
+        for (size_t i = first; i < t->listing->n && i < last && str_after(t->entries[i].path, prefix); i++) {
+                own_fault struct fault fault = FAULT_INIT;
+
+                if (read_entry(t->mirror, &t->listing->items[i], LIMIT_APPROVAL_BYTES, t->arena, &t->entries[i], &fault) == 0)
+                        continue;
+                if (fault.code != REASON_LOAD_LIMIT) {
+                        int r = fault.errno_value ? -fault.errno_value : -EINVAL;
+
+                        fault_move(reterr, &fault);
+                        return r;
+                }
+        }
+        return 0;
+}
+
+/* The commit's own trust; a commit that was accepted has one that can be read. */
+static int read_signers(struct tree *t, const struct object_id *commit, struct approval_signers *ret,
+                        struct fault *reterr) {
+        own_buffer struct buffer bytes = BUFFER_INIT;
+        own_fault struct fault fault = FAULT_INIT;
+        enum object_mode mode;
+        struct object_id id;
+        int r = mirror_find(t->mirror, commit, TRUST_PATH, &mode, &id, &fault);
+
+        if (r == 0)
+                r = mirror_read(t->mirror, &id, OBJECT_BLOB, LIMIT_SIGNERS_BYTES, &bytes, &fault);
+        if (r < 0 && mirror_is_damaged(t->mirror)) {
+                fault_move(reterr, &fault);
+                return r;
+        }
+        if (r == 0)
+                r = signers_parse(TRUST_PATH, buffer_str(&bytes), bytes.size, t->arena, &ret->signers, &fault);
+        if (r < 0)
+                ret->unusable = arena_strdup(t->arena, fault.message);
+        return 0;
+}
+
+static int judge_approvals(struct tree *t, const struct object_id *commit, const struct approval_rules *rules,
+                           struct desired *d, struct fault *reterr) {
+        struct approval_signers signers = { .unusable = NULL };
+        bool have_signers = false;
+
+        d->approvals = arena_array(t->arena, d->n_deployments, sizeof(struct approvals));
+        for (size_t i = 0; i < d->n_deployments; i++) {
+                const char *prefix = approvals_folder(&d->deployments[i], t->arena);
+                size_t first = entries_begin(t->entries, t->listing->n, prefix);
+                int r = 0;
+
+                if (first == t->listing->n || !str_after(t->entries[first].path, prefix))
+                        continue;
+                if (!have_signers)
+                        r = read_signers(t, commit, &signers, reterr);
+                have_signers = true;
+                if (r == 0)
+                        r = read_approvals(t, &d->deployments[i], reterr);
+                if (r < 0)
+                        return r;
+                approvals_judge(&d->fleet, &d->deployments[i], t->entries, t->listing->n, &signers, rules, t->arena,
+                                &d->approvals[i]);
         }
         return 0;
 }
@@ -116,8 +172,8 @@ static int resolve_releases(struct tree *t, struct desired *d, struct fault *ret
         return check_clashes(d, t->arena, reterr);
 }
 
-int load(struct mirror *m, const struct object_id *commit, const char *host, struct arena *a, struct desired *ret,
-         struct fault *reterr) {
+int load(struct mirror *m, const struct object_id *commit, const char *host, const struct approval_rules *rules,
+         struct arena *a, struct desired *ret, struct fault *reterr) {
         struct mirror_listing listing = { .items = NULL };
         struct desired d = { .host = NULL };
         struct tree t = { .mirror = m, .listing = &listing, .arena = a };
@@ -138,6 +194,8 @@ int load(struct mirror *m, const struct object_id *commit, const char *host, str
         if (d.host) {
                 d.environment = fleet_environment(&d.fleet, d.host->environment.text);
                 r = resolve_releases(&t, &d, reterr);
+                if (r == 0)
+                        r = judge_approvals(&t, commit, rules, &d, reterr);
         }
         if (r == 0)
                 *ret = d;

@@ -8,8 +8,8 @@
  * release is addressed to this host.
  */
 
+#include "reconciler/pass/approvals.h"
 #include "shared/git/mirror.h"
-#include "shared/model/fleet.h"
 
 struct desired {
         struct fleet fleet;
@@ -17,12 +17,24 @@ struct desired {
         const struct environment *environment;
         struct deployment *deployments;      /* of this host, sorted by app */
         size_t n_deployments;
+        struct approvals *approvals;         /* beside the deployments */
 };
 
-/* Everything lives in @a. FAULT_CONFIG at its position when a document is invalid. */
-int load(struct mirror *m, const struct object_id *commit, const char *host, struct arena *a, struct desired *ret,
-         struct fault *reterr);
+/*
+ * Everything lives in @a. FAULT_CONFIG at its position when a document is invalid; never for what stands under approvals/, which
+ * is judged by @rules.
+ */
+int load(struct mirror *m, const struct object_id *commit, const char *host, const struct approval_rules *rules,
+         struct arena *a, struct desired *ret, struct fault *reterr);
 
-/* The same of a working tree, for `tally check`: every release is resolved, in the order of the fleet's. */
-int load_tree(const char *folder, struct arena *a, struct fleet *ret, struct deployment **ret_deployments,
+struct loaded_tree {
+        struct fleet fleet;
+        struct deployment *deployments;      /* every release is resolved, in the order of the fleet's */
+        struct approval_signers signers;     /* of its trust/allowed_signers */
+        struct approvals *approvals;         /* beside the deployments */
+        struct struct_list misplaced;        /* struct world_refused_retry: files under approvals/ that no host looks at */
+};
+
+/* The same of a working tree, for the command line. */
+int load_tree(const char *folder, const struct approval_rules *rules, struct arena *a, struct loaded_tree *ret,
               struct fault *reterr);

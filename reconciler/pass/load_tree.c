@@ -5,8 +5,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
+#include "policies/trust.h"
 #include "reconciler/pass/load.h"
 #include "shared/base/file.h"
 #include "shared/base/limits.h"
@@ -89,11 +91,43 @@ static int walk_folder(struct walk *w, int dirfd, const char *path, unsigned dep
         return 0;
 }
 
-int load_tree(const char *folder, struct arena *a, struct fleet *ret, struct deployment **ret_deployments,
+static int compare_entries(const void *x, const void *y) {
+        const struct desired_entry *a = x, *b = y;
+
+        return strcmp(a->path, b->path);
+}
+
+static struct approval_signers find_signers(const struct walk *w) {
+        const struct desired_entry *entries = w->entries.items;
+        size_t i = entries_begin(entries, w->entries.n, TRUST_PATH);
+        struct approval_signers ret = { .unusable = "there is no " TRUST_PATH };
+        own_fault struct fault fault = FAULT_INIT;
+
+        if (i == w->entries.n || !str_eq(entries[i].path, TRUST_PATH) || !entries[i].bytes)
+                return ret;
+        if (signers_parse(TRUST_PATH, entries[i].bytes, entries[i].size, w->arena, &ret.signers, &fault) < 0)
+                ret.unusable = arena_strdup(w->arena, fault.message);
+        else
+                ret.unusable = NULL;
+        return ret;
+}
+
+static void judge_approvals(const struct walk *w, const struct approval_rules *rules, struct loaded_tree *t) {
+        const struct desired_entry *entries = w->entries.items;
+
+        t->signers = find_signers(w);
+        t->approvals = arena_array(w->arena, t->fleet.n_releases, sizeof(struct approvals));
+        for (size_t i = 0; i < t->fleet.n_releases; i++)
+                approvals_judge(&t->fleet, &t->deployments[i], entries, w->entries.n, &t->signers, rules, w->arena,
+                                &t->approvals[i]);
+        approvals_find_misplaced(&t->fleet, entries, w->entries.n, w->arena, &t->misplaced);
+}
+
+int load_tree(const char *folder, const struct approval_rules *rules, struct arena *a, struct loaded_tree *ret,
               struct fault *reterr) {
         struct walk w = { .arena = a };
         own_fd int fd = -1;
-        struct fleet fleet;
+        struct loaded_tree t = { .deployments = NULL };
         int r = dir_open(AT_FDCWD, folder, &fd, reterr);
 
         if (r < 0) {
@@ -101,11 +135,16 @@ int load_tree(const char *folder, struct arena *a, struct fleet *ret, struct dep
                 return r;
         }
         r = walk_folder(&w, fd, "", 0, reterr);
+        if (r < 0)
+                return r;
+        if (w.entries.n > 1)
+                qsort(w.entries.items, w.entries.n, sizeof(struct desired_entry), compare_entries);
+        r = fleet_read(w.entries.items, w.entries.n, a, &t.fleet, reterr);
         if (r == 0)
-                r = fleet_read(w.entries.items, w.entries.n, a, &fleet, reterr);
-        if (r == 0)
-                r = fleet_check(&fleet, a, ret_deployments, reterr);
-        if (r == 0)
-                *ret = fleet;
-        return r;
+                r = fleet_check(&t.fleet, a, &t.deployments, reterr);
+        if (r < 0)
+                return r;
+        judge_approvals(&w, rules, &t);
+        *ret = t;
+        return 0;
 }

@@ -228,6 +228,12 @@ static void fill_app(const struct pass *p, const struct pass_app *app, const str
                 .observed = o->available && !app->held,
                 .unobserved = app->held ? app->held : o->reason,
         };
+        if (app->deployment) {
+                const struct approvals *approvals = &p->desired.approvals[app->deployment - p->desired.deployments];
+
+                ret->retries = approvals->retries;
+                ret->refused_retries = approvals->refused;
+        }
         if (o->available)
                 ret->instances = instances_of(o, app->app);
 }

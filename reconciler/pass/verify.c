@@ -90,6 +90,18 @@ static int trust(struct pass *p, const struct object_id *tip, struct trust_resul
         return r;
 }
 
+/* Said once, when they come; status goes on to say it. */
+static void tell_approvals(const struct pass *p) {
+        for (size_t i = 0; i < p->desired.n_deployments; i++) {
+                const struct world_refused_retry *refused = p->desired.approvals[i].refused.items;
+
+                for (size_t k = 0; k < p->desired.approvals[i].refused.n; k++)
+                        log_write(LOG_LEVEL_WARNING,
+                                  LOG_FIELDS({ "TALLY_APP", p->desired.deployments[i].release->app.text },
+                                             { "TALLY_REASON", REASON_RETRY_INVALID }), "%s", refused[k].message);
+        }
+}
+
 static void accept(struct pass *p, const struct trust_result *t) {
         char hex[OBJECT_ID_TEXT_MAX];
         const char *commit = arena_strdup(p->arena, object_id_format(&t->accepted, hex));
@@ -114,6 +126,7 @@ static void accept(struct pass *p, const struct trust_result *t) {
         log_write(LOG_LEVEL_INFO, LOG_FIELDS({ "MESSAGE_ID", MESSAGE_RELEASE_ACCEPTED }, { "TALLY_COMMIT", commit }),
                   "accepted %.12s, signed by %s (%zu commits, %zu verified now)", commit, t->principal, t->n_commits,
                   t->n_verified);
+        tell_approvals(p);
 }
 
 /* The mirror never loses what is accepted without being found damaged. */
@@ -129,12 +142,17 @@ static int keep(struct pass *p, const struct trust_result *t, struct fault *rete
 
 /* The documents of a commit, and what a runtime makes of them. */
 static int load_commit(struct pass *p, const char *hex, struct fault *reterr) {
+        /* What was accepted before keeps the time at which it was first seen: its approvals stay what they were. */
+        const struct approval_rules rules = {
+                .seen_at = str_eq(hex, p->accepted.commit) && p->accepted.first_seen ? p->accepted.first_seen : clock_wall_ms(),
+                .require_touch = p->config->require_touch,
+        };
         struct object_id id;
         int r;
 
         if (object_id_parse(hex, &id) < 0)
                 return fault_set_code(reterr, FAULT_TRANSIENT, REASON_STATE_CORRUPT, "accepted.json holds no commit id");
-        r = load(p->mirror, &id, p->config->host.text, p->arena, &p->desired, reterr);
+        r = load(p->mirror, &id, p->config->host.text, &rules, p->arena, &p->desired, reterr);
         return r < 0 ? r : pass_render(p, reterr);
 }
 

@@ -77,6 +77,8 @@
 #define LIMIT_LOOSE_OBJECTS      2000                 /* loose objects of a mirror before they are packed */
 #define LIMIT_PACKS              20                   /* packs of a mirror before they are merged */
 #define LIMIT_COMPACT_OBJECTS    50000                /* objects of a pack that we write: some 10 MB of memory */
+#define LIMIT_APPROVAL_BYTES     (64 * 1024)          /* one statement under approvals/ */
+#define LIMIT_APPROVALS          64                   /* files beside each other for one release */
 #define LIMIT_COMPACT_BYTES      (64 * 1024 * 1024)   /* one object of it */
 #define LIMIT_CHECK_BODY_BYTES   (64 * 1024)          /* the part of an HTTP answer that a check looks at */
 #define LIMIT_CHECK_QUERY_BYTES  (16 * 1024)          /* one PromQL query, filled in */

@@ -81,3 +81,10 @@ bool rollout_is_poisoned(const struct rollout *r, const char *release) {
                         return true;
         return false;
 }
+
+bool rollout_has_used(const struct rollout *r, const char *retry) {
+        for (size_t i = 0; i < r->retried.n; i++)
+                if (str_eq(r->retried.items[i].text, retry))
+                        return true;
+        return false;
+}

@@ -62,3 +62,6 @@ struct rollout {
 extern const struct table rollout_table;
 
 bool rollout_is_poisoned(const struct rollout *r, const char *release);
+
+/* Was the signed retry with this id used up here? */
+bool rollout_has_used(const struct rollout *r, const char *retry);

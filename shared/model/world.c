@@ -52,6 +52,22 @@ const struct table world_retry_table = {
         .doc = "A signed permission to try a release again.",
 };
 
+#define AT(member) offsetof(struct world_refused_retry, member)
+static const struct field refused_fields[] = {
+        { .key = "path", .type = FIELD_STRING, .at = AT(path), .flags = FIELD_REQUIRED, .doc = "The file." },
+        { .key = "message", .type = FIELD_STRING, .at = AT(message), .flags = FIELD_REQUIRED, .doc = "Why it does not count." },
+        { .key = "hint", .type = FIELD_STRING, .at = AT(hint), .flags = FIELD_OMIT, .doc = "What helps." },
+        { },
+};
+#undef AT
+
+const struct table world_refused_retry_table = {
+        .title = "WorldRefusedRetry",
+        .size = sizeof(struct world_refused_retry),
+        .fields = refused_fields,
+        .doc = "A statement or a signature that does not count.",
+};
+
 #define AT(member) offsetof(struct world_app, member)
 static const struct field app_fields[] = {
         { .key = "app", .type = FIELD_STRING, .at = AT(app), .flags = FIELD_REQUIRED, .doc = "The app." },
@@ -74,6 +90,8 @@ static const struct field app_fields[] = {
           .doc = "What the router has in force." },
         { .key = "retries", .type = FIELD_STRUCT_LIST, .at = AT(retries), .flags = FIELD_OMIT, .sub = &world_retry_table,
           .doc = "Signed permissions to try a poisoned release again." },
+        { .key = "refused_retries", .type = FIELD_STRUCT_LIST, .at = AT(refused_retries), .flags = FIELD_OMIT,
+          .sub = &world_refused_retry_table, .doc = "Statements and signatures that do not count." },
         { .key = "rollout", .type = FIELD_STRUCT, .at = AT(rollout), .sub = &rollout_table,
           .doc = "Where the app stands." },
         { .key = "verdicts", .type = FIELD_STRUCT_LIST, .at = AT(verdicts), .sub = &verdict_table,
@@ -133,19 +151,12 @@ const struct traffic *world_traffic(const struct world_app *app) {
         return app->settled ? app->settled->traffic : NULL;
 }
 
-static bool is_used_up(const struct rollout *r, const char *id) {
-        for (size_t i = 0; i < r->retried.n; i++)
-                if (str_eq(r->retried.items[i].text, id))
-                        return true;
-        return false;
-}
-
 const struct world_retry *world_retry_for(const struct world_app *app, const char *release, int64_t now) {
         const struct world_retry *retries = app->retries.items;
 
-        for (size_t i = 0; i < app->retries.n; i++)
+        for (size_t i = 0; release && i < app->retries.n; i++)
                 if (str_eq(retries[i].release, release) && (!retries[i].expires_at || now < retries[i].expires_at) &&
-                    !is_used_up(&app->rollout, retries[i].id))
+                    !rollout_has_used(&app->rollout, retries[i].id))
                         return &retries[i];
         return NULL;
 }

@@ -36,6 +36,13 @@ struct world_retry {
         int64_t expires_at;               /* wall ms; 0: never */
 };
 
+/* A statement or a signature beside the release that does not count, and why: told, and else without effect. */
+struct world_refused_retry {
+        const char *path;
+        const char *message;              /* begins with the path, and line and column where there are some */
+        const char *hint;                 /* NULL: none */
+};
+
 struct world_app {
         const char *app;
         const char *runtime;
@@ -48,6 +55,7 @@ struct world_app {
         struct struct_list facts;         /* struct check_fact: what the checks that were due said */
         struct route_state route;         /* what the router has in force; when there is one (world_traffic) */
         struct struct_list retries;       /* struct world_retry: signed permissions to try a poisoned release again */
+        struct struct_list refused_retries; /* struct world_refused_retry */
         struct rollout rollout;
         struct struct_list verdicts;      /* struct verdict, filled in by judge() */
         struct struct_list instances;     /* struct instance: what the runtime shows of this app */
@@ -77,5 +85,6 @@ const struct world_retry *world_retry_for(const struct world_app *app, const cha
 
 extern const struct table world_settings_table;
 extern const struct table world_retry_table;
+extern const struct table world_refused_retry_table;
 extern const struct table world_app_table;
 extern const struct table world_table;

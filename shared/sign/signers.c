@@ -462,9 +462,9 @@ static int refuse_line(const struct signers *s, const struct signer *line, const
                               fingerprint, line->principal, why);
 }
 
-int signers_find_at(const struct signers *s, const struct sshkey *key, const char *namespace, const int64_t *times_ms,
-                    size_t n, const struct signer **ret_line, struct fault *reterr) {
-        const struct signer *other_namespace = NULL, *other_time = NULL;
+int signers_find_as(const struct signers *s, const struct sshkey *key, const char *principal, const char *namespace,
+                    const int64_t *times_ms, size_t n, const struct signer **ret_line, struct fault *reterr) {
+        const struct signer *other_namespace = NULL, *other_time = NULL, *other_person = NULL;
         char fingerprint[FINGERPRINT_TEXT_MAX];
         size_t n_lines;
         const struct signer *const *lines = lines_of(s, key, &n_lines);
@@ -474,6 +474,10 @@ int signers_find_at(const struct signers *s, const struct sshkey *key, const cha
 
                 if (!line_is_usable(line))
                         continue;
+                if (principal && !list_matches(line->principals, principal)) {
+                        other_person = other_person ? other_person : line;
+                        continue;
+                }
                 if (line->namespaces && !list_matches(line->namespaces, namespace)) {
                         other_namespace = other_namespace ? other_namespace : line;
                         continue;
@@ -493,8 +497,17 @@ int signers_find_at(const struct signers *s, const struct sshkey *key, const cha
         if (other_namespace)
                 return refuse_line(s, other_namespace, REASON_TRUST_NAMESPACE, fingerprint,
                                    "is not good for this namespace", reterr);
+        if (other_person)
+                return fault_set_code(reterr, FAULT_DENIED, REASON_TRUST_UNKNOWN_SIGNER,
+                                      "%s:%u: the key %s is of %s, not of %s", s->source.name, other_person->line,
+                                      fingerprint, other_person->principal, principal);
         return fault_set_code(reterr, FAULT_DENIED, REASON_TRUST_UNKNOWN_SIGNER, "no line of %s allows the key %s",
                               s->source.name, fingerprint);
+}
+
+int signers_find_at(const struct signers *s, const struct sshkey *key, const char *namespace, const int64_t *times_ms,
+                    size_t n, const struct signer **ret_line, struct fault *reterr) {
+        return signers_find_as(s, key, NULL, namespace, times_ms, n, ret_line, reterr);
 }
 
 bool signers_know(const struct signers *s, const struct sshkey *key) {

@@ -56,6 +56,13 @@ static inline int signers_find(const struct signers *s, const struct sshkey *key
         return signers_find_at(s, key, namespace, &at_ms, 1, ret_line, reterr);
 }
 
+/*
+ * The same for somebody who says that he is @principal (`ssh-keygen -Y verify -I`): only lines whose list matches him
+ * count. FAULT_DENIED, TRUST_UNKNOWN_SIGNER: the key is there, but it is somebody else's.
+ */
+int signers_find_as(const struct signers *s, const struct sshkey *key, const char *principal, const char *namespace,
+                    const int64_t *times_ms, size_t n, const struct signer **ret_line, struct fault *reterr);
+
 /* Is the key on any line, whatever the line allows? */
 bool signers_know(const struct signers *s, const struct sshkey *key);
 /* How many lines could allow somebody in @namespace at some time. */
