@@ -3,10 +3,11 @@
 #include "reconciler/status.h"
 
 #include "reconciler/core/drift.h"
+#include "reconciler/core/severity.h"
 #include "shared/base/clock.h"
 #include "shared/base/text.h"
-#include "shared/model/micro.h"
 #include "shared/data/json.h"
+#include "shared/model/micro.h"
 
 const char *const host_status_names[] = {
         [STATUS_CONVERGED] = "converged",
@@ -181,6 +182,31 @@ static json_t *route_json(const struct world_app *app) {
         return o;
 }
 
+static json_t *drift_json(const struct decision_app *d) {
+        const struct drift *drift = d->drift.items;
+        json_t *array = json_array();
+
+        for (size_t i = 0; i < d->drift.n; i++) {
+                json_t *o = table_write(&drift_table, &drift[i]);
+
+                json_set_string(o, "severity", severity_names[drift_severity(drift[i].code)]);
+                json_array_append_new(array, o);
+        }
+        return array;
+}
+
+/* Why drift is not repaired at once, when it is not. */
+static json_t *breaker_json(const struct breaker *b) {
+        json_t *o = json_object();
+        char at[RFC3339_TEXT_MAX];
+
+        json_set_string(o, "state", breaker_state_names[b->state]);
+        json_object_set_new(o, "repairs", json_integer(b->repairs));
+        if (b->next_at)
+                json_set_string(o, "next", rfc3339_format(b->next_at, at));
+        return o;
+}
+
 static json_t *app_json(const struct world_app *app, const struct decision_app *d, int64_t now, struct arena *a) {
         json_t *o = json_object();
 
@@ -195,13 +221,15 @@ static json_t *app_json(const struct world_app *app, const struct decision_app *
                 json_object_set_new(o, "retries", retries_json(app, &d->rollout, now));
         if (app->refused_retries.n > 0)
                 json_object_set_new(o, "refused_retries", list_json(&world_refused_retry_table, &app->refused_retries));
-        json_object_set_new(o, "drift", list_json(&drift_table, &d->drift));
+        json_object_set_new(o, "drift", drift_json(d));
         json_object_set_new(o, "gates", list_json(&verdict_table, &app->verdicts));
         json_object_set_new(o, "instances", instances_json(app, &d->rollout, a));
         if (d->rollout.steps.n > 0)
                 json_object_set_new(o, "steps", steps_json(&d->rollout));
         if (d->rollout.checks.n > 0)
                 json_object_set_new(o, "checks", checks_json(&d->rollout));
+        if (d->rollout.breaker.repairs > 0)
+                json_object_set_new(o, "breaker", breaker_json(&d->rollout.breaker));
         if (world_traffic(app))
                 json_object_set_new(o, "route", route_json(app));
         if (d->rollout.failure_code) {

@@ -77,6 +77,21 @@ static void print_app(const json_t *app) {
         }
         json_array_foreach(json_object_get(app, "drift"), i, item)
                 print_code("drift", json_get_string(item, "code"), json_get_string(item, "detail"));
+        if (json_object_get(app, "breaker")) {
+                const json_t *breaker = json_object_get(app, "breaker");
+                const char *next = json_get_string(breaker, "next");
+
+                printf("  breaker   %s after %lld repairs%s%s\n", json_get_string(breaker, "state"),
+                       (long long)json_get_integer(breaker, "repairs", 0), next ? ", the next one not before " : "", next ? next : "");
+        }
+        if (json_object_get(app, "route")) {
+                const json_t *route = json_object_get(app, "route");
+                const char *reason = json_get_string(route, "reason");
+
+                printf("  route     %s: %zu instances, %lld %% to the new release%s%s\n", json_get_string(route, "router"),
+                       json_array_size(json_object_get(route, "targets")), (long long)json_get_integer(route, "candidate", 0),
+                       reason ? "; " : "", reason ? reason : "");
+        }
         print_instances(json_object_get(app, "instances"));
         if (json_get_string(app, "waits_for"))
                 printf("  waits for %s\n", json_get_string(app, "waits_for"));

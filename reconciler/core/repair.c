@@ -2,6 +2,7 @@
 
 #include "reconciler/core/repair.h"
 
+#include "reconciler/core/breaker.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 
@@ -51,22 +52,6 @@ static void repair_extra(struct look *s, const struct drift *d) {
                 }
 }
 
-/* Repairs slow down when they don't last: three at once, then after back-off; an hour of quiet forgets them. */
-static bool may_repair(struct look *s) {
-        static const int64_t waits_ms[] = { 0, 0, 0, 10000, 30000, 60000, 300000, 600000 };
-        const int64_t n = sizeof(waits_ms) / sizeof(waits_ms[0]), forget_ms = 3600 * 1000;
-        int64_t since = s->world->now - s->next->repaired_at, wait;
-
-        if (since < 0 || since > forget_ms)
-                s->next->repairs = 0;
-        wait = waits_ms[s->next->repairs < n ? s->next->repairs : n - 1];
-        if (s->next->repairs > 0 && since >= 0 && since < wait) {
-                look_wait(s, "drift came back soon after its repair; the next repair waits", wait - since);
-                return false;
-        }
-        return true;
-}
-
 /* Extra instances first: they may hold the name or the port of one that is missing. */
 static void repair_all(struct look *s) {
         const struct drift *drift = s->out->drift.items;
@@ -93,14 +78,19 @@ static void repair_all(struct look *s) {
 void repair(struct look *s) {
         const struct drift *drift = s->out->drift.items;
         bool any = false;
+        int64_t wait;
 
         for (size_t i = 0; i < s->out->drift.n; i++)
                 any = any || is_repairable(s, &drift[i]);
-        if (!any || s->app->settings.drift != DRIFT_REPAIR || s->world->suspended || !s->world->ledger_writable ||
-            !may_repair(s))
+        breaker_look(&s->next->breaker, any, s->world->now);
+        if (!any || s->app->settings.drift != DRIFT_REPAIR || s->world->suspended || !s->world->ledger_writable)
                 return;
+        wait = breaker_wait_ms(&s->next->breaker, s->world->now);
+        if (wait > 0) {
+                look_wait(s, breaker_why(&s->next->breaker), wait);
+                return;
+        }
         repair_all(s);
-        s->next->repairs++;
-        s->next->repaired_at = s->world->now;
+        breaker_repaired(&s->next->breaker, s->world->now, s->arena);
         s->out->event = EVENT_REPAIRING;
 }

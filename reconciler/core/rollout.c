@@ -331,7 +331,7 @@ static void phase_finishing(struct look *s) {
         s->next->checks = (struct struct_list){ .items = NULL };
         s->next->failure_code = NULL;
         s->next->failure_text = NULL;
-        s->next->repairs = 0;
+        s->next->breaker = (struct breaker){ .state = BREAKER_CLOSED };
         s->out->event = EVENT_SETTLED;
         look_go(s, PHASE_SETTLED);
         look_act(s, VERB_COLLECT, NULL, 0, NULL, NULL, "what no release needs");

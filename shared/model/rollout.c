@@ -62,8 +62,8 @@ static const struct field rollout_fields[] = {
           .doc = "Signed retries that were used up." },
         { .key = "intent", .type = FIELD_INTEGER, .at = AT(intent), .absent = -1,
           .doc = "Sequence number of the open intent record; -1: none." },
-        { .key = "repairs", .type = FIELD_INTEGER, .at = AT(repairs), .doc = "Repairs since the last quiet hour." },
-        { .key = "repaired_at", .type = FIELD_INTEGER, .at = AT(repaired_at), .doc = "When drift was last repaired, ms." },
+        { .key = "breaker", .type = FIELD_STRUCT, .at = AT(breaker), .flags = FIELD_OMIT, .sub = &breaker_table,
+          .doc = "What holds back repairs of drift that keeps coming back." },
         { },
 };
 #undef AT

@@ -12,6 +12,7 @@
  *                                                    └────→ stuck   (the revert failed: loud)
  */
 
+#include "shared/model/breaker.h"
 #include "shared/model/check.h"
 #include "shared/model/plan.h"
 
@@ -55,8 +56,7 @@ struct rollout {
         struct string_list poisoned;            /* release ids that failed here, oldest first */
         struct string_list retried;             /* ids of the signed retries that were used up, oldest first */
         int64_t intent;                         /* sequence number of the open intent record, -1: none */
-        int64_t repairs;                        /* drift repairs since the last quiet hour */
-        int64_t repaired_at;                    /* wall ms: of the last one */
+        struct breaker breaker;                 /* of the repairs of drift */
 };
 
 extern const struct table rollout_table;

@@ -32,7 +32,7 @@ static void test_what_is_written_reads_back_equal(void **state) {
                 .settled_release = "sha256:old", .settled_version = "1", .kept = { kept, 2 }, .prepared = true,
                 .started_at = 1, .progress_at = 2, .seen_at = 3, .routed_at = 4, .attempts = 5, .retry_at = 6,
                 .failure_code = "ROLLOUT_EXITED", .failure_text = "it stopped", .poisoned = { poisoned, 1 }, .intent = 7,
-                .repairs = 8, .repaired_at = 9,
+                .breaker = { .state = BREAKER_OPEN, .repairs = 8, .next_at = 9 },
         };
         own_json json_t *once = table_write(&rollout_table, &in), *twice = NULL;
         own_fault struct fault f = FAULT_INIT;
