@@ -2,9 +2,12 @@
 
 /* Doctor: what is wrong on this host and how to mend it. Each check stands alone, so one that fails hides no other. */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "providers/runtime.h"
 #include "reconciler/cli/ledger_access.h"
@@ -115,6 +118,47 @@ static const char *severity_of(const char *state) {
         return str_eq(state, "fail") ? "failure" : str_eq(state, "warn") ? "warning" : "ok";
 }
 
+static void add_lines(struct examination *e, const json_t *lines) {
+        const json_t *line;
+        size_t i;
+
+        json_array_foreach(lines, i, line)
+                add(e, json_get_string(line, "check"), severity_of(json_get_string(line, "state")), json_get_string(line, "detail"),
+                    json_get_string(line, "hint"));
+}
+
+static void check_routers(struct examination *e) {
+        for (int kind = 0; kind < ROUTER_MEMORY; kind++) {
+                const struct router_settings *settings = e->cli->config.routers.kinds[kind];
+                own_router struct router *router = NULL;
+                own_json json_t *lines = json_array();
+                struct fault fault = FAULT_INIT;
+                int r;
+
+                if (!settings)
+                        continue;
+                r = router_open((enum router_kind)kind, settings, &router, &fault);
+                if (r == 0)
+                        r = router_doctor(router, lines, &fault);
+                add_lines(e, lines);
+                if (r < 0)
+                        add_fault(e, router_kind_names[kind], &fault);
+        }
+}
+
+static void check_commands(struct examination *e) {
+        const struct config_command *commands = e->cli->config.commands.items;
+
+        for (size_t i = 0; i < e->cli->config.commands.n; i++) {
+                const char *program = commands[i].run.items[0].text;
+
+                if (access(program, X_OK) < 0)
+                        add(e, "commands", "failure",
+                            arena_printf(e->cli->arena, "%s: %s cannot be run: %s", commands[i].name.text, program, strerror(errno)),
+                            "hooks and notify steps that ask for it fail; install it, or mend tally.yaml");
+        }
+}
+
 static void check_runtime(struct examination *e) {
         const struct runtime_settings settings = {
                 .host = e->cli->config.host.text, .environment = "", .endpoint = e->cli->config.docker.host,
@@ -124,15 +168,11 @@ static void check_runtime(struct examination *e) {
         own_runtime struct runtime *rt = NULL;
         own_json json_t *lines = json_array();
         struct fault fault = FAULT_INIT;
-        const json_t *line;
-        size_t i;
         int r = runtime_open(runtime_find("docker"), &settings, &rt, &fault);
 
         if (r == 0)
                 r = runtime_doctor(rt, lines, &fault);
-        json_array_foreach(lines, i, line)
-                add(e, json_get_string(line, "check"), severity_of(json_get_string(line, "state")), json_get_string(line, "detail"),
-                    json_get_string(line, "hint"));
+        add_lines(e, lines);
         if (r < 0)
                 add_fault(e, "docker", &fault);
 }
@@ -210,7 +250,7 @@ static void print_findings(const json_t *findings) {
 
 static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct fault *reterr) {
         static void (*const checks[])(struct examination *) = {
-                check_trust, check_state, check_last_pass, check_remote, check_runtime, check_ledger, check_clock,
+                check_trust, check_state, check_last_pass, check_remote, check_runtime, check_routers, check_commands, check_ledger, check_clock,
         };
         own_json json_t *findings = json_array();
         struct examination e = { .cli = cli, .findings = findings };

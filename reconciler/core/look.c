@@ -2,12 +2,34 @@
 
 #include "reconciler/core/look.h"
 
+#include <stdlib.h>
+
 #include "shared/base/text.h"
 
 #define BACK_OFF_MAX_MS (5 * 60 * 1000)
 
+static int compare_ids(const void *x, const void *y) {
+        return strcmp(*(const char *const *)x, *(const char *const *)y);
+}
+
+/* Once a look: an app may have a thousand instances, and be asked about each of them several times. */
+static void find_kept(struct look *s) {
+        const struct instance *items = s->app->instances.items;
+        size_t n = s->next->kept.n;
+        const char **ids = arena_array(s->arena, n, sizeof(*ids));
+
+        s->kept = arena_array(s->arena, s->app->instances.n, sizeof(bool));
+        for (size_t k = 0; k < n; k++)
+                ids[k] = s->next->kept.items[k].text;
+        if (n > 1)
+                qsort(ids, n, sizeof(*ids), compare_ids);
+        for (size_t i = 0; n > 0 && i < s->app->instances.n; i++)
+                s->kept[i] = bsearch(&items[i].id, ids, n, sizeof(*ids), compare_ids) != NULL;
+}
+
 void look_init(struct look *s) {
         s->traffic = world_traffic(s->app);
+        find_kept(s);
         s->retiring = arena_array(s->arena, s->app->instances.n, sizeof(bool));
         s->stopped = arena_array(s->arena, s->app->instances.n, sizeof(bool));
         s->admitted = arena_array(s->arena, s->app->instances.n, sizeof(bool));
@@ -63,10 +85,7 @@ size_t look_place(const struct look *s, const struct instance *i) {
 }
 
 bool look_is_kept(const struct look *s, const struct instance *i) {
-        for (size_t k = 0; k < s->next->kept.n; k++)
-                if (str_eq(s->next->kept.items[k].text, i->id))
-                        return true;
-        return false;
+        return s->kept[look_place(s, i)];
 }
 
 void look_go(struct look *s, enum phase phase) {

@@ -26,6 +26,7 @@ struct look {
         const struct workload *goal;   /* what the current phase works towards; NULL: nothing */
         struct lookup *lookup;         /* of goal and the app's instances; NULL without goal */
         const struct traffic *traffic; /* the router that carries the app's requests; NULL: none */
+        bool *kept;                    /* beside app->instances: it ran when the rollout began */
         bool *retiring;                /* beside app->instances: what is to stop, and so gets no more requests */
         bool *stopped;                 /* beside app->instances: an action of this look stops it */
         bool *admitted;                /* beside app->instances: new instances that are proven enough to get requests */
