@@ -357,11 +357,31 @@ static int check_headers(const struct exchange *x, const char *what, struct faul
         return fault_set(reterr, FAULT_TRANSIENT, ECONNRESET, "%s: the answer was cut off in its headers", what);
 }
 
-/* RFC 9110, 15: three digits. libcurl takes fewer, and ends with a 1xx where it stands for another protocol. */
-static int check_status(long status, const char *what, struct fault *reterr) {
-        if (status >= 200 && status <= 999)
+/*
+ * RFC 9112, 4: "HTTP/", a version, a space, three digits, and a space or the line's end. libcurl takes fewer digits or
+ * what is none, each version in its own way, and ends with a 1xx where it stands for another protocol.
+ */
+static bool status_is_good(const char *line, long status) {
+        const char *p = str_after(line, "HTTP/");
+        long n = 0;
+
+        if (!p)
+                return false;
+        p += strspn(p, "0123456789.");
+        if (*p++ != ' ')
+                return false;
+        for (int i = 0; i < 3; i++, p++) {
+                if (*p < '0' || *p > '9')
+                        return false;
+                n = n * 10 + (*p - '0');
+        }
+        return n == status && n >= 200 && strchr(" \r\n", *p);
+}
+
+static int check_status(const struct exchange *x, long status, const char *what, struct fault *reterr) {
+        if (status_is_good(buffer_str(&x->response->headers), status))
                 return 0;
-        return fault_set(reterr, FAULT_TRANSIENT, EPROTO, "%s: the answer's status is %ld", what, status);
+        return fault_set(reterr, FAULT_TRANSIENT, EPROTO, "%s: the answer has no good status (%ld)", what, status);
 }
 
 static int perform_once(struct exchange *x, const char *url, const char *what, struct fault *reterr) {
@@ -399,7 +419,7 @@ static int perform_once(struct exchange *x, const char *url, const char *what, s
         x->response->status = (int)status;
         r = code == CURLE_OK ? check_headers(x, what, reterr) : fault_curl(x, code, what, reterr);
         if (r == 0)
-                r = check_status(status, what, reterr);
+                r = check_status(x, status, what, reterr);
         /* What the handle points at ends here. */
         curl_easy_setopt(e, CURLOPT_HTTPHEADER, NULL);
         return r;

@@ -65,6 +65,9 @@ static const struct {
           false },
         { "/garbage", "SSH-2.0-OpenSSH\r\n", true },
         { "/no-status", "HTTP/2 20\020\r\n\r\n", true },
+        { "/two-digits", "HTTP/1.1 20\r\nContent-Length: 0\r\n\r\n", true },
+        { "/four-digits", "HTTP/1.1 2000\r\nContent-Length: 0\r\n\r\n", true },
+        { "/no-reason", "HTTP/1.1 201\r\nContent-Length: 2\r\n\r\nok", false },
 };
 
 static void send_text(int fd, const char *text, size_t n) {
@@ -402,6 +405,9 @@ static void what_is_too_big_is_refused(void **state) {
 }
 
 static void a_server_that_breaks_off_is_a_transient_fault(void **state) {
+        own_http struct http *h = client(NULL);
+        own_http_response struct http_response r = HTTP_RESPONSE_INIT;
+
         fails(&(struct http_request){ .url = url(*state, "/cut?token=s3cret"), .reason = REASON_FETCH_FAILED },
               -ECONNRESET, FAULT_TRANSIENT, "cut off");
         fails(&(struct http_request){ .url = url(*state, "/cut-status") }, -ECONNRESET, FAULT_TRANSIENT, "cut off");
@@ -413,7 +419,11 @@ static void a_server_that_breaks_off_is_a_transient_fault(void **state) {
         fails(&(struct http_request){ .url = "http://127.0.0.1:1/x" }, -ECONNREFUSED, FAULT_TRANSIENT,
               "cannot connect");
         fails(&(struct http_request){ .url = url(*state, "/garbage") }, -EPROTO, FAULT_TRANSIENT, "not HTTP");
-        fails(&(struct http_request){ .url = url(*state, "/no-status") }, -EPROTO, FAULT_TRANSIENT, "status is 20");
+        fails(&(struct http_request){ .url = url(*state, "/no-status") }, -EPROTO, FAULT_TRANSIENT, "status");
+        fails(&(struct http_request){ .url = url(*state, "/two-digits") }, -EPROTO, FAULT_TRANSIENT, "");
+        fails(&(struct http_request){ .url = url(*state, "/four-digits") }, -EPROTO, FAULT_TRANSIENT, "");
+        get(h, &(struct http_request){ .url = url(*state, "/no-reason") }, &r);
+        assert_int_equal(r.status, 201);
 }
 
 static void a_slow_server_is_given_up_in_time(void **state) {
