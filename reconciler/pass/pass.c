@@ -24,8 +24,11 @@
 
 static volatile sig_atomic_t interrupted;
 
-void pass_interrupt(int signal) {
+void pass_interrupt(int number) {
         interrupted = 1;
+        /* The current action may wait for an engine that says nothing. Who presses Ctrl-C again means it. */
+        if (number == SIGINT)
+                (void)signal(SIGINT, SIG_DFL);
 }
 
 /*

@@ -37,5 +37,8 @@ int pass_run(const struct config *config, const struct pass_options *options, st
 /* The host file to merge, as `init` prints it, for a host that is not enrolled. In @a. */
 const char *pass_host_document(const char *host, const char *public_key, struct arena *a);
 
-/* Ask a running pass to end after its current action; async-signal-safe. */
-void pass_interrupt(int signal);
+/*
+ * Ask a running pass to end after its current action; async-signal-safe. A second SIGINT ends the process at once, as a
+ * kill would; the next pass goes on from there.
+ */
+void pass_interrupt(int number);
