@@ -124,8 +124,11 @@ rig_make() {
 rig_end() {
         local code=$? dir
         trap - EXIT
-        [ -z "${RIG_PID:-}" ] || kill -KILL "$RIG_PID" 2>/dev/null || :
-        engine_stop "$RIG/engine"
+        # shellcheck disable=SC2086
+        [ -z "${RIG_PID:-}" ] || kill -KILL $RIG_PID 2>/dev/null || :
+        for dir in "$RIG"/engine*; do
+                engine_stop "$dir"
+        done
         for dir in "$RIG"/registry*; do
                 registry_stop "$dir"
         done

@@ -1,16 +1,31 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A registry that serves other bytes than it was asked for: registry_liar.py HOST:PORT
+"""A registry that cannot be trusted: registry_liar.py HOST:PORT [MODE_FILE]
 
-Prints its port. Passes everything on from the registry at HOST:PORT, but changes each layer's last byte.
+Prints its port. Passes everything on from the registry at HOST:PORT, but for layers; MODE_FILE, read anew for each, says
+what happens to them:
+
+    lie         the last byte is another one (also without MODE_FILE)
+    cut         the connection ends in the middle
+    stall       it stays open in the middle, for a minute
+    trickle     they come in small pieces, about three seconds long
+    pass        nothing
 """
 
 import http.server
 import sys
+import time
 import urllib.error
 import urllib.request
 
 UPSTREAM = sys.argv[1]
+
+
+def mode():
+    if len(sys.argv) < 3:
+        return "lie"
+    with open(sys.argv[2]) as file:
+        return file.read().strip()
 
 
 class Liar(http.server.BaseHTTPRequestHandler):
@@ -28,7 +43,8 @@ class Liar(http.server.BaseHTTPRequestHandler):
         except urllib.error.HTTPError as error:
             status, fields, body = error.code, error.headers, error.read()
         length = fields.get("Content-Length", str(len(body)))
-        if "/blobs/" in self.path and body[:2] == b"\x1f\x8b":
+        what = mode() if "/blobs/" in self.path and body[:2] == b"\x1f\x8b" else "pass"
+        if what == "lie":
             body = body[:-1] + bytes([body[-1] ^ 1])
         self.send_response(status)
         for key in ("Content-Type", "Docker-Content-Digest", "Docker-Distribution-Api-Version"):
@@ -36,8 +52,18 @@ class Liar(http.server.BaseHTTPRequestHandler):
                 self.send_header(key, fields[key])
         self.send_header("Content-Length", length)
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+        if self.command == "HEAD":
+            return
+        if what in ("cut", "stall"):
+            self.wfile.write(body[: len(body) // 2])
+            self.wfile.flush()
+            time.sleep(60 if what == "stall" else 0)
+            self.close_connection = True
+            return
+        step = len(body) // 30 + 1 if what == "trickle" else len(body) + 1
+        for at in range(0, len(body), step):
+            self.wfile.write(body[at : at + step])
+            time.sleep(0.1 if what == "trickle" else 0)
 
     do_HEAD = do_GET
 
