@@ -87,7 +87,7 @@ static struct finding read_sample(const char *what, const json_t *sample, struct
                 return finding_of(CHECK_INCONCLUSIVE, a, "%s: the answer is %s, not a number", what, text);
         r = micro_parse(text, &value);
         if (r == -ERANGE)
-                return finding_of(CHECK_INCONCLUSIVE, a, "%s: the answer %s is too large a number", what, text);
+                return unusable(what, a, "the answer is too large a number");
         if (r < 0)
                 return unusable(what, a, "the answer is not a number");
         return (struct finding){
