@@ -104,7 +104,8 @@ int world_teardown(void **state) {
                 backend_stop(&w->b[i]);
         }
         (void)snprintf(remove, sizeof(remove), "rm -rf %s", w->dir);
-        (void)!system(remove);
+        if (!getenv("TEST_KEEP"))
+                (void)!system(remove);
         arena_free(w->arena);
         free(w);
         return 0;

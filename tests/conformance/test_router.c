@@ -375,7 +375,7 @@ static void a_router_that_is_down_is_not_available(void **state) {
         expect_in_force(w, &route);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(nothing_is_there_before),
@@ -393,5 +393,7 @@ int main(void) {
                 TEST(a_router_that_is_down_is_not_available),
         };
 
+        if (argc > 1)
+                cmocka_set_test_filter(argv[1]);
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -172,8 +172,12 @@ static void host_and_path_say_which_requests(void **state) {
         assert_string_equal(ask_router(w->listen, "GET", "/api/x?y=z", "shop.example", NULL).tag, "a0");
         assert_string_equal(ask_router(w->listen, "GET", "/api", "SHOP.example:80", NULL).tag, "a0");
         assert_int_equal(ask_router(w->listen, "GET", "/", "shop.example", NULL).status, 404);
-        if (w->kind != ROUTER_NGINX) /* one server of nginx at an address takes all hosts */
-                assert_int_equal(ask_router(w->listen, "GET", "/api", "other.example", NULL).status, 404);
+        assert_int_equal(ask_router(w->listen, "GET", "/api", "other.example", NULL).status, 404);
+        w->traffic.server_name = "*.example";
+        apply(w, &route);
+        expect_in_force(w, &route);
+        assert_string_equal(ask_router(w->listen, "GET", "/api", "a.example", NULL).tag, "a0");
+        assert_int_equal(ask_router(w->listen, "GET", "/api", "example.org", NULL).status, 404);
 }
 
 /* What an operator writes who has a server already. */
@@ -232,6 +236,7 @@ static void a_dead_target_is_passed_over(void **state) {
         struct world *w = *state;
         struct route route = route_to(w, 50, 2, 1);
         struct tally t;
+        int lost = 0;
 
         apply(w, &route);
         backend_stop(&w->a[1]);
@@ -243,7 +248,9 @@ static void a_dead_target_is_passed_over(void **state) {
         t = count(w, 300, NULL, NULL);
         assert_int_equal(t.a[0], 300);
         for (int i = 0; i < 50; i++)
-                assert_int_equal(ask_router(w->listen, "POST", "/", NULL, NULL).status, 200);
+                lost += ask_router(w->listen, "POST", "/", NULL, NULL).status != 200;
+        /* Debian's Caddy cannot send a body to a second target: the first of a second that meets the dead one is lost. */
+        expect_between(lost, 0, w->kind == ROUTER_CADDY ? 3 : 0);
 }
 
 static int64_t hits(const struct world *w) {
@@ -284,6 +291,7 @@ struct load {
         volatile bool stop;
         volatile int64_t asked, failed;
         volatile int last_status;
+        char last_lost[16];
 };
 
 /* At most 200 requests a second and process, and at most a minute. */
@@ -299,6 +307,7 @@ static pid_t load_start(struct world *w, struct load *load, const char *method) 
                 __atomic_add_fetch(&load->asked, 1, __ATOMIC_SEQ_CST);
                 if (r.status != 200) {
                         load->last_status = r.status;
+                        (void)snprintf(load->last_lost, sizeof(load->last_lost), "%s", r.lost ? r.lost : "");
                         __atomic_add_fetch(&load->failed, 1, __ATOMIC_SEQ_CST);
                 }
                 clock_sleep_ms(5);
@@ -306,47 +315,100 @@ static pid_t load_start(struct world *w, struct load *load, const char *method) 
         _exit(0);
 }
 
-static void shifts_lose_nothing(void **state) {
-        struct world *w = *state;
-        const int64_t shares[] = { 5, 25, 50, 75, 100, 0 };
-        struct load *load = mmap(NULL, sizeof(*load), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-        struct route start = route_to(w, 0, 2, 0);
-        pid_t pids[3];
+/*
+ * Caddy opens its sockets anew whenever its configuration changes (SO_REUSEPORT); what waits at an old one is lost, unless the host's
+ * net.ipv4.tcp_migrate_req is 1. routers.sh gives it a network of its own with that.
+ */
+static bool sockets_migrate(void) {
+        FILE *f = fopen("/proc/sys/net/ipv4/tcp_migrate_req", "r");
+        int c = f ? fgetc(f) : '0';
 
+        if (f)
+                (void)fclose(f);
+        return c == '1';
+}
+
+#define CLIENTS 3
+
+static struct load *load_begin(struct world *w, pid_t pids[static CLIENTS]) {
+        struct load *load;
+
+        if (w->kind == ROUTER_CADDY && !sockets_migrate())
+                skip();
+        load = mmap(NULL, sizeof(*load), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         assert_ptr_not_equal(load, MAP_FAILED);
         *load = (struct load){ .stop = false };
-        apply(w, &start);
-        for (int i = 0; i < 3; i++)
+        for (int i = 0; i < CLIENTS; i++)
                 pids[i] = load_start(w, load, i == 2 ? "POST" : "GET");
-        for (int i = 0; i < 20; i++) {
-                /* New candidates each time round: where they were, nobody listens while they are out of the route. */
-                struct route route = route_to(w, shares[i % 6], 2, 2), out = route_to(w, 0, 2, 0);
+        return load;
+}
 
-                apply(w, &route);
-                clock_sleep_ms(50);
-                if (i % 6 != 5)
-                        continue;
-                apply(w, &out);
-                clock_sleep_ms(SLOW_MS);
-                for (int j = 0; j < 2; j++) {
-                        int port = w->b[j].port;
-
-                        backend_stop(&w->b[j]);
-                        clock_sleep_ms(20);
-                        backend_start(&w->b[j], j ? "b1" : "b0", port);
-                }
-        }
+static void load_end(struct world *w, struct load *load, const pid_t pids[static CLIENTS], const char *what) {
         load->stop = true;
-        for (int i = 0; i < 3; i++)
+        for (int i = 0; i < CLIENTS; i++)
                 (void)waitpid(pids[i], NULL, 0);
-        print_message("%s: 20 shifts, %lld requests, %lld lost (last status %d)\n", router_kind_names[w->kind], (long long)load->asked,
-                      (long long)load->failed, load->last_status);
-        assert_true(load->asked > 300);
+        print_message("# %s: %s, %lld requests, %lld lost%s%s\n", router_kind_names[w->kind], what, (long long)load->asked, (long long)load->failed,
+                      load->failed ? ": " : "", load->failed && load->last_lost[0] ? load->last_lost : "");
+        assert_true(load->asked > 100);
         assert_int_equal(load->failed, 0);
         (void)munmap(load, sizeof(*load));
 }
 
-int main(void) {
+/* Once candidates are out of the route they may end; others come at their addresses. */
+static void replace_candidates(struct world *w) {
+        struct route out = route_to(w, 0, 2, 0);
+
+        apply(w, &out);
+        clock_sleep_ms(SLOW_MS);
+        for (int j = 0; j < 2; j++) {
+                int port = w->b[j].port;
+
+                backend_stop(&w->b[j]);
+                clock_sleep_ms(20);
+                backend_start(&w->b[j], j ? "b1" : "b0", port);
+        }
+}
+
+static void shifts_lose_nothing(void **state) {
+        static const int64_t shares[] = { 5, 25, 50, 75, 100, 0 };
+        struct world *w = *state;
+        struct route start = route_to(w, 0, 2, 0);
+        pid_t pids[CLIENTS];
+        struct load *load;
+
+        apply(w, &start);
+        load = load_begin(w, pids);
+        for (int i = 0; i < 20; i++) {
+                struct route route = route_to(w, shares[i % 6], 2, 2);
+
+                apply(w, &route);
+                clock_sleep_ms(50);
+                if (i % 6 == 5)
+                        replace_candidates(w);
+        }
+        load_end(w, load, pids, "20 shifts");
+}
+
+/* HAProxy has to load these. */
+static void other_settings_lose_nothing(void **state) {
+        struct world *w = *state;
+        struct route route = route_to(w, 50, 2, 2);
+        struct sticky sticky = { .cookie = "tally" };
+        pid_t pids[CLIENTS];
+        struct load *load;
+
+        apply(w, &route);
+        load = load_begin(w, pids);
+        for (int i = 0; i < 10; i++) {
+                sticky.duration_ms = (i + 1) * 1000;
+                w->traffic.sticky = &sticky;
+                apply(w, &route);
+                clock_sleep_ms(50);
+        }
+        load_end(w, load, pids, "10 changes of settings");
+}
+
+int main(int argc, char **argv) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(a_share_of_all_goes_to_the_candidate),
@@ -363,7 +425,10 @@ int main(void) {
                 TEST(what_may_have_been_carried_out_is_not_sent_again),
                 TEST(what_was_begun_is_finished),
                 TEST(shifts_lose_nothing),
+                TEST(other_settings_lose_nothing),
         };
 
+        if (argc > 1)
+                cmocka_set_test_filter(argv[1]);
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -183,18 +183,24 @@ struct reply ask_router(int port, const char *method, const char *path, const ch
         char text[REQUEST_MAX];
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), n;
         size_t size = 0;
-        ssize_t got;
+        ssize_t got = 0;
 
         if (fd < 0)
                 abort();
         patience(fd);
         n = snprintf(text, sizeof(text), "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nContent-Length: %zu\r\n%s\r\n%s", method, path,
                      host ? host : "127.0.0.1", strlen(body), headers ? headers : "", body);
-        if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 && send(fd, text, (size_t)n, MSG_NOSIGNAL) == n) {
+        if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+                r.lost = "connect";
+        else if (send(fd, text, (size_t)n, MSG_NOSIGNAL) != n)
+                r.lost = "send";
+        else {
                 while (size < sizeof(text) - 1 && (got = recv(fd, text + size, sizeof(text) - 1 - size, 0)) > 0)
                         size += (size_t)got;
                 text[size] = '\0';
                 take_answer(&r, text);
+                if (r.status == 0)
+                        r.lost = got < 0 ? "reset" : "closed";
         }
         (void)close(fd);
         return r;

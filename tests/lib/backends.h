@@ -31,6 +31,7 @@ void backend_stop(struct backend *b);
 
 struct reply {
         int status;             /* 0: no answer */
+        const char *lost;       /* how: "connect", "send", "reset", "closed"; NULL when there is an answer */
         char tag[64];           /* the body's first line */
         char cookie[256];       /* Set-Cookie; "" when there is none */
 };
