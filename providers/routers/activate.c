@@ -106,14 +106,14 @@ int activate_keep(const struct activation *at, struct fault *reterr) {
  * Commands
  */
 
-/* Lines one behind the other, from their start. */
+/* Lines one behind the other, without those that HAProxy says always. */
 static void summarize(const struct buffer *text, struct buffer *said) {
         const char *p = buffer_str(text);
 
         while (*p && said->size < SAID_MAX) {
                 size_t n = strcspn(p, "\r\n"), room = SAID_MAX - said->size;
 
-                if (n > 0)
+                if (n > 0 && !str_after(p, "[NOTICE]"))
                         buffer_printf(said, "%s%.*s", said->size ? "; " : "", (int)(n < room ? n : room), p);
                 p += n + strspn(p + n, "\r\n");
         }

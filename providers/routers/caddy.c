@@ -2,10 +2,12 @@
 
 #include "providers/routers/caddy.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #include "providers/routers/admin.h"
 #include "providers/routers/caddy_config.h"
+#include "shared/base/file.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 #include "shared/data/json.h"
@@ -207,6 +209,18 @@ static int caddy_remove(struct router *r, const char *app, struct fault *reterr)
         return change(c, "PATCH", path, nothing, reterr);
 }
 
+/* Caddy opens its sockets anew whenever its configuration changes (SO_REUSEPORT); what waits at an old one is lost, unless the kernel moves it. */
+static int say_migration(json_t *out, struct fault *reterr) {
+        own_buffer struct buffer text = BUFFER_INIT;
+        own_fault struct fault why = FAULT_INIT;
+
+        if (file_read(AT_FDCWD, "/proc/sys/net/ipv4/tcp_migrate_req", 64, &text, &why) == 0 && buffer_str(&text)[0] == '1')
+                return 0;
+        return json_array_append_new(out, json_pack("{ss ss ss ss}", "check", "caddy-sockets", "state", "warn", "detail",
+                                                    "connections that come in just while Caddy changes its configuration may be reset", "hint",
+                                                    "sysctl net.ipv4.tcp_migrate_req=1 (Linux 5.14 and later)")) < 0 ? fault_set_oom(reterr) : 0;
+}
+
 static int caddy_doctor(struct router *r, json_t *out, struct fault *reterr) {
         struct caddy *c = caddy_of(r);
         own_json json_t *servers = NULL;
@@ -215,7 +229,7 @@ static int caddy_doctor(struct router *r, json_t *out, struct fault *reterr) {
         json_t *line = ok ? json_pack("{ss ss so}", "check", "caddy", "state", "ok", "detail", json_sprintf("%zu servers", json_object_size(servers)))
                           : json_pack("{ss ss ss}", "check", "caddy", "state", "fail", "detail", why.message ? why.message : "cannot be asked");
 
-        return !line || json_array_append_new(out, line) < 0 ? fault_set_oom(reterr) : 0;
+        return json_array_append_new(out, line) < 0 ? fault_set_oom(reterr) : say_migration(out, reterr);
 }
 
 const struct router_ops caddy_router_ops = {

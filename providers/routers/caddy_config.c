@@ -103,23 +103,24 @@ static json_t *match_candidate(const struct rendering *r) {
  * Handlers
  */
 
-/* Connections to targets are not kept: one that a target closes just when it is used would cost a request that cannot be repeated. */
-static json_t *proxy_to(const struct rendering *r, enum variation v, bool named) {
-        char id[ID_MAX];
+/*
+ * Connections to targets are not kept: one that a target closes just when it is used would cost a request that cannot be repeated. @careful:
+ * a target that failed is out for a second.
+ */
+static json_t *proxy_to(const struct rendering *r, enum variation v, bool careful) {
         json_t *proxy, *upstreams = json_array();
 
         for (size_t i = 0; i < r->parts.n[v]; i++)
                 json_array_append_new(upstreams, json_pack("{ss}", "dial", r->parts.of[v][i]->address));
         if (r->parts.n[v] == 0) {
                 json_decref(upstreams);
-                proxy = json_pack("{ss si}", "handler", "static_response", "status_code", 503);
-        } else
-                proxy = json_pack("{ss so s{s{ss} si ss} s{s{ss}} s{ss s{sb} ss}}", "handler", "reverse_proxy", "upstreams", upstreams,
-                                  "load_balancing", "selection_policy", "policy", "round_robin", "retries", (int)r->parts.n[v], "try_interval",
-                                  "10ms", "health_checks", "passive", "fail_duration", "1s", "transport", "protocol", "http", "keep_alive",
-                                  "enabled", 0, "dial_timeout", "5s");
-        if (named)
-                json_set_string(proxy, "@id", id_of(r->route->app, v, id));
+                return json_pack("{ss si}", "handler", "static_response", "status_code", 503);
+        }
+        proxy = json_pack("{ss so s{s{ss} si ss} s{ss s{sb} ss}}", "handler", "reverse_proxy", "upstreams", upstreams, "load_balancing",
+                          "selection_policy", "policy", "round_robin", "retries", (int)r->parts.n[v], "try_interval", "1ms", "transport",
+                          "protocol", "http", "keep_alive", "enabled", 0, "dial_timeout", "5s");
+        if (careful)
+                json_object_set_new(proxy, "health_checks", json_pack("{s{ss}}", "passive", "fail_duration", "1s"));
         return proxy;
 }
 
@@ -134,21 +135,34 @@ static json_t *give_cookie(const struct rendering *r, enum variation v) {
 }
 
 /*
- * A candidate that cannot be connected to: "dial tcp …: connection refused". The request was sent nowhere then, and a current target may
- * have it.
+ * When no target could be connected to ("dial tcp …: connection refused"), or all have failed a moment ago, the request was sent nowhere, and
+ * @handler may have it. Any other error is passed on: what no route here takes would become an empty 200.
  */
-static json_t *serve(const struct rendering *r, enum variation v) {
-        json_t *routes = json_array(), *serve;
+static json_t *otherwise(json_t *handler) {
+        return json_pack("{s[{s[{ss}] s[o] sb} {s[{ss ss}]}]}", "routes", "match", "expression",
+                         "{http.error.message}.startsWith(\"dial \") || {http.error.message}.endsWith(\"no upstreams available\")", "handle",
+                         handler, "terminal", 1, "handle", "handler", "error", "status_code", "{http.error.status_code}");
+}
 
-        if (r->traffic->sticky)
+/*
+ * Caddy before 2.11 cannot send a request with a body to a second target, even if it could not connect to the first (caddyserver/caddy
+ * 7546, 7713). So a target that failed is left out for a moment when there is somebody else. @named: the one that is read back.
+ */
+static json_t *serve(const struct rendering *r, enum variation v, bool named) {
+        bool others = v == VARIATION_CANDIDATE ? r->parts.n[VARIATION_CURRENT] > 0 : r->parts.n[v] > 1;
+        json_t *routes = json_array(), *proxy = proxy_to(r, v, others), *subroute;
+        char id[ID_MAX];
+
+        if (named)
+                json_set_string(proxy, "@id", id_of(r->route->app, v, id));
+        if (named && r->traffic->sticky)
                 json_array_append_new(routes, give_cookie(r, v));
-        json_array_append_new(routes, json_pack("{s[o]}", "handle", proxy_to(r, v, true)));
-        serve = json_pack("{ss so}", "handler", "subroute", "routes", routes);
-        if (v == VARIATION_CANDIDATE && r->parts.n[VARIATION_CURRENT] > 0)
-                json_object_set_new(serve, "errors",
-                                    json_pack("{s[{s[{ss}] s[o]}]}", "routes", "match", "expression",
-                                              "{http.error.message}.startsWith(\"dial \")", "handle", proxy_to(r, VARIATION_CURRENT, false)));
-        return serve;
+        json_array_append_new(routes, json_pack("{s[o]}", "handle", proxy));
+        subroute = json_pack("{ss so}", "handler", "subroute", "routes", routes);
+        if (others)
+                json_object_set_new(subroute, "errors", otherwise(v == VARIATION_CANDIDATE ? serve(r, VARIATION_CURRENT, false)
+                                                                                           : proxy_to(r, v, false)));
+        return subroute;
 }
 
 static json_t *choose(const struct rendering *r) {
@@ -162,9 +176,9 @@ static json_t *choose(const struct rendering *r) {
                         json_object_set_new(vars, v == VARIATION_CURRENT ? "tally_current" : "tally_candidate", json_string(r->parts.release[v]));
         json_array_append_new(routes, json_pack("{s[o]}", "handle", vars));
         if (r->parts.n[VARIATION_CANDIDATE] > 0)
-                json_array_append_new(routes, json_pack("{so s[o] sb}", "match", match_candidate(r), "handle", serve(r, VARIATION_CANDIDATE),
+                json_array_append_new(routes, json_pack("{so s[o] sb}", "match", match_candidate(r), "handle", serve(r, VARIATION_CANDIDATE, true),
                                                         "terminal", 1));
-        json_array_append_new(routes, json_pack("{s[o]}", "handle", serve(r, VARIATION_CURRENT)));
+        json_array_append_new(routes, json_pack("{s[o]}", "handle", serve(r, VARIATION_CURRENT, true)));
         return json_pack("{ss so}", "handler", "subroute", "routes", routes);
 }
 

@@ -268,7 +268,7 @@ static bool wait_for(struct haproxy *h, const char *app, const char *map, const 
 }
 
 static int validate(struct haproxy *h, struct fault *reterr) {
-        const char *const usual[] = { "haproxy", "-c", "-q", "-f", "/etc/haproxy/haproxy.cfg", "-f", h->settings->folder, NULL };
+        const char *const usual[] = { "haproxy", "-c", "-f", "/etc/haproxy/haproxy.cfg", "-f", h->settings->folder, NULL };
         own_buffer struct buffer said = BUFFER_INIT;
         int code, r = activate_command(&h->settings->test, usual, &code, &said, reterr);
 

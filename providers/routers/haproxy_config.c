@@ -200,7 +200,7 @@ static void put_frontend(const struct haproxy_files *f, const char *name, const 
 
         put_frontend_head(f, name, out);
         buffer_printf(out,
-                      "    http-request set-var(txn.tally_share) str(share),map_str_int(%s,0)\n"
+                      "    http-request set-var(txn.tally_share) str(share),map(%s,0),add(0)\n"
                       "    acl tally_some var(txn.tally_share) -m int gt 0\n"
                       "    acl tally_all var(txn.tally_share) -m int ge 100\n"
                       "    http-request set-var(txn.tally_to) str(current)\n", map);

@@ -46,9 +46,10 @@ static const char *short_prefix(const char *app, const char *group, char buf[sta
  * Groups
  */
 
+/* Not remembered which target failed: one that breaks a connection would be out for other requests as well, and with it perhaps the last. */
 static void put_servers(const struct rendering *r, enum variation v, const char *suffix) {
         for (size_t i = 0; i < r->parts->n[v]; i++)
-                buffer_printf(r->out, "    server %s max_fails=1 fail_timeout=1s%s;\n", r->parts->of[v][i]->address, suffix);
+                buffer_printf(r->out, "    server %s max_fails=0%s;\n", r->parts->of[v][i]->address, suffix);
 }
 
 static void put_groups(const struct rendering *r) {
@@ -166,6 +167,16 @@ static void put_location(const struct rendering *r) {
                       r->traffic->path, r->id, r->id, r->id);
 }
 
+/* The only server at an address gets the requests for all hosts. $host is in lower case and has no port. */
+static void put_host(const char *name, struct buffer *out) {
+        bool wild = name[0] == '*';
+
+        buffer_puts(out, wild ? "    if ($host !~ \"" : "    if ($host != ");
+        for (const char *p = name + wild; *p; p++)
+                buffer_printf(out, "%s%c", wild && *p == '.' ? "\\" : "", tolower((unsigned char)*p));
+        buffer_puts(out, wild ? "$\") {\n        return 404;\n    }\n" : ") {\n        return 404;\n    }\n");
+}
+
 static void put_server(const struct rendering *r) {
         const char *listen = r->traffic->listen, *name = r->traffic->server_name;
         char host[NGINX_HOST_MAX];
@@ -173,6 +184,8 @@ static void put_server(const struct rendering *r) {
         buffer_printf(r->out, "map $http_upgrade $%s_connection {\n    \"\" close;\n    default upgrade;\n}\n", r->id);
         buffer_printf(r->out, "server {\n    listen %s%s;\n    server_name %s;\n", listen[0] == ':' ? listen + 1 : listen,
                       name ? "" : " default_server", name ? name : nginx_host(r->app, host));
+        if (name)
+                put_host(name, r->out);
         put_location(r);
         if (!str_eq(r->traffic->path, "/"))
                 buffer_puts(r->out, "    location / {\n        return 404;\n    }\n");

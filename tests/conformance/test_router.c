@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What providers/router.h promises, on every router. routers.sh says which one. */
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "providers/routers/haproxy_socket.h"
+#include "shared/base/clock.h"
+#include "shared/base/file.h"
+#include "shared/base/limits.h"
+#include "shared/base/reason.h"
+#include "shared/base/text.h"
+#include "tests/conformance/router_rig.h"
+
+/*
+ * What is in force
+ */
+
+static void nothing_is_there_before(void **state) {
+        struct route_state s = observe(*state);
+
+        assert_true(s.available);
+        assert_false(s.present);
+        assert_false(s.altered);
+}
+
+static void what_was_applied_is_read_back(void **state) {
+        struct world *w = *state;
+        const struct { int64_t candidate; size_t n_a, n_b; } shapes[] = {
+                { 0, 1, 0 }, { 0, 2, 1 }, { 25, 2, 1 }, { 1, 1, 2 }, { 99, 2, 2 }, { 100, 2, 2 }, { 100, 0, 2 }, { 0, 2, 0 }, { 0, 0, 0 },
+        };
+
+        for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+                struct route route = route_to(w, shapes[i].candidate, shapes[i].n_a, shapes[i].n_b);
+
+                apply(w, &route);
+                expect_in_force(w, &route);
+        }
+}
+
+static void what_is_declared_is_taken(void **state) {
+        struct world *w = *state;
+
+        fine(router_check(w->router, "shop", &w->traffic, &fault));
+}
+
+/* Inode numbers and times of all that lies in the folder, and what processes there are. */
+static void print(struct world *w, char *buf, size_t size) {
+        char command[512];
+        FILE *f;
+
+        (void)snprintf(command, sizeof(command),
+                       "cd %s && find tally.d -type f -printf '%%p %%i %%T@\\n' | sort; cat /proc/$(cat pid)/task/*/children 2>/dev/null", w->dir);
+        f = popen(command, "r");
+        assert_non_null(f);
+        buf[fread(buf, 1, size - 1, f)] = '\0';
+        (void)pclose(f);
+}
+
+static void applied_twice_is_applied_once(void **state) {
+        struct world *w = *state;
+        struct route route = route_to(w, 25, 2, 1);
+        char before[4096], after[4096];
+
+        apply(w, &route);
+        print(w, before, sizeof(before));
+        apply(w, &route);
+        print(w, after, sizeof(after));
+        assert_string_equal(before, after);
+        expect_in_force(w, &route);
+}
+
+static void a_removed_app_is_gone(void **state) {
+        struct world *w = *state;
+        struct route route = route_to(w, 25, 1, 1);
+
+        apply(w, &route);
+        fine(router_remove(w->router, "shop", &fault));
+        assert_false(observe(w).present);
+        assert_false(observe(w).altered);
+        fine(router_remove(w->router, "shop", &fault));
+        if (world_carries(w))
+                assert_int_equal(ask_router(w->listen, "GET", "/", NULL, NULL).status, 0);
+        apply(w, &route);
+        expect_in_force(w, &route);
+}
+
+static void apps_do_not_disturb_each_other(void **state) {
+        struct world *w = *state;
+        struct route shop = route_to(w, 25, 1, 1), other = route_to(w, 0, 2, 0);
+        struct traffic traffic = w->traffic;
+        struct route_state s;
+
+        other.app = "shop-2.x_y";
+        /* Traefik's entry points are given; it tells apps apart by host name. */
+        if (w->kind == ROUTER_TRAEFIK)
+                traffic.server_name = "other.example";
+        else
+                traffic.listen = arena_printf(w->arena, "127.0.0.1:%d", free_port());
+        apply(w, &shop);
+        fine(router_apply(w->router, &traffic, &other, &fault));
+        expect_in_force(w, &shop);
+        fine(router_observe(w->router, other.app, &traffic, w->arena, &s, &fault));
+        assert_true(s.present && !s.altered && route_equal(&s.route, &other));
+        fine(router_remove(w->router, other.app, &fault));
+        expect_in_force(w, &shop);
+}
+
+static void other_settings_are_put_into_force(void **state) {
+        struct world *w = *state;
+        struct route route = route_to(w, 25, 1, 1);
+
+        apply(w, &route);
+        w->traffic.server_name = "shop.example";
+        assert_true(observe(w).altered);
+        apply(w, &route);
+        expect_in_force(w, &route);
+        w->traffic.sticky = &(struct sticky){ .cookie = "met", .duration_ms = 60000 };
+        assert_true(observe(w).altered);
+        apply(w, &route);
+        expect_in_force(w, &route);
+}
+
+static void a_route_that_is_none_is_refused(void **state) {
+        struct world *w = *state;
+        struct route_target t[2] = { { .address = "127.0.0.1:2" }, { .address = "127.0.0.1:1" } };
+        struct route route = { .app = "shop", .targets = { .items = t, .n = 2 } };
+        const char *const bad[] = { "127.0.0.1", "127.0.0.1:80;", "a b:80", "host:80", "127.0.0.1:0", "[::1:80", "::1:80", "127.0.0.01:80", "[::0001]:80" };
+        own_fault struct fault fault = FAULT_INIT;
+
+        assert_true(router_apply(w->router, &w->traffic, &route, &fault) < 0);
+        assert_int_equal(fault.kind, FAULT_INTERNAL);
+        route.targets.n = 1;
+        for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+                own_fault struct fault why = FAULT_INIT;
+
+                t[0].address = bad[i];
+                assert_true(router_apply(w->router, &w->traffic, &route, &why) < 0);
+                assert_int_equal(why.kind, FAULT_INTERNAL);
+        }
+}
+
+/*
+ * Somebody else
+ */
+
+static const char *file_of(struct world *w, const char *ending) {
+        return arena_printf(w->arena, "%s/tally_shop%s", w->settings.folder, ending);
+}
+
+static void append(const char *path, const char *text) {
+        FILE *f = fopen(path, "a");
+
+        assert_non_null(f);
+        assert_true(fputs(text, f) >= 0);
+        assert_int_equal(fclose(f), 0);
+}
+
+static const char *const endings[ROUTER_KIND_MAX_] = {
+        [ROUTER_NGINX] = ".conf", [ROUTER_HAPROXY] = ".cfg", [ROUTER_TRAEFIK] = ".yml",
+};
+
+static void expect_altered_and_healed(struct world *w, const struct route *route) {
+        struct route_state s = observe(w);
+
+        assert_true(s.available);
+        assert_true(s.altered || !route_equal(&s.route, route));
+        assert_true(s.detail || !s.altered);
+        apply(w, route);
+        expect_in_force(w, route);
+}
+
+static void a_file_that_somebody_changed_is_seen_and_healed(void **state) {
+        struct world *w = *state;
+        struct route route = route_to(w, 25, 2, 1);
+        const char *path = endings[w->kind] ? file_of(w, endings[w->kind]) : NULL;
+
+        if (!path)
+                skip();
+        apply(w, &route);
+        append(path, "# and this\n");
+        expect_altered_and_healed(w, &route);
+        append(path, "# and this, in force\n");
+        assert_int_equal(world_do(w, "reload"), 0);
+        clock_sleep_ms(300);
+        expect_altered_and_healed(w, &route);
+        assert_int_equal(unlink(path), 0);
+        expect_altered_and_healed(w, &route);
+}
+
+/* What @from says becomes what @to says, in a file of ours and in force. */
+static void replace(struct world *w, const char *path, const char *from, const char *to) {
+        char command[512];
+
+        (void)snprintf(command, sizeof(command), "grep -q '%s' %s && sed -i 's/%s/%s/' %s", from, path, from, to, path);
+        assert_int_equal(system(command), 0);
+        assert_int_equal(world_do(w, "reload"), 0);
+        clock_sleep_ms(500);
+}
+
+static void haproxy(struct world *w, const char *command) {
+        own_buffer struct buffer answer = BUFFER_INIT;
+
+        fine(haproxy_say(w->settings.socket, command, &answer, &fault));
+}
+
+/* curl with what follows the address of Caddy's admin API */
+static void caddy(struct world *w, const char *arguments) {
+        char command[1024];
+
+        (void)snprintf(command, sizeof(command), "curl -sf -o /dev/null --unix-socket %s/caddy.sock -H 'Host;' -H 'Content-Type: application/json' http://x%s", w->dir, arguments);
+        assert_int_equal(system(command), 0);
+}
+
+static const char *haproxy_map(struct world *w) {
+        char command[256], name[256];
+        FILE *f;
+
+        (void)snprintf(command, sizeof(command), "ls %s/tally_shop-*.map", w->settings.folder);
+        f = popen(command, "r");
+        assert_non_null(f);
+        assert_non_null(fgets(name, sizeof(name), f));
+        (void)pclose(f);
+        name[strcspn(name, "\n")] = '\0';
+        return arena_strdup(w->arena, name);
+}
+
+static void what_somebody_changed_in_the_running_router_is_seen_and_healed(void **state) {
+        struct world *w = *state;
+        struct route route = route_to(w, 25, 2, 1);
+
+        apply(w, &route);
+        switch (w->kind) {
+        case ROUTER_NGINX:
+                replace(w, file_of(w, ".conf"), "25%", "80%");
+                break;
+        case ROUTER_TRAEFIK:
+                replace(w, file_of(w, ".yml"), "\"weight\": 25", "\"weight\": 80");
+                break;
+        case ROUTER_HAPROXY:
+                haproxy(w, arena_printf(w->arena, "set map %s share 80", haproxy_map(w)));
+                assert_int_equal(observe(w).route.candidate, 80);
+                expect_altered_and_healed(w, &route);
+                haproxy(w, "set server tally_shop:current/s2 state drain");
+                expect_altered_and_healed(w, &route);
+                haproxy(w, "set server tally_shop:current/s1 weight 3");
+                expect_altered_and_healed(w, &route);
+                haproxy(w, "set server tally_shop:current/s1 state maint");
+                expect_altered_and_healed(w, &route);
+                replace(w, file_of(w, ".cfg"), "balance roundrobin", "balance leastconn");
+                break;
+        case ROUTER_CADDY:
+                caddy(w, "/id/tally_shop:candidate/upstreams -X PATCH -d '[{\"dial\": \"127.0.0.1:9\"}]'");
+                expect_altered_and_healed(w, &route);
+                caddy(w, "/config/apps/http/servers/tally_shop -X DELETE");
+                assert_false(observe(w).present);
+                break;
+        case ROUTER_MEMORY:
+        case ROUTER_KIND_MAX_:
+                skip();
+        }
+        expect_altered_and_healed(w, &route);
+        if (world_carries(w))
+                assert_int_equal(count(w, 20, NULL, NULL).failed, 0);
+}
+
+/* Something in the operator's part of the configuration that does not validate. */
+static void break_elsewhere(struct world *w, bool broken) {
+        const char *path = arena_printf(w->arena, "%s/extra/broken.%s", w->dir, w->kind == ROUTER_NGINX ? "conf" : "cfg");
+
+        if (broken)
+                append(path, "this is { no configuration\n");
+        else
+                assert_int_equal(unlink(path), 0);
+}
+
+static void read_whole(const char *path, struct buffer *out) {
+        fine(file_read(AT_FDCWD, path, LIMIT_ROUTER_BYTES, out, &fault));
+}
+
+static void what_does_not_validate_is_never_in_force(void **state) {
+        struct world *w = *state;
+        struct route route = route_to(w, 0, 1, 0), next = route_to(w, 100, 1, 1);
+        const struct traffic before = w->traffic;
+        own_fault struct fault fault = FAULT_INIT, again = FAULT_INIT;
+        own_buffer struct buffer old = BUFFER_INIT, now = BUFFER_INIT;
+        const char *path = endings[w->kind] ? file_of(w, endings[w->kind]) : NULL;
+
+        if (!world_carries(w))
+                skip();
+        apply(w, &route);
+        if (path) {
+                read_whole(path, &old);
+                break_elsewhere(w, true);
+                w->traffic.path = "/new"; /* HAProxy must load it for that */
+        } else
+                w->traffic.listen = w->a[0].address; /* taken by somebody else */
+        assert_true(router_apply(w->router, &w->traffic, &next, &fault) < 0);
+        assert_int_equal(fault.kind, FAULT_DENIED);
+        assert_ptr_equal(fault.code, REASON_ROUTE_INVALID);
+        assert_true(router_apply(w->router, &w->traffic, &next, &again) < 0);
+        w->traffic = before;
+        assert_int_equal(count(w, 20, NULL, NULL).a[0], 20);
+        if (path) {
+                read_whole(path, &now);
+                assert_int_equal(now.size, old.size);
+                assert_memory_equal(now.data, old.data, old.size);
+                assert_int_equal(access(arena_printf(w->arena, "%s.old", path), F_OK), -1);
+                break_elsewhere(w, false);
+        }
+        expect_in_force(w, &route);
+        apply(w, &next);
+        expect_in_force(w, &next);
+        assert_int_equal(count(w, 20, NULL, NULL).b[0], 20);
+}
+
+/*
+ * Cut short
+ */
+
+static void killed_anywhere_leaves_the_old_or_the_new(void **state) {
+        struct world *w = *state;
+        struct route old = route_to(w, 0, 2, 0), new = route_to(w, 100, 2, 2);
+
+        apply(w, &old);
+        for (int64_t after = 0; after < 24; after++) {
+                pid_t pid = fork();
+                struct route_state s;
+
+                assert_true(pid >= 0);
+                if (pid == 0) {
+                        own_fault struct fault fault = FAULT_INIT;
+
+                        _exit(router_apply(w->router, &w->traffic, &new, &fault) < 0);
+                }
+                clock_sleep_ms(w->kind == ROUTER_HAPROXY ? after / 2 : after * 4);
+                (void)kill(pid, SIGKILL);
+                (void)waitpid(pid, NULL, 0);
+                s = observe(w);
+                if (s.present && !s.altered)
+                        assert_true(route_equal(&s.route, &old) || route_equal(&s.route, &new));
+                if (world_carries(w))
+                        assert_int_equal(count(w, 10, NULL, NULL).failed, 0);
+                apply(w, &new);
+                expect_in_force(w, &new);
+                apply(w, &old);
+                expect_in_force(w, &old);
+        }
+}
+
+static void a_router_that_is_down_is_not_available(void **state) {
+        struct world *w = *state;
+        struct route route = route_to(w, 25, 2, 1);
+        own_fault struct fault fault = FAULT_INIT;
+
+        if (w->kind == ROUTER_MEMORY)
+                skip();
+        apply(w, &route);
+        assert_int_equal(world_do(w, "stop"), 0);
+        assert_false(observe(w).available);
+        assert_non_null(observe(w).reason);
+        assert_true(router_apply(w->router, &w->traffic, &(struct route){ .app = "shop" }, &fault) < 0);
+        assert_int_equal(fault.kind, FAULT_TRANSIENT);
+        assert_ptr_equal(fault.code, REASON_ROUTER_UNAVAILABLE);
+        assert_int_equal(world_do(w, "start"), 0);
+        if (w->kind == ROUTER_TRAEFIK)
+                clock_sleep_ms(500);
+        expect_in_force(w, &route);
+}
+
+int main(int argc, char **argv) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
+        const struct CMUnitTest tests[] = {
+                TEST(nothing_is_there_before),
+                TEST(what_is_declared_is_taken),
+                TEST(what_was_applied_is_read_back),
+                TEST(applied_twice_is_applied_once),
+                TEST(a_removed_app_is_gone),
+                TEST(apps_do_not_disturb_each_other),
+                TEST(other_settings_are_put_into_force),
+                TEST(a_route_that_is_none_is_refused),
+                TEST(a_file_that_somebody_changed_is_seen_and_healed),
+                TEST(what_somebody_changed_in_the_running_router_is_seen_and_healed),
+                TEST(what_does_not_validate_is_never_in_force),
+                TEST(killed_anywhere_leaves_the_old_or_the_new),
+                TEST(a_router_that_is_down_is_not_available),
+        };
+
+        if (argc > 1)
+                cmocka_set_test_filter(argv[1]);
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
