@@ -70,6 +70,17 @@ kind_fits() {
         done
 }
 
+checks_fit() {
+        local keys documented
+        # A check is one element of a list, whose keys kind_fits does not reach.
+        keys=$("$tally" schema App | jq -r '
+                def keys_of: .properties // {} | to_entries[] | .key as $k
+                        | if .value.properties then .value | keys_of | "\($k).\(.)" else $k end;
+                .properties.checks.items | keys_of' | sort) || return 1
+        documented=$(sed -n 's/^| \(`[^|]*`\) |.*/\1/p' "$source/docs/checks.md" | grep -oE '[a-z_.]+' | sort)
+        [ "$(wc -l <<<"$keys")" -ge 20 ] && diff - <(echo "$documented") <<<"$keys"
+}
+
 compose_fits() {
         local keys documented
         keys=$("$tally" schema Compose | jq -r '.properties.services.additionalProperties
@@ -123,6 +134,7 @@ check "reasons.md is shared/base/reason.h" reasons_fit
 for kind in Fleet Host Environment App Release; do
         check "desired-state.md describes each key of $kind" kind_fits "$kind"
 done
+check "checks.md lists each key of a check" checks_fit
 check "compose-support.md lists each key of a service" compose_fits
 check "compose-support.md lists what is refused" refusals_fit
 check "tally.yaml(5) describes each key" configuration_fits
