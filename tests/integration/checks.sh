@@ -20,7 +20,7 @@ engine_available || { echo "skipped: no engine on this machine"; exit 77; }
 unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
 
 dir=$(temporary_dir)
-stub_pid= prometheus_pid=
+stub_pid='' prometheus_pid=''
 cleanup() {
         local pid
         for pid in $stub_pid $prometheus_pid; do
