@@ -45,9 +45,26 @@ static void due_of_instances(const struct lookup *l, const struct check *check, 
                 add_due(a, ret, check, NULL);
 }
 
+/* Wall ms: when the newest of the new instances of a check's service was started; not later than now, whatever the clock did. */
+static int64_t newest_start(const struct lookup *l, const struct check *check, int64_t now) {
+        const struct instance *first, *end;
+        int64_t newest = 0;
+
+        lookup_range(l, check->service.text, &first, &end);
+        for (const struct instance *i = first; i < end; i++)
+                if (lookup_is_wanted(l, i) && i->started_at > newest)
+                        newest = i->started_at;
+        return newest < now ? newest : now;
+}
+
+/* A round from before the newest instance ran says nothing about it. */
+static bool is_outdated(const struct lookup *l, const struct check *check, const struct check_state *state, int64_t now) {
+        return !state || state->at < newest_start(l, check, now);
+}
+
 /* When the clock was set back, a round that lies in the future is as good as none. */
-static int64_t due_in(const struct check *check, const struct check_state *state, int64_t now) {
-        int64_t left = state && state->at ? state->at + check->interval_ms - now : 0;
+static int64_t due_in(const struct lookup *l, const struct check *check, const struct check_state *state, int64_t now) {
+        int64_t left = state && !is_outdated(l, check, state, now) ? state->at + check->interval_ms - now : 0;
 
         return left > 0 && left <= check->interval_ms ? left : 0;
 }
@@ -62,7 +79,7 @@ void checks_due(const struct world_app *app, int64_t now, struct arena *a, struc
                 return;
         l = lookup_new(app->wanted, &app->instances, a);
         for (size_t i = 0; i < app->checks.n; i++)
-                if (due_in(&checks[i], find_state(&app->rollout.checks, checks[i].name.text), now) == 0)
+                if (due_in(l, &checks[i], find_state(&app->rollout.checks, checks[i].name.text), now) == 0)
                         due_of_instances(l, &checks[i], a, ret);
 }
 
@@ -124,11 +141,15 @@ enum check_verdict checks_verdict(struct look *s, const struct check_state **ret
 
                 if (!has_candidates(s, &checks[i]))
                         continue;
+                if (verdict == CHECK_PASS && is_outdated(s->lookup, &checks[i], state, s->world->now)) {
+                        verdict = CHECK_INCONCLUSIVE;
+                        state = &unseen;
+                }
                 if (verdict == CHECK_FAIL || (verdict == CHECK_INCONCLUSIVE && worst == CHECK_PASS)) {
                         worst = verdict;
                         *ret_check = state ? state : &unseen;
                 }
-                look_wait(s, NULL, due_in(&checks[i], state, s->world->now) + 1);
+                look_wait(s, NULL, due_in(s->lookup, &checks[i], state, s->world->now) + 1);
                 if (verdict == CHECK_FAIL)
                         return verdict;
         }
