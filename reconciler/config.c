@@ -70,6 +70,67 @@ static const struct table https_table = {
         .doc = "git over https.",
 };
 
+#define ROUTER(member) offsetof(struct router_settings, member)
+
+static const struct field routers_nginx_fields[] = {
+        { .key = "folder", .type = FIELD_STRING, .at = ROUTER(folder), .flags = FIELD_REQUIRED, .format = "non-empty",
+          .doc = "Where our files go; nginx's configuration includes its *.conf inside http {}." },
+        { .key = "admin", .type = FIELD_STRING, .at = ROUTER(admin), .flags = FIELD_REQUIRED, .format = "non-empty",
+          .doc = "A free address of this machine, as http://127.0.0.1:8998, where our files let nginx tell what it has in force." },
+        { .key = "test", .type = FIELD_STRING_LIST, .at = ROUTER(test), .format = "non-empty",
+          .doc = "The command that validates the whole configuration. Default: nginx -t." },
+        { .key = "reload", .type = FIELD_STRING_LIST, .at = ROUTER(reload), .format = "non-empty",
+          .doc = "The command that activates it. Default: nginx -s reload." },
+        { },
+};
+static const struct field routers_haproxy_fields[] = {
+        { .key = "folder", .type = FIELD_STRING, .at = ROUTER(folder), .flags = FIELD_REQUIRED, .format = "non-empty",
+          .doc = "Where our files go; HAProxy loads them with -f." },
+        { .key = "socket", .type = FIELD_STRING, .at = ROUTER(socket), .flags = FIELD_REQUIRED, .format = "non-empty",
+          .doc = "The runtime API's unix socket, of level admin." },
+        { .key = "test", .type = FIELD_STRING_LIST, .at = ROUTER(test), .format = "non-empty",
+          .doc = "The command that validates the whole configuration. Default: haproxy -c -f /etc/haproxy/haproxy.cfg -f FOLDER." },
+        { .key = "reload", .type = FIELD_STRING_LIST, .at = ROUTER(reload), .format = "non-empty",
+          .doc = "The command that activates it. Default: systemctl reload haproxy.service." },
+        { },
+};
+static const struct field routers_caddy_fields[] = {
+        { .key = "admin", .type = FIELD_STRING, .at = ROUTER(admin), .format = "non-empty",
+          .doc = "The admin API: http://ADDRESS:PORT or unix:///PATH. Default: http://127.0.0.1:2019." },
+        { },
+};
+static const struct field routers_traefik_fields[] = {
+        { .key = "folder", .type = FIELD_STRING, .at = ROUTER(folder), .flags = FIELD_REQUIRED, .format = "non-empty",
+          .doc = "Where our files go; the directory of Traefik's file provider, with watch." },
+        { .key = "admin", .type = FIELD_STRING, .at = ROUTER(admin), .format = "non-empty",
+          .doc = "The API to read back from: http://ADDRESS:PORT. Default: none; then nothing tells when a file was taken." },
+        { },
+};
+#define ROUTER_TABLE(name, label)                                                                                     \
+        static const struct table routers_##name##_table = {                                                          \
+                .title = label "Configuration", .size = sizeof(struct router_settings), .fields = routers_##name##_fields, \
+                .doc = "How " label " is reached.",                                                                   \
+        }
+ROUTER_TABLE(nginx, "Nginx");
+ROUTER_TABLE(haproxy, "HAProxy");
+ROUTER_TABLE(caddy, "Caddy");
+ROUTER_TABLE(traefik, "Traefik");
+#undef ROUTER
+
+#define KIND(kind) (kind) * sizeof(struct router_settings *)
+static const struct field routers_fields[] = {
+        { .key = "nginx", .type = FIELD_STRUCT_PTR, .at = KIND(ROUTER_NGINX), .sub = &routers_nginx_table, .doc = "nginx." },
+        { .key = "haproxy", .type = FIELD_STRUCT_PTR, .at = KIND(ROUTER_HAPROXY), .sub = &routers_haproxy_table, .doc = "HAProxy." },
+        { .key = "caddy", .type = FIELD_STRUCT_PTR, .at = KIND(ROUTER_CADDY), .sub = &routers_caddy_table, .doc = "Caddy." },
+        { .key = "traefik", .type = FIELD_STRUCT_PTR, .at = KIND(ROUTER_TRAEFIK), .sub = &routers_traefik_table, .doc = "Traefik." },
+        { },
+};
+#undef KIND
+static const struct table routers_table = {
+        .title = "RoutersConfiguration", .size = sizeof(((struct config *)0)->routers), .fields = routers_fields,
+        .doc = "The routers of this host that apps may name.",
+};
+
 static const struct field config_fields[] = {
         { .key = "host", .type = FIELD_TEXT, .at = AT(host), .format = "name",
           .doc = "This host's name in hosts/<host>.yaml. Default: the machine's host name." },
@@ -93,6 +154,7 @@ static const struct field config_fields[] = {
         { .key = "docker", .type = FIELD_STRUCT, .at = AT(docker), .sub = &docker_table, .doc = "The Docker engine." },
         { .key = "ssh", .type = FIELD_STRUCT, .at = AT(ssh), .sub = &ssh_table, .doc = "git over ssh." },
         { .key = "https", .type = FIELD_STRUCT, .at = AT(https), .sub = &https_table, .doc = "git over https." },
+        { .key = "routers", .type = FIELD_STRUCT, .at = AT(routers), .sub = &routers_table, .doc = "The routers of this host that apps may name." },
         { },
 };
 #undef AT
@@ -150,6 +212,23 @@ static int default_host(struct config *c, struct arena *a, struct fault *reterr)
         return 0;
 }
 
+/* The router in memory is offered to nobody in app.yaml either, and needs no settings. */
+static void complete_routers(struct config *c, const char *folder, struct arena *a) {
+        const char *state = arena_printf(a, "%s/routes", c->state);
+
+        if (!c->routers[ROUTER_MEMORY])
+                c->routers[ROUTER_MEMORY] = arena_new_of(a, struct router_settings);
+        for (enum router_kind k = 0; k < ROUTER_KIND_MAX_; k++) {
+                struct router_settings *s = c->routers[k];
+
+                if (!s)
+                        continue;
+                s->folder = resolve(folder, s->folder, a);
+                s->socket = resolve(folder, s->socket, a);
+                s->state = state;
+        }
+}
+
 static int complete(struct config *c, const char *folder, struct arena *a, struct fault *reterr) {
         int r = default_host(c, a, reterr);
 
@@ -171,6 +250,7 @@ static int complete(struct config *c, const char *folder, struct arena *a, struc
         c->ssh.key = c->ssh.key ? resolve(folder, c->ssh.key, a) : arena_printf(a, "%s/id_ed25519", c->state);
         c->https.ca = resolve(folder, c->https.ca, a);
         c->https.credentials = resolve(folder, c->https.credentials, a);
+        complete_routers(c, folder, a);
         return 0;
 }
 

@@ -8,6 +8,7 @@
  * are relative to the file's own folder, so that a whole set-up can be moved.
  */
 
+#include "providers/router.h"
 #include "shared/data/table.h"
 
 #define CONFIG_DEFAULT_PATH "/etc/tally/tally.yaml"
@@ -27,6 +28,7 @@ struct config {
         struct { const char *host; const char *config; } docker;
         struct { const char *known_hosts; const char *key; const char *user; } ssh;
         struct { const char *ca; const char *credentials; bool allow_http; } https;
+        struct router_settings *routers[ROUTER_KIND_MAX_];  /* by kind; NULL: this host has not set it up. ->state is <state>/routes */
 };
 
 extern const struct table config_table;
