@@ -98,74 +98,65 @@ static const struct table https_table = {
         .doc = "git over https.",
 };
 
-static const struct field nginx_fields[] = {
-        { .key = "folder", .type = FIELD_STRING, .at = offsetof(struct router_settings, folder), .format = "non-empty",
-          .doc = "Where our files go; the http block of nginx.conf includes it." },
-        { .key = "admin", .type = FIELD_STRING, .at = offsetof(struct router_settings, admin), .format = "non-empty",
-          .doc = "Where our files make nginx tell what it has in force: http://127.0.0.1:8998." },
-        { .key = "test", .type = FIELD_STRING_LIST, .at = offsetof(struct router_settings, test),
+#define ROUTER(member) offsetof(struct router_settings, member)
+
+static const struct field routers_nginx_fields[] = {
+        { .key = "folder", .type = FIELD_STRING, .at = ROUTER(folder), .flags = FIELD_REQUIRED, .format = "non-empty",
+          .doc = "Where our files go; nginx's configuration includes its *.conf inside http {}." },
+        { .key = "admin", .type = FIELD_STRING, .at = ROUTER(admin), .flags = FIELD_REQUIRED, .format = "non-empty",
+          .doc = "A free address of this machine, as http://127.0.0.1:8998, where our files let nginx tell what it has in force." },
+        { .key = "test", .type = FIELD_STRING_LIST, .at = ROUTER(test), .format = "non-empty",
           .doc = "The command that validates the whole configuration. Default: nginx -t." },
-        { .key = "reload", .type = FIELD_STRING_LIST, .at = offsetof(struct router_settings, reload),
+        { .key = "reload", .type = FIELD_STRING_LIST, .at = ROUTER(reload), .format = "non-empty",
           .doc = "The command that activates it. Default: nginx -s reload." },
         { },
 };
-static const struct table nginx_table = {
-        .title = "NginxConfiguration", .size = sizeof(struct router_settings), .fields = nginx_fields,
-        .doc = "nginx on this host.",
-};
-
-static const struct field haproxy_fields[] = {
-        { .key = "folder", .type = FIELD_STRING, .at = offsetof(struct router_settings, folder), .format = "non-empty",
-          .doc = "Where our files go; HAProxy is started with -f on it." },
-        { .key = "socket", .type = FIELD_STRING, .at = offsetof(struct router_settings, socket), .format = "non-empty",
-          .doc = "The runtime API, of level admin." },
-        { .key = "test", .type = FIELD_STRING_LIST, .at = offsetof(struct router_settings, test),
-          .doc = "The command that validates the whole configuration." },
-        { .key = "reload", .type = FIELD_STRING_LIST, .at = offsetof(struct router_settings, reload),
-          .doc = "The command that activates it." },
+static const struct field routers_haproxy_fields[] = {
+        { .key = "folder", .type = FIELD_STRING, .at = ROUTER(folder), .flags = FIELD_REQUIRED, .format = "non-empty",
+          .doc = "Where our files go; HAProxy loads them with -f." },
+        { .key = "socket", .type = FIELD_STRING, .at = ROUTER(socket), .flags = FIELD_REQUIRED, .format = "non-empty",
+          .doc = "The runtime API's unix socket, of level admin." },
+        { .key = "test", .type = FIELD_STRING_LIST, .at = ROUTER(test), .format = "non-empty",
+          .doc = "The command that validates the whole configuration. Default: haproxy -c -f /etc/haproxy/haproxy.cfg -f FOLDER." },
+        { .key = "reload", .type = FIELD_STRING_LIST, .at = ROUTER(reload), .format = "non-empty",
+          .doc = "The command that activates it. Default: systemctl reload haproxy.service." },
         { },
 };
-static const struct table haproxy_table = {
-        .title = "HaproxyConfiguration", .size = sizeof(struct router_settings), .fields = haproxy_fields,
-        .doc = "HAProxy on this host.",
-};
-
-static const struct field caddy_fields[] = {
-        { .key = "admin", .type = FIELD_STRING, .at = offsetof(struct router_settings, admin), .format = "non-empty",
-          .doc = "The admin API. Default: http://127.0.0.1:2019." },
+static const struct field routers_caddy_fields[] = {
+        { .key = "admin", .type = FIELD_STRING, .at = ROUTER(admin), .format = "non-empty",
+          .doc = "The admin API: http://ADDRESS:PORT or unix:///PATH. Default: http://127.0.0.1:2019." },
         { },
 };
-static const struct table caddy_table = {
-        .title = "CaddyConfiguration", .size = sizeof(struct router_settings), .fields = caddy_fields,
-        .doc = "Caddy on this host.",
-};
-
-static const struct field traefik_fields[] = {
-        { .key = "folder", .type = FIELD_STRING, .at = offsetof(struct router_settings, folder), .format = "non-empty",
-          .doc = "The folder of the file provider." },
-        { .key = "admin", .type = FIELD_STRING, .at = offsetof(struct router_settings, admin), .format = "non-empty",
-          .doc = "The API, to read back from. Default: none." },
+static const struct field routers_traefik_fields[] = {
+        { .key = "folder", .type = FIELD_STRING, .at = ROUTER(folder), .flags = FIELD_REQUIRED, .format = "non-empty",
+          .doc = "Where our files go; the directory of Traefik's file provider, with watch." },
+        { .key = "admin", .type = FIELD_STRING, .at = ROUTER(admin), .format = "non-empty",
+          .doc = "The API to read back from: http://ADDRESS:PORT. Default: none; then nothing tells when a file was taken." },
         { },
 };
-static const struct table traefik_table = {
-        .title = "TraefikConfiguration", .size = sizeof(struct router_settings), .fields = traefik_fields,
-        .doc = "Traefik on this host.",
-};
+#define ROUTER_TABLE(name, label)                                                                                     \
+        static const struct table routers_##name##_table = {                                                          \
+                .title = label "Configuration", .size = sizeof(struct router_settings), .fields = routers_##name##_fields, \
+                .doc = "How " label " is reached.",                                                                   \
+        }
+ROUTER_TABLE(nginx, "Nginx");
+ROUTER_TABLE(haproxy, "HAProxy");
+ROUTER_TABLE(caddy, "Caddy");
+ROUTER_TABLE(traefik, "Traefik");
+#undef ROUTER
 
+#define KIND(kind) (kind) * sizeof(struct router_settings *)
 static const struct field routers_fields[] = {
-        { .key = "nginx", .type = FIELD_STRUCT_PTR, .at = offsetof(struct config, routers.kinds[ROUTER_NGINX]) - offsetof(struct config, routers),
-          .flags = FIELD_OMIT, .sub = &nginx_table, .doc = "nginx on this host." },
-        { .key = "haproxy", .type = FIELD_STRUCT_PTR, .at = offsetof(struct config, routers.kinds[ROUTER_HAPROXY]) - offsetof(struct config, routers),
-          .flags = FIELD_OMIT, .sub = &haproxy_table, .doc = "HAProxy on this host." },
-        { .key = "caddy", .type = FIELD_STRUCT_PTR, .at = offsetof(struct config, routers.kinds[ROUTER_CADDY]) - offsetof(struct config, routers),
-          .flags = FIELD_OMIT, .sub = &caddy_table, .doc = "Caddy on this host." },
-        { .key = "traefik", .type = FIELD_STRUCT_PTR, .at = offsetof(struct config, routers.kinds[ROUTER_TRAEFIK]) - offsetof(struct config, routers),
-          .flags = FIELD_OMIT, .sub = &traefik_table, .doc = "Traefik on this host." },
+        { .key = "nginx", .type = FIELD_STRUCT_PTR, .at = KIND(ROUTER_NGINX), .sub = &routers_nginx_table, .doc = "nginx." },
+        { .key = "haproxy", .type = FIELD_STRUCT_PTR, .at = KIND(ROUTER_HAPROXY), .sub = &routers_haproxy_table, .doc = "HAProxy." },
+        { .key = "caddy", .type = FIELD_STRUCT_PTR, .at = KIND(ROUTER_CADDY), .sub = &routers_caddy_table, .doc = "Caddy." },
+        { .key = "traefik", .type = FIELD_STRUCT_PTR, .at = KIND(ROUTER_TRAEFIK), .sub = &routers_traefik_table, .doc = "Traefik." },
         { },
 };
+#undef KIND
 static const struct table routers_table = {
-        .title = "Routers", .size = sizeof(((struct config *)0)->routers), .fields = routers_fields,
-        .doc = "The routers of this host, by kind.",
+        .title = "RoutersConfiguration", .size = sizeof(((struct config *)0)->routers), .fields = routers_fields,
+        .doc = "The routers of this host that apps may name.",
 };
 
 static int read_command_short(const struct node *node, void *object, struct arena *a, struct fault *reterr) {
@@ -228,7 +219,7 @@ static const struct field config_fields[] = {
         { .key = "images", .type = FIELD_STRUCT, .at = AT(images), .sub = &images_table, .doc = "Images on this host." },
         { .key = "ssh", .type = FIELD_STRUCT, .at = AT(ssh), .sub = &ssh_table, .doc = "git over ssh." },
         { .key = "https", .type = FIELD_STRUCT, .at = AT(https), .sub = &https_table, .doc = "git over https." },
-        { .key = "routers", .type = FIELD_STRUCT, .at = AT(routers), .sub = &routers_table, .doc = "The routers of this host." },
+        { .key = "routers", .type = FIELD_STRUCT, .at = AT(routers), .sub = &routers_table, .doc = "The routers of this host that apps may name." },
         { .key = "commands", .type = FIELD_STRUCT_MAP, .at = AT(commands), .sub = &command_table,
           .doc = "Commands that hooks and notify steps may run here, by name. Default: none." },
         { },
@@ -288,18 +279,20 @@ static int default_host(struct config *c, struct arena *a, struct fault *reterr)
         return 0;
 }
 
+/* The router in memory is offered to nobody in app.yaml either, and needs no settings. */
 static void complete_routers(struct config *c, const char *folder, struct arena *a) {
-        struct router_settings *memory = arena_new_of(a, struct router_settings);
+        const char *state = arena_printf(a, "%s/routes", c->state);
 
-        c->routers.kinds[ROUTER_MEMORY] = memory;
-        for (int kind = 0; kind < ROUTER_KIND_MAX_; kind++) {
-                struct router_settings *s = c->routers.kinds[kind];
+        if (!c->routers[ROUTER_MEMORY])
+                c->routers[ROUTER_MEMORY] = arena_new_of(a, struct router_settings);
+        for (enum router_kind k = 0; k < ROUTER_KIND_MAX_; k++) {
+                struct router_settings *s = c->routers[k];
 
                 if (!s)
                         continue;
                 s->folder = resolve(folder, s->folder, a);
                 s->socket = resolve(folder, s->socket, a);
-                s->state = arena_printf(a, "%s/routes", c->state);
+                s->state = state;
         }
 }
 

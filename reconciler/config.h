@@ -9,6 +9,7 @@
  */
 
 #include "providers/router.h"
+#include "shared/data/table.h"
 
 #define CONFIG_DEFAULT_PATH "/etc/tally/tally.yaml"
 
@@ -28,7 +29,7 @@ struct config {
         struct { int64_t budget; } images; /* bytes; 0: no limit */
         struct { const char *known_hosts; const char *key; const char *user; } ssh;
         struct { const char *ca; const char *credentials; bool allow_http; } https;
-        struct { struct router_settings *kinds[ROUTER_KIND_MAX_]; } routers; /* by kind; NULL: this host has none. The one in memory is always there */
+        struct router_settings *routers[ROUTER_KIND_MAX_];  /* by kind; NULL: this host has not set it up. ->state is <state>/routes */
         struct struct_list commands;    /* struct config_command: what hooks and notify steps may run here */
 };
 

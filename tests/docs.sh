@@ -102,7 +102,7 @@ configuration_fits() {
         local page=$source/docs/man/tally.yaml.5.scd keys
         # From the table itself: [a-z_]+ keys, those of a part with its name before them.
         keys=$(awk '
-                /^static const struct field [a-z]+_fields/ { part = $5; sub(/_fields.*/, "", part) }
+                /^static const struct field [a-z_]+_fields/ { part = $5; sub(/_fields.*/, "", part); gsub(/_/, ".", part) }
                 match($0, /\.key = "[a-z_]+"/) {
                         key = substr($0, RSTART + 8, RLENGTH - 9)
                         if ($0 !~ /FIELD_STRUCT/) print (part == "config" ? "" : part ".") key

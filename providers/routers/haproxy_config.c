@@ -2,6 +2,7 @@
 
 #include "providers/routers/haproxy_config.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,30 +41,39 @@ static bool has(const struct route_target *const *targets, size_t n, const char 
         return false;
 }
 
+static bool is_placed(const struct haproxy_place *places, size_t n, const char *address) {
+        for (size_t i = 0; i < n; i++)
+                if (str_eq(places[i].address, address))
+                        return true;
+        return false;
+}
+
+/* A place that nobody has; one that nobody had before, when there is one: nothing changes under requests that are on their way. */
+static size_t free_place(const struct haproxy_place *places, size_t n, const struct haproxy_place *before, size_t n_before) {
+        for (size_t i = 0; i < n; i++)
+                if (!places[i].address && (i >= n_before || !before[i].address))
+                        return i;
+        for (size_t i = 0; i < n; i++)
+                if (!places[i].address)
+                        return i;
+        return n;
+}
+
 static void fill(struct haproxy_place *places, size_t n, const struct haproxy_place *before, size_t n_before,
                  const struct route_target *const *targets, size_t n_targets) {
         for (size_t i = 0; i < n_before && i < n; i++)
-                if (before[i].address && has(targets, n_targets, before[i].address))
+                if (before[i].address && has(targets, n_targets, before[i].address) && !is_placed(places, i, before[i].address))
                         places[i].address = before[i].address;
         for (size_t i = 0; i < n_targets; i++) {
                 size_t at = 0;
 
                 while (at < n && !str_eq(places[at].address, targets[i]->address))
                         at++;
-                if (at < n)
-                        continue;
-                for (at = 0; places[at].address; at++)
-                        ;
+                if (at == n)
+                        at = free_place(places, n, before, n_before);
+                assert(at < n); /* places_for() made enough, and no address has two */
                 places[at].address = targets[i]->address;
         }
-}
-
-/* The second of two places with one address is not kept. */
-static void drop_twins(struct haproxy_place *places, size_t n) {
-        for (size_t i = 0; i < n; i++)
-                for (size_t j = 0; places[i].address && j < i; j++)
-                        if (str_eq(places[i].address, places[j].address))
-                                places[i].address = NULL;
 }
 
 void haproxy_layout_make(const struct route *route, const struct haproxy_layout *before, struct arena *a, struct haproxy_layout *ret) {
@@ -78,7 +88,6 @@ void haproxy_layout_make(const struct route *route, const struct haproxy_layout 
 
                 l.places[g] = arena_array(a, l.n, sizeof(*l.places[g]));
                 fill(l.places[g], l.n, before ? before->places[g] : NULL, before ? before->n : 0, p.of[v], used ? p.n[v] : 0);
-                drop_twins(l.places[g], l.n);
         }
         for (enum variation v = 0; v < VARIATION_MAX_; v++)
                 l.release[v] = p.release[v];
@@ -93,13 +102,6 @@ static size_t count(const struct haproxy_layout *l, enum haproxy_group g) {
         return n;
 }
 
-static bool is_backed_up(const struct haproxy_layout *l, const char *address) {
-        for (size_t i = 0; i < l->n; i++)
-                if (str_eq(l->places[HAPROXY_BACKUP][i].address, address))
-                        return true;
-        return false;
-}
-
 static const char *odd_of(const struct haproxy_layout *l, struct arena *a) {
         size_t backups = count(l, HAPROXY_CANDIDATE) > 0 ? count(l, HAPROXY_CURRENT) : 0;
 
@@ -111,7 +113,7 @@ static const char *odd_of(const struct haproxy_layout *l, struct arena *a) {
         if (count(l, HAPROXY_BACKUP) != backups)
                 return "the servers behind the candidate are others";
         for (size_t i = 0; backups > 0 && i < l->n; i++)
-                if (l->places[HAPROXY_CURRENT][i].address && !is_backed_up(l, l->places[HAPROXY_CURRENT][i].address))
+                if (l->places[HAPROXY_CURRENT][i].address && !is_placed(l->places[HAPROXY_BACKUP], l->n, l->places[HAPROXY_CURRENT][i].address))
                         return "the servers behind the candidate are others";
         return NULL;
 }

@@ -129,7 +129,7 @@ static void add_lines(struct examination *e, const json_t *lines) {
 
 static void check_routers(struct examination *e) {
         for (int kind = 0; kind < ROUTER_MEMORY; kind++) {
-                const struct router_settings *settings = e->cli->config.routers.kinds[kind];
+                const struct router_settings *settings = e->cli->config.routers[kind];
                 own_router struct router *router = NULL;
                 own_json json_t *lines = json_array();
                 struct fault fault = FAULT_INIT;

@@ -7,7 +7,7 @@
 #include "shared/base/text.h"
 
 static int open_router(struct pass *p, enum router_kind kind, struct router **ret, struct fault *reterr) {
-        const struct router_settings *settings = p->config->routers.kinds[kind];
+        const struct router_settings *settings = p->config->routers[kind];
         int r;
 
         if (p->routers[kind]) {
