@@ -117,8 +117,8 @@ int runtime_exec(struct runtime *rt, const struct instance *instance, const stru
                                 rt->ops->exec(rt, instance, argv, timeout_ms, a, ret_exit_code, ret_output, reterr));
 }
 
-int runtime_collect(struct runtime *rt, const struct workload *keep, size_t n_keep, struct fault *reterr) {
-        int r = rt->ops->collect ? rt->ops->collect(rt, keep, n_keep, reterr) : 0;
+int runtime_collect(struct runtime *rt, const struct runtime_keep *keep, struct fault *reterr) {
+        int r = rt->ops->collect ? rt->ops->collect(rt, keep, reterr) : 0;
 
         return r < 0 ? fault_context(reterr, r, "%s: cannot clean up", rt->ops->name) : 0;
 }

@@ -43,6 +43,21 @@ struct progress {
         void *data;
 };
 
+/* An image of a release that was proven here before the settled one. */
+struct runtime_image {
+        const char *image;       /* repository@sha256:… */
+        int64_t at;              /* wall ms: until when its release served */
+};
+
+/* What collect() leaves alone. */
+struct runtime_keep {
+        const struct workload *workloads;  /* running, settled, declared: all that they need stays, whatever it takes */
+        size_t n_workloads;
+        const struct runtime_image *older; /* newest first: they stay as far as the budget goes, the oldest goes first */
+        size_t n_older;
+        int64_t budget;                    /* bytes that the images which we brought may take together; 0: no limit */
+};
+
 struct runtime_ops {
         /* Always RUNTIME_ABI. First, and never moved. */
         unsigned abi;
@@ -100,10 +115,10 @@ struct runtime_ops {
                     struct arena *a, int64_t *ret_exit_code, const char **ret_output, struct fault *reterr);
 
         /*
-         * Optional; when absent nothing is collected. Remove what no workload in @keep needs: our networks without
-         * instances, our files, images of ours by digest. Volumes never.
+         * Optional; when absent nothing is collected. Remove what @keep does not need: our networks without instances, our
+         * files, images by digest that we brought. Volumes never, nor what an instance uses.
          */
-        int (*collect)(struct runtime *rt, const struct workload *keep, size_t n_keep, struct fault *reterr);
+        int (*collect)(struct runtime *rt, const struct runtime_keep *keep, struct fault *reterr);
 
         /* Optional. One line each for `tally doctor`: engine version, API version, storage; appended to @out as JSON objects. */
         int (*doctor)(struct runtime *rt, json_t *out, struct fault *reterr);
@@ -140,5 +155,5 @@ int runtime_remove(struct runtime *rt, const struct instance *instance, struct f
 /* -ENOTSUP when the runtime cannot. */
 int runtime_exec(struct runtime *rt, const struct instance *instance, const struct string_list *argv, int timeout_ms,
                  struct arena *a, int64_t *ret_exit_code, const char **ret_output, struct fault *reterr);
-int runtime_collect(struct runtime *rt, const struct workload *keep, size_t n_keep, struct fault *reterr);
+int runtime_collect(struct runtime *rt, const struct runtime_keep *keep, struct fault *reterr);
 int runtime_doctor(struct runtime *rt, json_t *out, struct fault *reterr);

@@ -42,6 +42,34 @@ static const struct table docker_table = {
         .doc = "The engine that the docker runtime drives.",
 };
 
+static int read_bytes(const struct node *node, void *slot, struct arena *a, struct fault *reterr) {
+        int64_t *bytes = slot;
+        int r;
+
+        if ((node->type == NODE_STRING || node->type == NODE_INTEGER) && parse_bytes(node->text, bytes) == 0 && *bytes > 0)
+                return 0;
+        r = fault_set_at(reterr, &node->at, "this is no number of bytes");
+        fault_hint(reterr, "write it as 500MiB or 20GiB");
+        return r;
+}
+
+static json_t *write_bytes(const void *slot) {
+        const int64_t *bytes = slot;
+
+        return *bytes ? json_integer(*bytes) : NULL;
+}
+
+static const struct field images_fields[] = {
+        { .key = "budget", .type = FIELD_CUSTOM, .at = AT(images.budget) - AT(images), .read = read_bytes, .write = write_bytes,
+          .schema = "{\"type\":[\"string\",\"integer\"]}",
+          .doc = "How much disk the images that we brought may take. Default: no limit." },
+        { },
+};
+static const struct table images_table = {
+        .title = "ImagesConfiguration", .size = sizeof(((struct config *)0)->images), .fields = images_fields,
+        .doc = "Images on this host.",
+};
+
 static const struct field ssh_fields[] = {
         { .key = "known_hosts", .type = FIELD_STRING, .at = AT(ssh.known_hosts) - AT(ssh), .format = "non-empty",
           .doc = "Pinned host keys, in OpenSSH's known_hosts format. Default: known_hosts beside tally.yaml." },
@@ -197,6 +225,7 @@ static const struct field config_fields[] = {
           .doc = "Refuse security-key signatures made without a touch." },
         { .key = "ledger", .type = FIELD_STRUCT, .at = AT(ledger), .sub = &ledger_table, .doc = "Where evidence goes." },
         { .key = "docker", .type = FIELD_STRUCT, .at = AT(docker), .sub = &docker_table, .doc = "The Docker engine." },
+        { .key = "images", .type = FIELD_STRUCT, .at = AT(images), .sub = &images_table, .doc = "Images on this host." },
         { .key = "ssh", .type = FIELD_STRUCT, .at = AT(ssh), .sub = &ssh_table, .doc = "git over ssh." },
         { .key = "https", .type = FIELD_STRUCT, .at = AT(https), .sub = &https_table, .doc = "git over https." },
         { .key = "routers", .type = FIELD_STRUCT, .at = AT(routers), .sub = &routers_table, .doc = "The routers of this host." },

@@ -25,6 +25,7 @@ struct config {
         bool require_touch;             /* a security key's signature must show user presence */
         struct { struct text_at repository; const char *branch; } ledger;
         struct { const char *host; const char *config; } docker;
+        struct { int64_t budget; } images; /* bytes; 0: no limit */
         struct { const char *known_hosts; const char *key; const char *user; } ssh;
         struct { const char *ca; const char *credentials; bool allow_http; } https;
         struct { struct router_settings *kinds[ROUTER_KIND_MAX_]; } routers; /* by kind; NULL: this host has none. The one in memory is always there */

@@ -6,6 +6,9 @@
  * Images carry no labels of ours, so what we pulled is written down in <files>/.images. Images pulled by digest are never
  * "dangling", which is why the engine's own prune leaves them for ever. What a container still uses, the engine
  * refuses to remove, and so do we: nothing here is forced. Volumes are not even looked at.
+ *
+ * The budget counts each image that we brought with the size that the engine shows, so a layer that two images share counts
+ * twice: it rather keeps too little than fills the disk.
  */
 
 #include <fcntl.h>
@@ -13,6 +16,7 @@
 
 #include "providers/docker/docker_private.h"
 #include "providers/docker/files.h"
+#include "providers/docker/image.h"
 #include "providers/docker/labels.h"
 #include "shared/base/file.h"
 #include "shared/base/limits.h"
@@ -187,7 +191,52 @@ static int collect_networks(struct docker *d, const struct needed *n, struct fau
         return 0;
 }
 
-static int collect_images(struct docker *d, const struct needed *n, struct fault *reterr) {
+/* Add the size of an image that we brought, once for each id; one that is gone or not ours takes nothing of the budget. */
+static int add_size(struct docker *d, const json_t *ours, const char *pinned, json_t *counted, int64_t *size,
+                    struct fault *reterr) {
+        own_json json_t *inspect = NULL;
+        const char *id;
+        int r;
+
+        if (!json_object_get(ours, pinned))
+                return 0;
+        r = image_inspect(d->engine, pinned, &inspect, reterr);
+        id = r == 0 ? json_get_string(inspect, "Id") : NULL;
+        if (!id || json_object_get(counted, id))
+                return r;
+        need(counted, id);
+        *size += json_get_integer(inspect, "Size", 0);
+        return 0;
+}
+
+/* Of the older images, newest first, as many as the budget has room for beside those that are needed. */
+static int need_older(struct docker *d, struct needed *n, const json_t *ours, const struct runtime_keep *keep,
+                      struct fault *reterr) {
+        own_json json_t *counted = json_object();
+        const char *pinned;
+        json_t *value;
+        int64_t size = 0;
+        int r = 0;
+
+        if (keep->budget)
+                json_object_foreach(n->images, pinned, value) {
+                        r = add_size(d, ours, pinned, counted, &size, reterr);
+                        if (r < 0)
+                                return r;
+                }
+        for (size_t i = 0; i < keep->n_older; i++) {
+                if (keep->budget)
+                        r = add_size(d, ours, keep->older[i].image, counted, &size, reterr);
+                if (r < 0)
+                        return r;
+                if (keep->budget && size > keep->budget)
+                        break;
+                need(n->images, keep->older[i].image);
+        }
+        return 0;
+}
+
+static int collect_images(struct docker *d, struct needed *n, const struct runtime_keep *keep, struct fault *reterr) {
         own_fd int dirfd = -1;
         own_json json_t *images = NULL, *left = json_object();
         const char *pinned;
@@ -197,6 +246,8 @@ static int collect_images(struct docker *d, const struct needed *n, struct fault
         r = dir_make(AT_FDCWD, d->settings->files, 0700, &dirfd, reterr);
         if (r == 0)
                 r = images_read(dirfd, &images, reterr);
+        if (r == 0)
+                r = need_older(d, n, images, keep, reterr);
         if (r < 0)
                 return r;
         json_object_foreach(images, pinned, value) {
@@ -213,19 +264,19 @@ static int collect_images(struct docker *d, const struct needed *n, struct fault
         return json_equal(left, images) ? 0 : images_write(dirfd, left, reterr);
 }
 
-int docker_collect(struct runtime *rt, const struct workload *keep, size_t n_keep, struct fault *reterr) {
+int docker_collect(struct runtime *rt, const struct runtime_keep *keep, struct fault *reterr) {
         own_needed struct needed n = {
                 .images = json_object(), .files = json_object(), .networks = json_object(), .apps = json_object(),
         };
         struct docker *d = docker_of(rt);
         int r;
 
-        for (size_t i = 0; i < n_keep; i++)
-                need_workload(&n, &keep[i]);
+        for (size_t i = 0; i < keep->n_workloads; i++)
+                need_workload(&n, &keep->workloads[i]);
         r = need_containers(d, &n, reterr);
         if (r == 0)
                 r = collect_networks(d, &n, reterr);
         if (r == 0)
-                r = collect_images(d, &n, reterr);
+                r = collect_images(d, &n, keep, reterr);
         return r < 0 ? r : files_collect(d->settings->files, n.files, reterr);
 }

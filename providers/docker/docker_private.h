@@ -29,7 +29,7 @@ int docker_create(struct runtime *rt, const struct workload *w, const struct wor
 int docker_start(struct runtime *rt, const struct instance *instance, struct fault *reterr);
 int docker_stop(struct runtime *rt, const struct instance *instance, struct fault *reterr);
 int docker_remove(struct runtime *rt, const struct instance *instance, struct fault *reterr);
-int docker_collect(struct runtime *rt, const struct workload *keep, size_t n_keep, struct fault *reterr);
+int docker_collect(struct runtime *rt, const struct runtime_keep *keep, struct fault *reterr);
 int docker_doctor(struct runtime *rt, json_t *out, struct fault *reterr);
 
 int docker_exec(struct runtime *rt, const struct instance *instance, const struct string_list *argv, int timeout_ms,

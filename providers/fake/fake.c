@@ -344,18 +344,22 @@ static int fake_exec(struct runtime *rt, const struct instance *instance, const 
         return 0;
 }
 
-static bool keeps_image(const struct workload *keep, size_t n_keep, const char *image) {
-        for (size_t i = 0; i < n_keep; i++) {
-                const struct workload_service *services = keep[i].services.items;
+/* Images have no size here: of the older ones as many stay as the budget has bytes. */
+static bool keeps_image(const struct runtime_keep *keep, const char *image) {
+        for (size_t i = 0; i < keep->n_older && (!keep->budget || (int64_t)i < keep->budget); i++)
+                if (str_eq(keep->older[i].image, image))
+                        return true;
+        for (size_t i = 0; i < keep->n_workloads; i++) {
+                const struct workload_service *services = keep->workloads[i].services.items;
 
-                for (size_t j = 0; j < keep[i].services.n; j++)
+                for (size_t j = 0; j < keep->workloads[i].services.n; j++)
                         if (str_eq(services[j].image, image))
                                 return true;
         }
         return false;
 }
 
-static int fake_collect(struct runtime *rt, const struct workload *keep, size_t n_keep, struct fault *reterr) {
+static int fake_collect(struct runtime *rt, const struct runtime_keep *keep, struct fault *reterr) {
         struct fake *f = fake_of(rt);
         struct script_call call;
         json_t *images;
@@ -366,7 +370,7 @@ static int fake_collect(struct runtime *rt, const struct workload *keep, size_t 
                 return r;
         images = script_member(f->script.world, "images", json_array);
         for (size_t i = json_array_size(images); i-- > 0;)
-                if (!keeps_image(keep, n_keep, json_string_value(json_array_get(images, i))))
+                if (!keeps_image(keep, json_string_value(json_array_get(images, i))))
                         (void)json_array_remove(images, i);
         return fake_end(f, &call, reterr);
 }

@@ -20,7 +20,7 @@
  *        "slow": 0,                                       // every call takes this many milliseconds before its effect
  *        "now": 0,                                        // started_at of what is started
  *        "prepared": ["<release id>"],
- *        "images": ["<repository@sha256:…>"],
+ *        "images": ["<repository@sha256:…>"],             // of the older ones, collect() leaves as many as its budget has bytes
  *        "instances": [ … as instance_table writes them, with "public": bool … ] }
  *
  * "call" is a function's name or "*"; "nth" counts from 1 and "last" (default: nth; 0: for ever) ends the range. A start or an exec is looked up

@@ -95,10 +95,22 @@ int pass_run_command(void *data, const struct world_app *app, const struct actio
 struct pass_app *pass_find_app(struct pass *p, const char *app);
 
 /* settled.c: the workload of the last proven release, kept so that it can be repaired without git. */
-int settled_write(struct state *s, const struct workload *w, struct fault *reterr);
+int settled_write(struct state *s, const struct workload *w, int64_t now, struct fault *reterr);
 /* NULL when there is none, or when it cannot be read (it is made again by the next release). */
 struct workload *settled_read(struct state *s, const char *app, struct arena *a);
 int settled_remove(struct state *s, const char *app, struct fault *reterr);
+
+#define EARLIER_RELEASES_MAX 100 /* as many as `keep` can ask for */
+struct earlier_release {
+        const char *release, *version;
+        int64_t until;                       /* wall ms: when the next one took over */
+        struct string_list images;
+};
+/* struct earlier_release, newest first: what was settled before; none when it cannot be read. */
+void settled_earlier(struct state *s, const char *app, struct arena *a, struct struct_list *ret);
+
+/* collect.c: have the runtimes remove images, files and networks that nothing needs. */
+void pass_collect(struct pass *p);
 
 /* events.c: what decide() said happened becomes records, log lines and what is kept about the app. */
 int pass_note_events(struct pass *p, struct fault *reterr);

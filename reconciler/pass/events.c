@@ -166,7 +166,7 @@ static void note_artifact(struct pass *p, const struct workload *w) {
 }
 
 static int note_settled(struct pass *p, struct pass_app *app, const struct decision_app *d, struct fault *reterr) {
-        int r = settled_write(&p->state, app->wanted, reterr);
+        int r = settled_write(&p->state, app->wanted, p->world.now, reterr);
 
         if (r < 0)
                 return r;

@@ -249,28 +249,6 @@ static bool collects(const struct decision *d) {
         return false;
 }
 
-/* Images, files and networks that no workload of this host needs; each runtime sees only its own. */
-static void collect(struct pass *p) {
-        struct workload *keep = arena_array(p->arena, 2 * p->n_apps, sizeof(struct workload));
-
-        for (size_t i = 0; i < p->n_runtimes; i++) {
-                own_fault struct fault fault = FAULT_INIT;
-                size_t n = 0;
-
-                for (size_t k = 0; k < p->n_apps; k++) {
-                        if (p->apps[k].runtime != p->runtimes[i])
-                                continue;
-                        if (p->apps[k].wanted)
-                                keep[n++] = *p->apps[k].wanted;
-                        if (p->apps[k].settled)
-                                keep[n++] = *p->apps[k].settled;
-                }
-                /* Collecting late is no harm; failing to is only told. */
-                if (runtime_collect(p->runtimes[i], keep, n, &fault) < 0)
-                        log_warning("%s", fault.message);
-        }
-}
-
 /* Record, persist, act. The decision is sealed before anything is changed, the intent before an instance is. */
 static int carry_out(struct pass *p, struct fault *reterr) {
         const struct act_hands hands = {
@@ -292,7 +270,7 @@ static int carry_out(struct pass *p, struct fault *reterr) {
         (void)act(&p->world, &p->decision, &hands, p->arena);
         r = persist_rollouts(p, reterr);
         if (r == 0 && collects(&p->decision))
-                collect(p);
+                pass_collect(p);
         return r;
 }
 

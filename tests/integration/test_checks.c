@@ -104,7 +104,7 @@ static int teardown(void **state) {
 
         rig_fine(runtime_stop(w->rig.runtime, w->web, &fault));
         rig_fine(runtime_remove(w->rig.runtime, w->web, &fault));
-        rig_fine(runtime_collect(w->rig.runtime, NULL, 0, &fault));
+        rig_fine(runtime_collect(w->rig.runtime, &(struct runtime_keep){ .n_workloads = 0 }, &fault));
         engine_free(w->engine);
         rig_close(&w->rig);
         free((char *)w->settings.files);

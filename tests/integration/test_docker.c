@@ -230,7 +230,7 @@ static void a_pull_tells_its_progress_once_and_never_again(void **state) {
         const struct progress progress = { .tell = count_bytes, .data = &calls };
 
         /* Other tests may have pulled it. */
-        rig_fine(runtime_collect(w->rig.runtime, NULL, 0, &fault));
+        rig_fine(runtime_collect(w->rig.runtime, &(struct runtime_keep){ .n_workloads = 0 }, &fault));
         rig_fine(runtime_prepare(w->rig.runtime, &load, &progress, &fault));
         assert_true(calls > 0);
         calls = 0;
@@ -692,7 +692,7 @@ static void named_volumes_stay_and_anonymous_ones_go(void **state) {
         assert_int_equal(json_array_size(volumes), 2);
         stop(w, id);
         remove_instance(w, id);
-        rig_fine(runtime_collect(w->rig.runtime, NULL, 0, &fault));
+        rig_fine(runtime_collect(w->rig.runtime, &(struct runtime_keep){ .n_workloads = 0 }, &fault));
         volumes = json_object_get(engine(w, "GET", 200, NULL, "/volumes"), "Volumes");
         assert_int_equal(json_array_size(volumes), 1);
         assert_string_equal(json_get_string(json_array_get(volumes, 0), "Name"), "shop_data");
@@ -709,19 +709,19 @@ static void collect_removes_what_nothing_needs_and_nothing_else(void **state) {
         (void)engine(w, "POST", 201, foreign, "/networks/create");
         (void)snprintf(path, sizeof(path), "%s", source_of(w, id, "/etc/app.conf"));
         /* A container holds everything of the first, and the second is wanted. */
-        rig_fine(runtime_collect(w->rig.runtime, &two, 1, &fault));
+        rig_fine(runtime_collect(w->rig.runtime, &(struct runtime_keep){ .workloads = &two, .n_workloads = 1 }, &fault));
         assert_int_equal(access(path, F_OK), 0);
         (void)engine(w, "GET", 200, NULL, "/images/%s/json", env("TEST_V1"));
         (void)engine(w, "GET", 200, NULL, "/images/%s/json", env("TEST_V2"));
         (void)engine(w, "GET", 200, NULL, "/networks/shop_default");
         stop(w, id);
         remove_instance(w, id);
-        rig_fine(runtime_collect(w->rig.runtime, &two, 1, &fault));
+        rig_fine(runtime_collect(w->rig.runtime, &(struct runtime_keep){ .workloads = &two, .n_workloads = 1 }, &fault));
         assert_int_equal(access(path, F_OK), -1);
         (void)engine(w, "GET", 404, NULL, "/images/%s/json", env("TEST_V1"));
         (void)engine(w, "GET", 200, NULL, "/images/%s/json", env("TEST_V2"));
         (void)engine(w, "GET", 200, NULL, "/networks/shop_default");
-        rig_fine(runtime_collect(w->rig.runtime, NULL, 0, &fault));
+        rig_fine(runtime_collect(w->rig.runtime, &(struct runtime_keep){ .n_workloads = 0 }, &fault));
         (void)engine(w, "GET", 404, NULL, "/images/%s/json", env("TEST_V2"));
         (void)engine(w, "GET", 404, NULL, "/networks/shop_default");
         (void)engine(w, "GET", 200, NULL, "/networks/somebodys");

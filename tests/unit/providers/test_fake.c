@@ -178,9 +178,28 @@ static void collect_keeps_images_of_workloads(void **state) {
         struct workload w = rig_workload(rig, "shop", "1", one);
 
         (void)create(rig, &w);
-        rig_fine(runtime_collect(rig->runtime, &w, 1, &fault));
+        rig_fine(runtime_collect(rig->runtime, &(struct runtime_keep){ .workloads = &w, .n_workloads = 1 }, &fault));
         assert_int_equal(json_array_size(json_object_get(fake_world(rig->runtime), "images")), 1);
-        rig_fine(runtime_collect(rig->runtime, NULL, 0, &fault));
+        rig_fine(runtime_collect(rig->runtime, &(struct runtime_keep){ .n_workloads = 0 }, &fault));
+        assert_int_equal(json_array_size(json_object_get(fake_world(rig->runtime), "images")), 0);
+}
+
+static void collect_keeps_older_images_within_the_budget(void **state) {
+        struct rig *rig = *state;
+        struct workload w = rig_workload(rig, "shop", "1", one);
+        const struct workload_service *service = w.services.items;
+        const struct runtime_image older[] = { { service->image, 2 }, { "registry.example/gone@sha256:1", 1 } };
+        struct runtime_keep keep = { .older = older, .n_older = 2 };
+
+        (void)create(rig, &w);
+        rig_fine(runtime_collect(rig->runtime, &keep, &fault));
+        assert_int_equal(json_array_size(json_object_get(fake_world(rig->runtime), "images")), 1);
+        keep.budget = 1;
+        rig_fine(runtime_collect(rig->runtime, &keep, &fault));
+        assert_int_equal(json_array_size(json_object_get(fake_world(rig->runtime), "images")), 1);
+        keep.older = older + 1;
+        keep.n_older = 1;
+        rig_fine(runtime_collect(rig->runtime, &keep, &fault));
         assert_int_equal(json_array_size(json_object_get(fake_world(rig->runtime), "images")), 0);
 }
 
@@ -242,6 +261,7 @@ int main(void) {
                 CASE(a_start_goes_as_scripted),
                 CASE(an_engine_that_is_away_is_only_observed),
                 CASE(collect_keeps_images_of_workloads),
+                CASE(collect_keeps_older_images_within_the_budget),
                 cmocka_unit_test(the_world_outlives_a_process_that_dies_at_any_call),
         };
 

@@ -43,7 +43,7 @@ static void what_is_optional_may_be_absent(void **state) {
         ops.doctor = NULL;
         rig_fine(runtime_open(&ops, &settings, &rt, &fault));
         ((struct runtime *)rt)->ops = &ops;
-        rig_fine(runtime_collect(rt, NULL, 0, &fault));
+        rig_fine(runtime_collect(rt, &(struct runtime_keep){ .n_workloads = 0 }, &fault));
         rig_fine(runtime_doctor(rt, out, &fault));
         assert_int_equal(json_array_size(out), 0);
 }
