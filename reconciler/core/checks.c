@@ -45,21 +45,21 @@ static void due_of_instances(const struct lookup *l, const struct check *check, 
                 add_due(a, ret, check, NULL);
 }
 
-/* Wall ms: when the newest of the new instances of a check's service was started; not later than now, whatever the clock did. */
+/* Wall ms: when the newest of the new instances of a check's service was started. A start in the future is one before the clock was set back. */
 static int64_t newest_start(const struct lookup *l, const struct check *check, int64_t now) {
         const struct instance *first, *end;
         int64_t newest = 0;
 
         lookup_range(l, check->service.text, &first, &end);
         for (const struct instance *i = first; i < end; i++)
-                if (lookup_is_wanted(l, i) && i->started_at > newest)
+                if (lookup_is_wanted(l, i) && i->started_at > newest && i->started_at <= now)
                         newest = i->started_at;
-        return newest < now ? newest : now;
+        return newest;
 }
 
-/* A round from before the newest instance ran says nothing about it. */
+/* A round from before the newest instance ran says nothing about it; one of the same millisecond may be. */
 static bool is_outdated(const struct lookup *l, const struct check *check, const struct check_state *state, int64_t now) {
-        return !state || state->at < newest_start(l, check, now);
+        return !state || state->at <= newest_start(l, check, now);
 }
 
 /* When the clock was set back, a round that lies in the future is as good as none. */

@@ -93,6 +93,7 @@ void look_go(struct look *s, enum phase phase) {
         s->next->progress_at = s->world->now;
         s->next->attempts = 0;
         s->next->retry_at = 0;
+        s->next->restarted = (struct string_list){ .items = NULL };
 }
 
 static void poison(struct look *s) {
@@ -116,13 +117,21 @@ void look_fail(struct look *s, const char *code, const char *text) {
         look_go(s, s->app->settings.on_failure == ON_FAILURE_PAUSE ? PHASE_PAUSED : PHASE_REVERTING);
 }
 
-bool look_waits_to_retry(struct look *s, const char *what) {
-        int64_t left = s->next->retry_at - s->world->now;
+static bool waits_until(struct look *s, int64_t at, const char *what) {
+        int64_t left = at - s->world->now;
 
         if (left <= 0 || left > BACK_OFF_MAX_MS)
                 return false;
         look_wait(s, s->next->failure_text ? s->next->failure_text : what, left);
         return true;
+}
+
+bool look_waits_to_retry(struct look *s, const char *what) {
+        return waits_until(s, s->next->retry_at, what);
+}
+
+bool look_waits_to_route(struct look *s) {
+        return waits_until(s, s->next->route_retry_at, "the router");
 }
 
 void look_break(struct rollout *r) {

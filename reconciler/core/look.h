@@ -30,6 +30,7 @@ struct look {
         bool *retiring;                /* beside app->instances: what is to stop, and so gets no more requests */
         bool *stopped;                 /* beside app->instances: an action of this look stops it */
         bool *admitted;                /* beside app->instances: new instances that are proven enough to get requests */
+        const char *code, *text;       /* why the stage or check that is looked at failed */
         bool folded;                   /* the facts of the checks were taken in */
         bool acts;                     /* an action was added */
 };
@@ -66,6 +67,8 @@ void look_fail(struct look *s, const char *code, const char *text);
 
 /* What failed is tried again after a while; a clock that was set back does not make the while any longer. */
 bool look_waits_to_retry(struct look *s, const char *what);
+/* The same for changes of the route, which nothing else has to wait for. */
+bool look_waits_to_route(struct look *s);
 
 /* Nothing holds without a break any more: the clock jumped, or nobody looked. */
 void look_break(struct rollout *r);

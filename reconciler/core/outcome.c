@@ -31,6 +31,28 @@ static void routed(struct rollout *r, const struct action *action, int64_t now, 
         r->routed = arena_strdup(a, digest.text);
         r->router = arena_strdup(a, action->router);
         r->routed_at = now;
+        r->route_attempts = 0;
+        r->route_retry_at = 0;
+}
+
+static void unrouted(struct rollout *r, int64_t now) {
+        r->routed = r->router = NULL;
+        r->routed_at = now;
+        r->route_attempts = 0;
+        r->route_retry_at = 0;
+}
+
+/* So that one which ends by itself again is not started for ever. */
+static void restarted(struct rollout *r, const struct action *action, struct arena *a) {
+        struct string_list old = r->restarted;
+
+        if ((r->phase != PHASE_REVERTING && r->phase != PHASE_STUCK) || !action->instance)
+                return;
+        r->restarted.items = arena_array(a, old.n + 1, sizeof(struct text_at));
+        if (old.n > 0)
+                memcpy(r->restarted.items, old.items, old.n * sizeof(struct text_at));
+        r->restarted.items[old.n].text = arena_strdup(a, action->instance);
+        r->restarted.n = old.n + 1;
 }
 
 void rollout_action_done(struct rollout *r, const struct action *action, int64_t now, struct arena *a) {
@@ -42,15 +64,16 @@ void rollout_action_done(struct rollout *r, const struct action *action, int64_t
                 routed(r, action, now, a);
                 break;
         case VERB_UNROUTE:
-                r->routed = r->router = NULL;
-                r->routed_at = now;
+                unrouted(r, now);
                 break;
         case VERB_COMMAND:
                 walk_command_done(r, action->step, true, NULL, now, a);
                 break;
+        case VERB_START:
+                restarted(r, action, a);
+                break;
         case VERB_CREATE:
         case VERB_STOP:
-        case VERB_START:
         case VERB_REMOVE:
         case VERB_COLLECT:
         case VERB_MAX_:
@@ -70,6 +93,15 @@ static bool is_no_verdict(enum action_verb verb, const struct fault *fault) {
                ((verb == VERB_PREPARE || verb == VERB_ROUTE || verb == VERB_UNROUTE) && !fails_for_good(fault));
 }
 
+/* A router that fails holds up its own next try, and nothing else. */
+static void back_off(struct rollout *r, enum action_verb verb, int64_t now) {
+        r->attempts++;
+        if (verb == VERB_ROUTE || verb == VERB_UNROUTE)
+                r->route_retry_at = now + look_back_off_ms(++r->route_attempts);
+        else
+                r->retry_at = now + look_back_off_ms(r->attempts);
+}
+
 void rollout_action_failed(struct rollout *r, const struct action *action, const struct fault *fault, int64_t now,
                            struct arena *a) {
         const char *code = fault->code ? fault->code : REASON_ROLLOUT_START_FAILED;
@@ -78,9 +110,10 @@ void rollout_action_failed(struct rollout *r, const struct action *action, const
                 walk_command_done(r, action->step, false, fault->message, now, a);
                 return;
         }
-        r->attempts++;
-        r->retry_at = now + look_back_off_ms(r->attempts);
-        if (r->phase == PHASE_SETTLED || r->phase == PHASE_ABSENT || r->phase == PHASE_REMOVING)
+        back_off(r, action->verb, now);
+        /* There is nothing to fail for good: the release is proven, or nothing of it is under way. */
+        if (r->phase == PHASE_SETTLED || r->phase == PHASE_ABSENT || r->phase == PHASE_REMOVING || r->phase == PHASE_PAUSED ||
+            (r->phase == PHASE_FINISHING && str_eq(r->settled_release, r->release)))
                 return;
         r->failure_text = arena_strdup(a, fault->message);
         if (r->phase == PHASE_REVERTING || r->phase == PHASE_STUCK) {

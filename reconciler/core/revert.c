@@ -9,16 +9,17 @@ static const struct workload_service *old_service(const struct look *s, const st
         return s->lookup ? lookup_service(s->lookup, i->service) : NULL;
 }
 
-/* Belongs to the release that served before: found running when the rollout began, or made from its specification. */
+/* Belongs to the release that served before: found running when the rollout began, or one that it would have. */
 static bool belongs_to_old(const struct look *s, const struct instance *i) {
-        const struct workload_service *service = old_service(s, i);
-
-        return look_is_kept(s, i) || (service && service->role != ROLE_HOOK && str_eq(service->spec_digest, i->spec));
+        return look_is_kept(s, i) || (s->lookup && lookup_is_wanted(s->lookup, i));
 }
 
 /* It was started in this revert already and ended by itself. Repairs will try again, and slow down; the revert is over. */
 static bool has_ended_again(const struct look *s, const struct instance *i) {
-        return i->state == INSTANCE_EXITED && i->started_at > s->next->seen_at;
+        for (size_t n = 0; i->state == INSTANCE_EXITED && n < s->next->restarted.n; n++)
+                if (str_eq(s->next->restarted.items[n].text, i->id))
+                        return true;
+        return false;
 }
 
 static bool is_down(const struct look *s, const struct instance *i) {

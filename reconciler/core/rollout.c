@@ -105,6 +105,11 @@ static bool may_try_again(const struct look *s) {
                world_retry_for(s->app, s->app->wanted->release, s->world->now) && gates_allow(s);
 }
 
+/* The settled release as it was rendered; NULL when it is lost, or was written for another that a crash kept from settling. */
+static const struct workload *settled_workload(const struct look *s) {
+        return s->app->settled && str_eq(s->app->settled->release, s->next->settled_release) ? s->app->settled : NULL;
+}
+
 /*
  * Phases
  */
@@ -140,6 +145,20 @@ static bool has_drift(const struct look *s, const char *code) {
         return false;
 }
 
+/* A repair that had nothing to do, or must wait, was none. */
+static void put_right(struct look *s) {
+        const struct breaker before = s->next->breaker;
+
+        repair(s);
+        /* A split that somebody changed is put right only with what else drifted; otherwise it follows the instances. */
+        if (s->out->event == EVENT_REPAIRING || !has_drift(s, REASON_DRIFT_ROUTE))
+                split_apply(s);
+        if (s->acts || s->out->event != EVENT_REPAIRING)
+                return;
+        s->out->event = EVENT_NONE;
+        s->next->breaker = before;
+}
+
 static void phase_settled(struct look *s) {
         if (!s->app->declared) {
                 phase_undeclared(s);
@@ -151,7 +170,7 @@ static void phase_settled(struct look *s) {
         }
         /* The settled release, freshly rendered when it is the declared one. */
         look_aim(s, s->app->wanted && str_eq(s->app->wanted->release, s->next->settled_release) ? s->app->wanted
-                                                                                                : s->app->settled);
+                                                                                                : settled_workload(s));
         if (!s->goal)
                 return;
         /* What failed is no longer wanted: that it is poisoned stays, that it failed is history. */
@@ -161,17 +180,23 @@ static void phase_settled(struct look *s) {
         }
         drift_find(s->lookup, s->arena, &s->out->drift);
         split_drift(s);
-        repair(s);
-        /* A split that somebody changed is put right only with what else drifted; otherwise it follows the instances. */
-        if (s->out->event == EVENT_REPAIRING || !has_drift(s, REASON_DRIFT_ROUTE))
-                split_apply(s);
+        put_right(s);
+}
+
+/* What served before is declared again: going back to it is a revert, not a rollout with stages of its own. */
+static bool is_withdrawn(const struct look *s) {
+        return !s->app->declared || (s->app->wanted && str_eq(s->app->wanted->release, s->next->settled_release));
+}
+
+static bool may_overtake(const struct look *s) {
+        return may_begin(s, s->next->release) && !is_withdrawn(s);
 }
 
 /* True when the release under way is no longer the one that is wanted, and the rollout was turned. */
 static bool overtaken(struct look *s) {
         if (s->app->declared && s->app->wanted && str_eq(s->app->wanted->release, s->next->release))
                 return false;
-        if (may_begin(s, s->next->release)) {
+        if (may_overtake(s)) {
                 begin(s);
                 return true;
         }
@@ -185,11 +210,18 @@ static bool overtaken(struct look *s) {
 
 /* Deadlines count only the time in which somebody looked, and never run backwards with the clock. */
 static void watch(struct look *s) {
+        struct rollout_step *steps = s->next->steps.items;
         int64_t gap = s->world->now - s->next->seen_at;
 
         if (gap < 0 || gap > WATCH_GAP_MS || s->next->progress_at > s->world->now) {
                 s->next->progress_at = s->world->now;
                 look_break(s->next);
+                /* What just has to wait may do so unwatched. */
+                for (size_t i = 0; i < s->next->steps.n; i++)
+                        if ((steps[i].state == STEP_RUNNING || steps[i].state == STEP_WAITING) && !steps[i].step.wait) {
+                                steps[i].started_at += gap;
+                                steps[i].moved_at = s->world->now;
+                        }
         }
         s->next->seen_at = s->world->now;
 }
@@ -253,8 +285,11 @@ static void phase_walking(struct look *s) {
         watch(s);
         if (failed(s) || is_stalled(s))
                 return;
-        if (look_waits_to_retry(s, s->next->phase == PHASE_PREPARING ? "the images" : "the engine"))
+        if (look_waits_to_retry(s, s->next->phase == PHASE_PREPARING ? "the images" : "the engine")) {
+                stage_admit(s);
+                split_mend(s);
                 return;
+        }
         checks_fold(s);
         if (!walk(s))
                 return;
@@ -268,7 +303,6 @@ static void phase_walking(struct look *s) {
                 return;
         /* A phase of its own for people and deadlines; what is tried again is so in any of them. */
         s->next->phase = phase;
-        s->next->progress_at = s->world->now;
 }
 
 /* What the new release replaces, and what it no longer has where that is to be removed. */
@@ -286,12 +320,13 @@ static void mark_leaving(struct look *s) {
 
 /* Until the requests are with the new instances nothing is proven: the old ones are still there to go back to. */
 static void route_at_last(struct look *s) {
-        split_apply(s);
-        if (s->world->now - s->next->progress_at > s->app->settings.progress_deadline_ms)
+        if (s->world->now - s->next->progress_at > s->app->settings.progress_deadline_ms) {
                 look_fail(s, REASON_ROUTER_UNAVAILABLE,
                           s->out->waits_for ? s->out->waits_for : "the router did not follow before progress_deadline");
-        else
-                look_wait(s, "the router to follow", LOOK_AGAIN_MS);
+                return;
+        }
+        split_apply(s);
+        look_wait(s, "the router to follow", LOOK_AGAIN_MS);
 }
 
 /* The new release is proven: what it replaces goes. True when nothing of it is left. */
@@ -312,27 +347,51 @@ static bool clear_away(struct look *s) {
         return nothing;
 }
 
-static void phase_finishing(struct look *s) {
-        if (s->app->wanted && str_eq(s->app->wanted->release, s->next->release))
-                look_aim(s, s->app->wanted);
-        s->next->candidate = -1;
-        mark_leaving(s);
-        if (!split_follows(s)) {
-                route_at_last(s);
-                return;
-        }
-        if (!clear_away(s))
-                return;
+/* The release is proven: from here on it is the settled one, while what makes it so is at hand. */
+static void settle(struct look *s) {
         s->next->settled_release = s->next->release;
         s->next->settled_version = s->next->version;
         s->next->settled_at = s->world->now;
-        s->next->kept = (struct string_list){ .items = NULL };
-        s->next->steps = (struct struct_list){ .items = NULL };
-        s->next->checks = (struct struct_list){ .items = NULL };
         s->next->failure_code = NULL;
         s->next->failure_text = NULL;
         s->next->breaker = (struct breaker){ .state = BREAKER_CLOSED };
         s->out->event = EVENT_SETTLED;
+        look_go(s, PHASE_FINISHING);
+}
+
+/* The plan is walked; nothing is proven until the requests are with the new instances. */
+static void follow_and_settle(struct look *s) {
+        if (overtaken(s))
+                return;
+        watch(s);
+        if (failed(s))
+                return;
+        s->next->candidate = -1;
+        mark_leaving(s);
+        if (split_follows(s))
+                settle(s);
+        else
+                route_at_last(s);
+}
+
+static void phase_finishing(struct look *s) {
+        look_aim(s, s->app->wanted && str_eq(s->app->wanted->release, s->next->release) ? s->app->wanted : settled_workload(s));
+        if (!str_eq(s->next->settled_release, s->next->release)) {
+                follow_and_settle(s);
+                return;
+        }
+        if (look_waits_to_retry(s, "what was replaced to go")) {
+                split_mend(s);
+                return;
+        }
+        mark_leaving(s);
+        if (!clear_away(s)) {
+                split_apply(s);
+                return;
+        }
+        s->next->kept = (struct string_list){ .items = NULL };
+        s->next->steps = (struct struct_list){ .items = NULL };
+        s->next->checks = (struct struct_list){ .items = NULL };
         look_go(s, PHASE_SETTLED);
         look_act(s, VERB_COLLECT, NULL, 0, NULL, NULL, "what no release needs");
 }
@@ -349,10 +408,13 @@ static void be_loud_when_late(struct look *s) {
 }
 
 static void phase_reverting(struct look *s) {
-        look_aim(s, s->app->settled);
+        look_aim(s, settled_workload(s));
+        watch(s);
         walk_end(s->next, s->world->now);
-        if (look_waits_to_retry(s, "the release before"))
+        if (look_waits_to_retry(s, "the release before")) {
+                split_mend(s);
                 return;
+        }
         if (!revert(s)) {
                 be_loud_when_late(s);
                 return;
@@ -368,32 +430,42 @@ static void phase_reverting(struct look *s) {
 
 static void phase_paused(struct look *s) {
         walk_end(s->next, s->world->now);
-        if (may_begin(s, s->next->release) || may_try_again(s))
-                begin(s);
-        else if (!s->app->declared)
+        if (is_withdrawn(s)) {
                 look_go(s, PHASE_REVERTING);
-        else
-                look_wait(s, "a person: the rollout is paused after a failure; merge another release, or a signed retry of this one", 0);
-}
-
-static void phase_stuck(struct look *s) {
-        if (may_begin(s, s->next->release)) {
+                return;
+        }
+        if (may_overtake(s) || may_try_again(s)) {
                 begin(s);
                 return;
         }
-        if (look_waits_to_retry(s, "the release before"))
+        look_wait(s, "a person: the rollout is paused after a failure; merge another release, or a signed retry of this one", 0);
+        /* All stays, but for requests to what stays no more. */
+        if (!s->app->wanted || !str_eq(s->app->wanted->release, s->next->release))
                 return;
-        phase_reverting(s);
+        look_aim(s, s->app->wanted);
+        stage_admit(s);
+        split_mend(s);
+}
+
+static void phase_stuck(struct look *s) {
+        if (may_overtake(s))
+                begin(s);
+        else
+                phase_reverting(s);
 }
 
 static void phase_removing(struct look *s) {
         const struct instance *items = s->app->instances.items;
 
+        /* Declared again before all of it was gone: what is missing of the settled release is drift. */
         if (s->app->declared) {
-                look_go(s, PHASE_ABSENT);
+                look_go(s, s->next->settled_release ? PHASE_SETTLED : PHASE_ABSENT);
                 return;
         }
-        (void)split_end(s);
+        if (look_waits_to_retry(s, "the instances to go"))
+                return;
+        if (!split_end(s) && !s->acts)
+                return;
         for (size_t i = 0; i < s->app->instances.n; i++) {
                 look_act(s, VERB_STOP, NULL, items[i].index, &items[i], NULL, "the app is no longer declared");
                 look_act(s, VERB_REMOVE, NULL, items[i].index, &items[i], NULL, "the app is no longer declared");

@@ -11,7 +11,7 @@
  *      preparing         the plan is walked (walk.h); nothing is touched yet
  *      staging           … instances are made, started, stopped (stage.h)
  *      evaluating        … health and checks must hold, time must pass, somebody must allow
- *      finishing         the old instances go
+ *      finishing         the new release is settled; the old instances go
  *      reverting         the new instances go, the old ones serve again (revert.h); the release is poisoned
  *      paused, stuck     wait for a person, loudly; stuck tries the revert again now and then
  *      removing          the app is no longer declared and may be pruned

@@ -197,6 +197,8 @@ static void put_into_force(struct look *s, const struct route *r, const char *re
         action->service = s->traffic->service.text;
         action->route = r;
         action->router = router_kind_names[s->traffic->router];
+        /* Written down before it is so: whatever happens next, it is known where to take the app out again. */
+        s->next->router = action->router;
 }
 
 bool split_end(struct look *s) {
@@ -204,33 +206,36 @@ bool split_end(struct look *s) {
 
         if (!s->next->router)
                 return true;
+        if (look_waits_to_route(s))
+                return false;
         action = look_act(s, VERB_UNROUTE, NULL, 0, NULL, NULL, "nothing is left that it could lead to");
         action->router = s->next->router;
         return false;
 }
 
 /* The app left its router, or moved to another: the one before forgets it. */
-static void leave_former(struct look *s) {
+static bool leave_former(struct look *s) {
         const char *now = s->traffic ? router_kind_names[s->traffic->router] : NULL;
 
-        if (s->next->router && s->app->declared && !str_eq(s->next->router, now))
-                (void)split_end(s);
+        return !s->next->router || !s->app->declared || str_eq(s->next->router, now) || split_end(s);
 }
 
 /* What is as it should be is ours, also when a crash kept us from writing down that we made it so. */
 static void remember(struct look *s, const struct route *r) {
         struct digest digest = route_digest(r);
 
-        if (!str_eq(s->next->routed, digest.text))
+        if (!str_eq(s->next->routed, digest.text)) {
                 s->next->routed = arena_strdup(s->arena, digest.text);
+                s->next->routed_at = s->world->now;
+        }
         s->next->router = router_kind_names[s->traffic->router];
 }
 
 void split_apply(struct look *s) {
         const struct route *r;
 
-        leave_former(s);
-        if (!s->traffic)
+        /* One at a time: where it is in force is remembered of one router. */
+        if (!leave_former(s) || !s->traffic)
                 return;
         r = route_of(s);
         /* Nobody who could serve: what is in force stays, it cannot get better. */
@@ -244,8 +249,28 @@ void split_apply(struct look *s) {
                 look_wait(s, arena_printf(s->arena, "the router (%s)", s->app->route.reason ? s->app->route.reason : "no answer"), 0);
                 return;
         }
-        if (!look_waits_to_retry(s, "the router"))
+        if (!look_waits_to_route(s))
                 put_into_force(s, r, NULL);
+}
+
+static bool runs(const struct look *s, const char *address) {
+        const struct instance *items = s->app->instances.items;
+
+        for (size_t i = 0; i < s->app->instances.n; i++)
+                if (items[i].state == INSTANCE_RUNNING && takes_requests(s, &items[i]) &&
+                    str_eq(instance_reach(&items[i], s->traffic->port, s->arena), address))
+                        return true;
+        return false;
+}
+
+void split_mend(struct look *s) {
+        const struct route_target *targets = s->app->route.route.targets.items;
+
+        for (size_t i = 0; s->traffic && s->app->route.present && i < s->app->route.route.targets.n; i++)
+                if (!runs(s, targets[i].address)) {
+                        split_apply(s);
+                        return;
+                }
 }
 
 void split_drift(struct look *s) {

@@ -21,12 +21,18 @@ bool split_releases(struct look *s, const struct instance *i);
 void split_apply(struct look *s);
 
 /*
+ * The same while something else is waited for, and nothing was decided about the instances: only when the route leads to somebody who
+ * does not run.
+ */
+void split_mend(struct look *s);
+
+/*
  * The route that follows from this look is in force, or there is no router, or nobody it could lead to. Says what is waited for when an
  * instance cannot be reached.
  */
 bool split_follows(struct look *s);
 
-/* The app's router has nothing of it any more. True when it is so already. */
+/* The app's router has nothing of it any more. True when it is so already, and nothing is to be done. */
 bool split_end(struct look *s);
 
 /*

@@ -77,6 +77,25 @@ enum stopping {
         STOP_WAITS,      /* a router still leads to some of it */
 };
 
+/* What goes first: of a release that was overtaken, then what serves nobody. */
+static int rank(const struct look *s, const struct instance *i) {
+        return !look_is_kept(s, i) ? 0 : !instance_is_healthy(i, false) ? 1 : 2;
+}
+
+/* All that are to go are marked before the first one goes: none of them is who serves in the other's place. */
+static void retire_down_to(struct look *s, const struct instance *first, const struct instance *end, int64_t allowed) {
+        int64_t running = 0;
+
+        for (const struct instance *i = first; i < end; i++)
+                running += is_old(s, i) && i->state != INSTANCE_EXITED;
+        for (int first_to_last = 0; first_to_last < 3; first_to_last++)
+                for (const struct instance *i = first; i < end && running > allowed; i++)
+                        if (is_old(s, i) && i->state != INSTANCE_EXITED && rank(s, i) == first_to_last) {
+                                s->retiring[look_place(s, i)] = true;
+                                running--;
+                        }
+}
+
 /*
  * Stop predecessors of a service until at most @allowed run, those of a release that was overtaken first. With @ended also those
  * that ended by themselves: they may still carry the name that a successor takes.
@@ -84,28 +103,22 @@ enum stopping {
 static enum stopping stop_down_to(struct look *s, const struct workload_service *service, int64_t allowed, bool ended) {
         const struct instance *first, *end;
         enum stopping stopping = STOP_NOTHING;
-        int64_t running = 0;
 
         lookup_range(s->lookup, service->name, &first, &end);
-        for (const struct instance *i = first; i < end; i++)
-                running += is_old(s, i) && i->state != INSTANCE_EXITED;
-        for (int kept = 0; kept < 2; kept++)
-                for (const struct instance *i = first; i < end; i++) {
-                        if (!is_old(s, i) || look_is_kept(s, i) != kept)
-                                continue;
-                        if (i->state == INSTANCE_EXITED) {
-                                if (ended && allowed == 0)
-                                        look_act(s, VERB_STOP, service, i->index, i, NULL, why_replaced(s, i, service));
-                        } else if (running > allowed) {
-                                running--;
-                                if (!split_releases(s, i)) {
-                                        stopping = STOP_WAITS;
-                                        continue;
-                                }
+        retire_down_to(s, first, end, allowed);
+        for (const struct instance *i = first; i < end; i++) {
+                if (!is_old(s, i))
+                        continue;
+                if (i->state == INSTANCE_EXITED) {
+                        if (ended && allowed == 0)
                                 look_act(s, VERB_STOP, service, i->index, i, NULL, why_replaced(s, i, service));
-                                stopping = stopping == STOP_WAITS ? STOP_WAITS : STOP_NOW;
-                        }
+                } else if (s->retiring[look_place(s, i)] && !split_releases(s, i)) {
+                        stopping = STOP_WAITS;
+                } else if (s->retiring[look_place(s, i)]) {
+                        look_act(s, VERB_STOP, service, i->index, i, NULL, why_replaced(s, i, service));
+                        stopping = stopping == STOP_WAITS ? STOP_WAITS : STOP_NOW;
                 }
+        }
         return stopping;
 }
 
@@ -264,19 +277,24 @@ static bool is_batch_steady(const struct stage *g, int64_t batches, const char *
         return true;
 }
 
+/* What failed is the step's affair: it may be tried again, or have something of its own to do about it. */
+static enum stage_progress fails(struct look *s, const char *code, const char *text) {
+        s->code = code;
+        s->text = text;
+        return STAGE_FAILED;
+}
+
 /* The checks, once the instances are steady. */
 static enum stage_progress judge(struct look *s, const char **ret_waits_for) {
         const struct check_state *check;
 
         switch (checks_verdict(s, &check)) {
         case CHECK_FAIL:
-                look_fail(s, REASON_ROLLOUT_CHECK, arena_printf(s->arena, "check %s failed: %s", check->check,
-                                                                check->detail ? check->detail : "no detail"));
-                return STAGE_FAILED;
+                return fails(s, REASON_ROLLOUT_CHECK, arena_printf(s->arena, "check %s failed: %s", check->check,
+                                                                   check->detail ? check->detail : "no detail"));
         case CHECK_INCONCLUSIVE:
-                *ret_waits_for = check->check ? arena_printf(s->arena, "check %s to come to a verdict (%s)", check->check,
-                                                             check->detail ? check->detail : "nothing yet")
-                                              : "the checks to be made";
+                *ret_waits_for = arena_printf(s->arena, "check %s to come to a verdict (%s)", check->check,
+                                              check->detail ? check->detail : "nothing yet");
                 return STAGE_PROVING;
         case CHECK_PASS:
         case CHECK_VERDICT_MAX_:
@@ -286,16 +304,15 @@ static enum stage_progress judge(struct look *s, const char **ret_waits_for) {
 }
 
 /* Too long without health, or without a verdict. */
-static bool is_late(struct look *s, bool steady, const char *waits_for) {
-        int64_t since = s->world->now - s->next->progress_at;
+static enum stage_progress proves(struct look *s, const struct rollout_step *step, bool steady, const char *waits_for) {
+        int64_t from = s->next->progress_at > step->moved_at ? s->next->progress_at : step->moved_at;
+        int64_t since = s->world->now - from;
 
         if (!steady && since > s->app->settings.healthy_deadline_ms)
-                look_fail(s, REASON_ROLLOUT_UNHEALTHY, arena_printf(s->arena, "waited for %s until healthy_deadline", waits_for));
-        else if (steady && since > s->app->settings.progress_deadline_ms)
-                look_fail(s, REASON_ROLLOUT_INCONCLUSIVE, arena_printf(s->arena, "waited for %s until progress_deadline", waits_for));
-        else
-                return false;
-        return true;
+                return fails(s, REASON_ROLLOUT_UNHEALTHY, arena_printf(s->arena, "waited for %s until healthy_deadline", waits_for));
+        if (steady && since > s->app->settings.progress_deadline_ms)
+                return fails(s, REASON_ROLLOUT_INCONCLUSIVE, arena_printf(s->arena, "waited for %s until progress_deadline", waits_for));
+        return STAGE_PROVING;
 }
 
 static enum stage_progress prove(const struct stage *g, struct rollout_step *step, int64_t batches) {
@@ -310,10 +327,8 @@ static enum stage_progress prove(const struct stage *g, struct rollout_step *ste
         if (judged != STAGE_DONE) {
                 step->since = 0;
                 step->detail = waits_for;
-                if (is_late(s, steady, waits_for))
-                        return STAGE_FAILED;
                 look_wait(s, waits_for, steady ? 0 : LOOK_AGAIN_MS);
-                return STAGE_PROVING;
+                return proves(s, step, steady, waits_for);
         }
         if (!step->since)
                 step->since = s->world->now;
@@ -361,7 +376,7 @@ enum stage_progress stage_tick(struct look *s, struct rollout_step *step) {
         }
 }
 
-enum stage_progress stage_hold(struct look *s, const char **ret_waits_for) {
+enum stage_progress stage_hold(struct look *s, const struct rollout_step *step, const char **ret_waits_for) {
         const struct rollout_step *steps = s->next->steps.items;
 
         for (size_t i = 0; i < s->next->steps.n; i++)
@@ -369,13 +384,13 @@ enum stage_progress stage_hold(struct look *s, const char **ret_waits_for) {
                         const struct stage g = stage_of(s, &steps[i]);
 
                         if (!is_batch_steady(&g, steps[i].batch, ret_waits_for))
-                                return is_late(s, false, *ret_waits_for) ? STAGE_FAILED : STAGE_PROVING;
+                                return proves(s, step, false, *ret_waits_for);
                 }
         switch (judge(s, ret_waits_for)) {
         case STAGE_FAILED:
                 return STAGE_FAILED;
         case STAGE_PROVING:
-                return is_late(s, true, *ret_waits_for) ? STAGE_FAILED : STAGE_PROVING;
+                return proves(s, step, true, *ret_waits_for);
         case STAGE_BUSY:
         case STAGE_DONE:
                 break;

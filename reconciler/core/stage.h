@@ -16,13 +16,13 @@ enum stage_progress {
         STAGE_BUSY,      /* instances are made, started, stopped */
         STAGE_PROVING,   /* they run; health and checks must hold */
         STAGE_DONE,
-        STAGE_FAILED,    /* look_fail() was called */
+        STAGE_FAILED,    /* the look's code and text say why */
 };
 
 enum stage_progress stage_tick(struct look *s, struct rollout_step *step);
 
-/* All new instances that the steps so far asked for are up and steady, and the checks pass. *ret_waits_for: what is missing. */
-enum stage_progress stage_hold(struct look *s, const char **ret_waits_for);
+/* For a step that checks: all new instances that the steps so far asked for are up and steady, and the checks pass. *ret_waits_for: what is missing. */
+enum stage_progress stage_hold(struct look *s, const struct rollout_step *step, const char **ret_waits_for);
 
 /* Mark the new instances that were proven by the steps so far, so that they get requests. */
 void stage_admit(struct look *s);

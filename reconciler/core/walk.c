@@ -15,7 +15,6 @@ enum tick {
         TICK_WAITS,      /* it waits for something outside */
         TICK_DONE,
         TICK_FAILED,     /* the step failed; step->detail says why */
-        TICK_ENDED,      /* the rollout failed; look_fail() was called */
 };
 
 #define COMMAND_TIMEOUT_MS (5 * 60 * 1000)
@@ -34,7 +33,6 @@ static void move(struct rollout_step *step, enum step_state to) {
 static enum tick tick_gate(struct look *s, struct rollout_step *step) {
         const struct verdict *verdicts = s->app->verdicts.items;
 
-        s->next->progress_at = s->world->now; /* people take the time that they take */
         for (size_t i = 0; i < s->app->verdicts.n; i++) {
                 if (!str_eq(verdicts[i].gate, step->step.gate.text))
                         continue;
@@ -127,7 +125,8 @@ static enum tick tick_stage(struct look *s, struct rollout_step *step) {
         case STAGE_FAILED:
                 break;
         }
-        return TICK_ENDED;
+        step->detail = s->text;
+        return TICK_FAILED;
 }
 
 static enum tick tick_check(struct look *s, struct rollout_step *step) {
@@ -135,9 +134,10 @@ static enum tick tick_check(struct look *s, struct rollout_step *step) {
         int64_t hold = s->next->kept.n > 0 ? step->step.check->for_ms : 0, left;
         const char *waits_for = "health";
 
-        switch (stage_hold(s, &waits_for)) {
+        switch (stage_hold(s, step, &waits_for)) {
         case STAGE_FAILED:
-                return TICK_ENDED;
+                step->detail = s->text;
+                return TICK_FAILED;
         case STAGE_BUSY:
         case STAGE_PROVING:
                 step->since = 0;
@@ -147,7 +147,7 @@ static enum tick tick_check(struct look *s, struct rollout_step *step) {
         case STAGE_DONE:
                 break;
         }
-        s->next->progress_at = s->world->now;
+        step->moved_at = s->world->now;
         if (!step->since)
                 step->since = s->world->now;
         left = step->since + hold - s->world->now;
@@ -161,7 +161,6 @@ static enum tick tick_check(struct look *s, struct rollout_step *step) {
 static enum tick tick_wait(struct look *s, struct rollout_step *step) {
         int64_t left = step->started_at + step->step.wait->for_ms - s->world->now;
 
-        s->next->progress_at = s->world->now;
         /* A clock that was set back must not hold it up for longer than was asked for. */
         if (left > step->step.wait->for_ms) {
                 step->started_at = s->world->now;
@@ -245,12 +244,15 @@ static void over(struct look *s, struct rollout_step *step, enum step_state to) 
 }
 
 /* A try failed: another one, after a while, or the end of the step. */
-static void failed_once(struct rollout_step *step, int64_t now) {
+static void failed_once(struct rollout *r, struct rollout_step *step, int64_t now) {
         step->attempts++;
         step->since = 0;
         step->batch = 0;
         if (step->attempts <= step->step.retries) {
                 move(step, STEP_READY);
+                /* What the checks said of the last try says nothing about the next one. */
+                if (step->step.stage || step->step.check)
+                        r->checks = (struct struct_list){ .items = NULL };
                 step->retry_at = now + look_back_off_ms(step->attempts);
                 return;
         }
@@ -260,8 +262,9 @@ static void failed_once(struct rollout_step *step, int64_t now) {
 
 /* A step that is failed: what follows. False when the rollout ends. */
 static bool answer_failure(struct look *s, const struct rollout_step *step) {
-        const char *text = arena_printf(s->arena, "step %s failed: %s", step->step.name.text, step->detail ? step->detail : "no detail");
-        const char *code = step->step.hook ? REASON_HOOK_FAILED : REASON_ROLLOUT_STEP;
+        const char *text = s->code ? s->text : arena_printf(s->arena, "step %s failed: %s", step->step.name.text,
+                                                            step->detail ? step->detail : "no detail");
+        const char *code = s->code ? s->code : step->step.hook ? REASON_HOOK_FAILED : REASON_ROLLOUT_STEP;
 
         switch (step->step.on_failure) {
         case STEP_CONTINUE:
@@ -286,9 +289,22 @@ static bool clear(struct look *s, const struct rollout_step *step) {
         return service && clear_hook(s, service);
 }
 
+/* Another step runs the same service: there is one instance of it at a time. */
+static bool is_taken(const struct look *s, const struct rollout_step *step) {
+        const struct rollout_step *steps = s->next->steps.items;
+
+        for (size_t i = 0; step->step.hook && step->step.hook->service.text && i < s->next->steps.n; i++)
+                if (&steps[i] != step && (steps[i].state == STEP_RUNNING || steps[i].state == STEP_WAITING) && steps[i].step.hook &&
+                    str_eq(steps[i].step.hook->service.text, step->step.hook->service.text))
+                        return true;
+        return false;
+}
+
 static bool may_start(struct look *s, struct rollout_step *step) {
         int64_t left = step->retry_at - s->world->now;
 
+        if (is_taken(s, step))
+                return false;
         if (left > 0 && left <= look_back_off_ms(step->attempts)) {
                 look_wait(s, step->detail, left);
                 return false;
@@ -302,10 +318,10 @@ static bool is_overdue(const struct look *s, const struct rollout_step *step) {
 
 /* Run a step that is under way. False when the rollout ends. */
 static bool run(struct look *s, struct rollout_step *step) {
-        enum tick came_to = tick(s, step);
+        enum tick came_to;
 
-        if (came_to == TICK_ENDED)
-                return false;
+        s->code = s->text = NULL;
+        came_to = tick(s, step);
         if (came_to == TICK_DONE) {
                 over(s, step, STEP_SUCCEEDED);
                 return true;
@@ -313,10 +329,11 @@ static bool run(struct look *s, struct rollout_step *step) {
         if (came_to != TICK_FAILED && is_overdue(s, step)) {
                 step->detail = arena_printf(s->arena, "it was not over in time%s%s", step->detail ? ", waiting for " : "",
                                             step->detail ? step->detail : "");
+                s->code = NULL;
                 came_to = TICK_FAILED;
         }
         if (came_to == TICK_FAILED) {
-                failed_once(step, s->world->now);
+                failed_once(s->next, step, s->world->now);
                 return step->state != STEP_FAILED || answer_failure(s, step);
         }
         move(step, came_to == TICK_WAITS ? STEP_WAITING : STEP_RUNNING);
@@ -329,7 +346,7 @@ static bool advance(struct look *s, struct rollout_step *step) {
                 move(step, STEP_READY);
         if (step->state == STEP_READY && may_start(s, step)) {
                 move(step, STEP_RUNNING);
-                step->started_at = s->world->now;
+                step->started_at = step->moved_at = s->world->now;
         }
         if (step->state == STEP_RUNNING || step->state == STEP_WAITING)
                 return run(s, step);
@@ -391,7 +408,7 @@ void walk_command_done(struct rollout *r, const char *step, bool well, const cha
                 return;
         mine->detail = detail ? arena_strdup(a, detail) : NULL;
         if (!well) {
-                failed_once(mine, now);
+                failed_once(r, mine, now);
                 return;
         }
         move(mine, STEP_SUCCEEDED);

@@ -198,6 +198,8 @@ static const struct field rollout_step_fields[] = {
         { .key = "attempts", .type = FIELD_INTEGER, AT(rollout_step, attempts), .flags = FIELD_OMIT, .doc = "Failed tries." },
         { .key = "started_at", .type = FIELD_INTEGER, AT(rollout_step, started_at), .flags = FIELD_OMIT, .doc = "When it began, ms." },
         { .key = "ended_at", .type = FIELD_INTEGER, AT(rollout_step, ended_at), .flags = FIELD_OMIT, .doc = "When it was over, ms." },
+        { .key = "moved_at", .type = FIELD_INTEGER, AT(rollout_step, moved_at), .flags = FIELD_OMIT,
+          .doc = "When it last went forward, ms." },
         { .key = "since", .type = FIELD_INTEGER, AT(rollout_step, since), .flags = FIELD_OMIT,
           .doc = "Since when what it waits for holds, ms; 0: it does not." },
         { .key = "batch", .type = FIELD_INTEGER, AT(rollout_step, batch), .flags = FIELD_OMIT, .doc = "The batch under way, from 1." },

@@ -87,6 +87,7 @@ struct rollout_step {
         enum step_state state;
         int64_t attempts;               /* failed ones */
         int64_t started_at, ended_at;   /* wall ms; 0: not yet */
+        int64_t moved_at;               /* wall ms: when it last went forward, or what it waits for held */
         int64_t since;                  /* wall ms: since when what it waits for holds without a break; 0: not now */
         int64_t batch;                  /* stage: the batch that is under way, from 1 */
         int64_t retry_at;               /* wall ms: not before this */
@@ -98,7 +99,7 @@ struct fault;
 
 /*
  * Is it a plan? Names unique, needs known, no circle, the last stage is 100, stages only grow along the way, whatever stages
- * or hooks comes after a prepare. FAULT_CONFIG at the position of what is wrong.
+ * or hooks comes after a prepare, nothing goes on after a prepare or a stage that failed. FAULT_CONFIG at the position of what is wrong.
  */
 int plan_check(const struct struct_list *steps, struct fault *reterr);
 

@@ -79,6 +79,9 @@ static int check_place(struct walk *w, size_t at) {
 
         if (s->prepare)
                 mine->prepared = true;
+        if ((s->prepare || s->stage) && s->on_failure == STEP_CONTINUE)
+                return fault_set_code_at(w->reterr, &s->at, REASON_LOAD_INVALID,
+                                         "step '%s' cannot be gone on from when it failed: on_failure must be fail or pause", s->name.text);
         if ((s->stage || (s->hook && s->hook->service.text)) && !mine->prepared)
                 return fault_set_code_at(w->reterr, &s->at, REASON_LOAD_INVALID,
                                          "step '%s' runs images, and no prepare step comes before it", s->name.text);

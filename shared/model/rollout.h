@@ -22,7 +22,7 @@ enum phase {
         PHASE_PREPARING,   /* pulling and verifying; no instance is touched */
         PHASE_STAGING,     /* new instances take over, service by service */
         PHASE_EVALUATING,  /* all new instances run; health must hold */
-        PHASE_FINISHING,   /* the new release is proven; the old instances are retired */
+        PHASE_FINISHING,   /* the new release is proven and settled; the old instances are retired */
         PHASE_REVERTING,   /* the old instances take over again */
         PHASE_PAUSED,      /* failed, and on_failure is pause: a person decides */
         PHASE_STUCK,       /* the revert itself failed */
@@ -38,6 +38,7 @@ struct rollout {
         const char *settled_release, *settled_version; /* the last release proven here; NULL: none yet */
         int64_t settled_at;                     /* wall ms: since when */
         struct string_list kept;                /* ids of the instances that ran before this rollout began */
+        struct string_list restarted;           /* ids of those of them that the revert under way has started again */
         bool prepared;                          /* preparing succeeded */
         struct struct_list steps;               /* struct rollout_step: the plan under way; none when settled */
         struct struct_list checks;              /* struct check_state: of the release under way */
@@ -45,6 +46,8 @@ struct rollout {
         int64_t routed_at;                      /* wall ms: when the route was last changed; 0: never */
         const char *routed;                     /* digest of the route that was last put into force; NULL: none */
         const char *router;                     /* where; NULL: nowhere */
+        int64_t route_attempts;                 /* failed tries to change the route */
+        int64_t route_retry_at;                 /* wall ms: the next one is not before this */
         int64_t started_at;                     /* wall ms: of the rollout */
         int64_t progress_at;                    /* wall ms: of the last step forward */
         int64_t seen_at;                        /* wall ms: when decide() last looked while a rollout was under way: deadlines count watched time only */

@@ -2,8 +2,11 @@
 #pragma once
 
 /*
- * A simulated host for tests of the pure core: instances that do what actions say, faults on demand, time as a number.
- * It is a world with a memory; decide() cannot tell it from a real one.
+ * A simulated host for tests of the pure core: instances that do what actions say, a router, checks, commands, faults on
+ * demand, time as a number. It is a world with a memory; decide() cannot tell it from a real one.
+ *
+ * The rollout goes through its JSON before every look, as it does on a host: what does not survive its file is not remembered.
+ * A look can be killed at any of its points (sim_pass); then only what was persisted, and the world, is left.
  */
 
 #include <stdlib.h>
@@ -14,249 +17,152 @@
 #include "reconciler/pass/decide.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
+#include "shared/data/json.h"
+#include "shared/model/fleet.h"
+
+/* What becomes of the instances of a specification; without one they become healthy at once, and jobs end well. */
+enum fate {
+        FATE_WELL,
+        FATE_SLOW,      /* healthy after a while */
+        FATE_STARTING,  /* never healthy, never ill */
+        FATE_ILL,       /* its health check fails after a while */
+        FATE_DIES,      /* exits with code 1 after a while */
+        FATE_LOOPS,     /* the engine restarts it again and again */
+        FATE_MAX_,
+};
+
+struct sim_fate {
+        const char *spec;
+        enum fate fate;
+        int64_t after_ms;
+};
+
+/* What is known of an instance beside what a runtime shows. Times are of a clock that never jumps. */
+struct sim_life {
+        const char *id;
+        bool job;
+        int64_t port;                 /* of the container, that it publishes; 0: none */
+        int64_t started;              /* 0: never */
+        int64_t let_go;               /* since when no route leads to it; 0: always, or one does now */
+        bool routed;                  /* a route leads to it */
+        struct string_list passed;    /* checks that it passed since it was started */
+};
+
+struct sim_router {
+        bool away;
+        int refuses;                  /* so many ROUTEs and UNROUTEs to come fail; -1: for ever */
+        bool for_good;                /* … because what is asked is invalid */
+        struct route_state state;
+        int moves;                    /* how often it was changed */
+};
+
+/* What a check says: of instances of @spec (NULL: of any, or of the release). */
+struct sim_saying {
+        const char *check, *spec;
+        enum check_verdict verdict;
+        bool measures;
+        int64_t value, baseline;
+};
 
 struct simulation {
-        struct arena *arena;
+        struct arena *arena;          /* lives as long as the simulation */
+        struct arena *scratch;        /* of one look; the same as arena unless sim_forget() is used */
         struct world world;
         struct world_app app;
         struct struct_list instances; /* struct instance, unsorted */
-        int next_id;
-        const char *broken_spec;      /* instances of this specification turn unhealthy */
-        const char *crashing_spec;    /* … or exit by themselves */
+        struct struct_list lives;     /* struct sim_life, beside instances */
+        int next_id, next_port;
+        int64_t mono;                 /* what really passed, ms */
+        int64_t job_ms;               /* how long a job takes: default 300 */
         bool has_health_check;
-        int actions;                  /* carried out so far */
+        const char *broken_spec;      /* instances of this specification turn unhealthy at once */
+        const char *crashing_spec;    /* … or exit by themselves */
+        struct struct_list fates;     /* struct sim_fate */
+        struct struct_list sayings;   /* struct sim_saying: the last that fits counts; none: the check passes */
+        struct struct_list releases;  /* struct workload *: what CREATE and PREPARE may work from beside wanted and settled */
+        struct sim_router routers[ROUTER_KIND_MAX_];
+        int failing_commands;         /* so many commands to come fail; -1: all */
+        int commands;                 /* run so far */
+        /* Called before an action takes effect; a negative result with the fault set fails it. NULL: nothing fails. */
+        int (*interfere)(struct simulation *s, const struct action *action, struct fault *fault);
+        void *data;                   /* of the test */
+        /* Called for every action that is carried out, before its effect. NULL: nobody looks. */
+        void (*witness)(struct simulation *s, const struct action *action);
+        /* Called by sim_pass() with what decide() made of the world, which still stands in @s. NULL: nobody looks. */
+        void (*judge)(struct simulation *s, const struct decision *d);
+        const char *gate;             /* a gate beside those of policies/, while a rollout is under way; NULL: none */
+        enum verdict_value gate_says;
+        struct string_list *trace;    /* gets a line for every action; NULL: none */
+        int actions, failures;        /* carried out so far; those that failed */
+        int facts_made;
+        int points, kill_at;          /* places where a pass may be killed: passed so far, and where it is; -1: nowhere */
         enum event last_event;
         int events[EVENT_MAX_];
 };
 
-static inline const char *sim_digest(struct simulation *s, const char *seed) {
-        struct digest d = digest_of(seed, strlen(seed));
+void sim_init(struct simulation *s);
+void sim_done(struct simulation *s);
 
-        return arena_strdup(s->arena, d.text);
-}
+/* From now on every look has memory of its own, released at the next one: decisions live that long only. */
+void sim_forget(struct simulation *s);
+
+const char *sim_digest(struct simulation *s, const char *seed);
 
 /* A workload of @n services svc0, svc1, … each of @replicas; the specification of service i changes with @versions[i]. */
-static inline struct workload *sim_workload(struct simulation *s, const char *version, size_t n, int64_t replicas,
-                                            const char *const *versions) {
-        struct workload *w = arena_new_of(s->arena, struct workload);
+struct workload *sim_workload(struct simulation *s, const char *version, size_t n, int64_t replicas, const char *const *versions);
+/* One service of it. */
+struct workload_service *sim_service(struct workload *w, size_t at);
+void sim_depend(struct simulation *s, struct workload *w, size_t from, size_t on, enum depend_condition c);
+/* @router carries the requests to service @at. */
+void sim_route_to(struct simulation *s, struct workload *w, size_t at, enum router_kind router, int64_t drain_ms);
+void sim_fate(struct simulation *s, const struct workload_service *service, enum fate fate, int64_t after_ms);
+void sim_say(struct simulation *s, const char *check, const struct workload_service *service, enum check_verdict verdict);
+/* A check of the declared release, made every @interval_ms, that fails after @retries failures in a row. */
+struct check *sim_check(struct simulation *s, const char *name, const struct workload_service *service, int64_t interval_ms,
+                        int64_t retries);
 
-        w->app = "shop";
-        w->version = version;
-        w->runtime = "fake";
-        w->release = sim_digest(s, arena_printf(s->arena, "release %s", version));
-        w->services.items = arena_array(s->arena, n, sizeof(struct workload_service));
-        w->services.n = n;
-        for (size_t i = 0; i < n; i++) {
-                struct workload_service *service = (struct workload_service *)w->services.items + i;
+/* Declare a release (NULL: none), with the plan that these settings give. */
+void sim_want(struct simulation *s, struct workload *w);
+/* The plan of the declared release. */
+void sim_plan(struct simulation *s, const struct rollout_settings *settings, const struct struct_list *steps);
+/* A step for an own plan; @needs: names with spaces between, NULL: the one before. */
+struct plan_step *sim_step(struct simulation *s, struct struct_list *steps, const char *name, const char *needs);
 
-                service->name = arena_printf(s->arena, "svc%04zu", i);
-                service->image = arena_printf(s->arena, "r/%zu@%s", i, sim_digest(s, versions[i]));
-                service->spec_digest = sim_digest(s, arena_printf(s->arena, "spec %zu %s", i, versions[i]));
-                service->replicas = replicas;
-        }
-        return w;
-}
-
-static inline void sim_depend(struct simulation *s, struct workload *w, size_t from, size_t on, enum depend_condition c) {
-        struct workload_service *services = w->services.items;
-        struct depend *d = arena_push(s->arena, &services[from].depends_on.items, &services[from].depends_on.n,
-                                      sizeof(struct depend));
-
-        d->service = services[on].name;
-        d->condition = c;
-        d->required = true;
-}
-
-static inline void sim_init(struct simulation *s) {
-        *s = (struct simulation){ .arena = arena_new() };
-        s->world = (struct world){
-                .schema = WORLD_SCHEMA, .host = "web1", .environment = "prod",
-                .commit = "0123456789012345678901234567890123456789", .now = 1000000000000, .ledger_writable = true,
-        };
-        s->app = (struct world_app){
-                .app = "shop", .runtime = "fake", .observed = true,
-                .settings = { .min_healthy_ms = 1000, .healthy_deadline_ms = 60000, .progress_deadline_ms = 120000 },
-                .rollout = { .app = "shop", .intent = -1 },
-        };
-}
-
-static inline void sim_done(struct simulation *s) {
-        arena_free(s->arena);
-}
-
-static inline void sim_want(struct simulation *s, struct workload *w) {
-        s->app.wanted = w;
-        s->app.declared = w != NULL;
-}
-
-static inline struct instance *sim_find(struct simulation *s, const char *id) {
-        struct instance *items = s->instances.items;
-
-        for (size_t i = 0; i < s->instances.n; i++)
-                if (str_eq(items[i].id, id))
-                        return &items[i];
-        return NULL;
-}
-
-static inline int sim_compare(const void *x, const void *y) {
-        const struct instance *a = x, *b = y;
-        int order = strcmp(a->service, b->service);
-
-        if (order == 0)
-                order = strcmp(a->spec, b->spec);
-        if (order == 0)
-                order = a->index < b->index ? -1 : a->index > b->index;
-        return order ? order : strcmp(a->id, b->id);
-}
+struct instance *sim_find(struct simulation *s, const char *id);
+struct sim_life *sim_life(struct simulation *s, const char *id);
+void sim_remove(struct simulation *s, const char *id);
 
 /* What time does to instances: checks pass or fail, processes end. */
-static inline void sim_settle(struct simulation *s) {
-        struct instance *items = s->instances.items;
+void sim_settle(struct simulation *s);
+/* Time passes. */
+void sim_wait(struct simulation *s, int64_t ms);
 
-        for (size_t i = 0; i < s->instances.n; i++) {
-                if (items[i].state != INSTANCE_RUNNING)
-                        continue;
-                if (str_eq(items[i].spec, s->crashing_spec)) {
-                        items[i].state = INSTANCE_EXITED;
-                        items[i].exit_code = 1;
-                }
-                if (s->has_health_check)
-                        items[i].health = str_eq(items[i].spec, s->broken_spec) ? HEALTH_UNHEALTHY : HEALTH_HEALTHY;
-        }
-}
-
+/* Fill in the world: instances sorted, the route, facts of the checks that are due, verdicts. The rollout goes through its JSON. */
+void sim_look(struct simulation *s);
 /* Look and decide; the rollout's next state is kept, as the pass would persist it. */
-static inline struct decision sim_decide(struct simulation *s) {
-        struct decision d;
-        struct decision_app *out;
+struct decision sim_decide(struct simulation *s);
+/* Carry out one action; false when it failed. An action on something that is gone does nothing, as in a real engine's idempotent calls. */
+bool sim_act(struct simulation *s, const struct action *action);
+/* All of them, up to the first that fails. */
+bool sim_act_all(struct simulation *s, const struct decision *d);
 
-        s->app.instances.items = arena_array(s->arena, s->instances.n, sizeof(struct instance));
-        s->app.instances.n = s->instances.n;
-        if (s->instances.n > 0) {
-                memcpy(s->app.instances.items, s->instances.items, s->instances.n * sizeof(struct instance));
-                qsort(s->app.instances.items, s->instances.n, sizeof(struct instance), sim_compare);
-        }
-        s->world.apps = (struct struct_list){ .items = &s->app, .n = 1 };
-        gate_judge(&s->world, s->arena);
-        decide(&s->world, s->arena, &d);
-        out = d.apps.items;
-        s->app.rollout = out->rollout;
-        s->last_event = out->event;
-        s->events[out->event]++;
-        if (out->event == EVENT_SETTLED)
-                s->app.settled = s->app.wanted;
-        return d;
-}
-
-static inline void sim_remove(struct simulation *s, const char *id) {
-        struct instance *items = s->instances.items;
-
-        for (size_t i = 0; i < s->instances.n; i++)
-                if (str_eq(items[i].id, id)) {
-                        items[i] = items[s->instances.n - 1];
-                        s->instances.n--;
-                        return;
-                }
-}
-
-static inline void sim_create(struct simulation *s, const struct action *action) {
-        const struct workload *w = s->app.wanted && str_eq(s->app.wanted->release, action->release) ? s->app.wanted
-                                                                                                     : s->app.settled;
-        const struct workload_service *service = workload_find(w, action->service);
-        struct instance *i = arena_push(s->arena, &s->instances.items, &s->instances.n, sizeof(struct instance));
-
-        *i = (struct instance){
-                .id = arena_printf(s->arena, "i%06d", s->next_id++), .app = "shop", .service = service->name,
-                .spec = service->spec_digest, .image = service->image, .image_matches = true, .index = action->index,
-                .release = w->release, .state = INSTANCE_CREATED,
-        };
-        i->name = i->id;
-}
-
-/* Carry out one action. An action on something that is gone does nothing, as in a real engine's idempotent calls. */
-static inline void sim_act(struct simulation *s, const struct action *action) {
-        struct instance *i = action->instance ? sim_find(s, action->instance) : NULL;
-        struct instance *items;
-
-        s->actions++;
-        /* What a runtime works from must be named, or the pass could not find it. */
-        if (action->verb == VERB_PREPARE || action->verb == VERB_CREATE)
-                assert_true(action->release && ((s->app.wanted && str_eq(action->release, s->app.wanted->release)) ||
-                                                (s->app.settled && str_eq(action->release, s->app.settled->release))));
-        switch (action->verb) {
-        case VERB_PREPARE:
-                rollout_action_done(&s->app.rollout, action, s->world.now, s->arena);
-                return;
-        case VERB_CREATE:
-                sim_create(s, action);
-                return;
-        case VERB_START:
-                items = s->instances.items;
-                for (size_t n = 0; !i && n < s->instances.n; n++)
-                        if (str_eq(items[n].service, action->service) && items[n].index == action->index &&
-                            items[n].state == INSTANCE_CREATED)
-                                i = &items[n];
-                if (i) {
-                        i->state = INSTANCE_RUNNING;
-                        i->started_at = s->world.now;
-                        i->health = s->has_health_check ? HEALTH_STARTING : HEALTH_NONE;
-                }
-                return;
-        case VERB_STOP:
-                if (i)
-                        i->state = i->state == INSTANCE_CREATED ? INSTANCE_CREATED : INSTANCE_EXITED;
-                return;
-        case VERB_REMOVE:
-                sim_remove(s, action->instance);
-                return;
-        case VERB_ROUTE:
-        case VERB_UNROUTE:
-        case VERB_COMMAND:
-        case VERB_COLLECT:
-        case VERB_MAX_:
-                return;
-        }
-}
+/*
+ * A look as the pass makes it: persist, act, persist; killed at point kill_at, when that comes. False when it was: the state is what was
+ * persisted last.
+ */
+bool sim_pass(struct simulation *s, struct decision *ret);
 
 /* Passes until nothing happens for a while; at most @limit looks. True when it came to rest. */
-static inline bool sim_run(struct simulation *s, int limit) {
-        int quiet = 0;
+bool sim_run(struct simulation *s, int limit);
+/* Passes until the rollout is in @phase, or has taken @limit looks; true when it is. */
+bool sim_run_to(struct simulation *s, enum phase phase, int limit);
 
-        for (int n = 0; n < limit; n++) {
-                struct decision d = sim_decide(s);
-                const struct action *actions = d.actions.items;
-                const struct decision_app *out = d.apps.items;
-
-                for (size_t i = 0; i < d.actions.n; i++)
-                        sim_act(s, &actions[i]);
-                s->world.now += 500;
-                sim_settle(s);
-                quiet = d.actions.n == 0 && out->event == EVENT_NONE && !out->wake_at ? quiet + 1 : 0;
-                if (quiet > 3)
-                        return true;
-        }
-        return false;
-}
-
-static inline size_t sim_running(const struct simulation *s, const char *spec) {
-        const struct instance *items = s->instances.items;
-        size_t n = 0;
-
-        for (size_t i = 0; i < s->instances.n; i++)
-                if (items[i].state == INSTANCE_RUNNING && (!spec || str_eq(items[i].spec, spec)))
-                        n++;
-        return n;
-}
-
-/* Exactly the instances of @w, all running, nothing else. */
-static inline bool sim_is_exactly(const struct simulation *s, const struct workload *w) {
-        const struct workload_service *services = w ? w->services.items : NULL;
-        size_t wanted = 0;
-
-        for (size_t i = 0; w && i < w->services.n; i++) {
-                if (sim_running(s, services[i].spec_digest) != (size_t)services[i].replicas)
-                        return false;
-                wanted += (size_t)services[i].replicas;
-        }
-        return s->instances.n == wanted;
-}
+size_t sim_running(const struct simulation *s, const char *spec);
+/* Running and healthy, of service @name; of @spec when that is not NULL. */
+size_t sim_healthy(const struct simulation *s, const char *name, const char *spec);
+/* Exactly the instances of @w, all running, nothing else; jobs have ended or are gone. */
+bool sim_is_exactly(const struct simulation *s, const struct workload *w);
+/* What @router has in force leads to exactly the running instances of the routed service; nothing when @w is NULL. */
+bool sim_routes_exactly(const struct simulation *s, const struct workload *w);
+const struct rollout_step *sim_step_of(const struct simulation *s, const char *name);
+enum step_state sim_state_of(const struct simulation *s, const char *name);
