@@ -393,6 +393,8 @@ static void phase_removing(struct look *s) {
                 look_go(s, PHASE_ABSENT);
                 return;
         }
+        if (look_waits_to_retry(s, "the router or the engine"))
+                return;
         (void)split_end(s);
         for (size_t i = 0; i < s->app->instances.n; i++) {
                 look_act(s, VERB_STOP, NULL, items[i].index, &items[i], NULL, "the app is no longer declared");
