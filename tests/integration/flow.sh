@@ -3,11 +3,14 @@
 #
 # No request is lost while releases come and go: a load through a real router, on a real engine. Then hands at the router.
 #
-#   flow.sh TALLY ROUTER WEB-APP HTTP-LOAD
+#   flow.sh TALLY ROUTER WEB-APP HTTP-LOAD [rolling] [canary] [blue_green] [hands] [away] [end] [compose]; without any: all
 
 set -euo pipefail
 
 TALLY=$1 router=$2 web_app=$3 http_load=$4
+shift 4
+[ $# -gt 0 ] || set -- rolling canary blue_green hands away end compose
+parts=("$@")
 here=$(cd "$(dirname "$0")/.." && pwd)
 export PATH=$PATH:/usr/sbin:/sbin
 # shellcheck source=tests/lib/engine.sh
@@ -27,7 +30,6 @@ flow_end() {
 }
 trap flow_end EXIT
 
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 listen=$(free_port) admin=$(free_port) operator=$(free_port) single=$(free_port)
 
 # at_router VERB
@@ -130,29 +132,6 @@ served_only() {
 # Rolling
 #
 
-app 3 'strategy: rolling, max_parallel: 1' "$traffic"
-merge "$one"
-expect 0 tally sync --timeout 120s
-same one "$(curl -sS "http://127.0.0.1:$listen/")" 'the answer through the router'
-
-rolls 0 "$two" "$router: rolling"
-runs "$two"
-served_only one two
-rolls 5 "$ill" "$router: rolling to a release that is ill"
-runs "$two"
-served_only two
-rolls 5 "$dies" "$router: rolling to a release that crashes"
-runs "$two"
-served_only two
-
-load_start "$listen" gets
-container=$(instances shop web | awk 'NR == 1 { print $1 }')
-engine_api POST "/containers/$container/restart" >/dev/null
-sleep 1
-expect 5 tally pass # the release that failed is still declared
-sleep 0.5
-load_end "$router: a container that is restarted by hand"
-
 # dies_and_goes_on: the pass is killed, again and again
 dies_and_goes_on() {
         local i pid
@@ -165,20 +144,42 @@ dies_and_goes_on() {
         done
         expect 0 tally sync --timeout 120s
 }
-load_start "$listen"
-merge "$one"
-dies_and_goes_on
-sleep 0.5
-load_end "$router: a rolling update whose pass is killed eight times"
-runs "$one"
+
+part_rolling() {
+        app 3 'strategy: rolling, max_parallel: 1' "$traffic"
+        merge "$one"
+        expect 0 tally sync --timeout 120s
+        same one "$(curl -sS "http://127.0.0.1:$listen/")" 'the answer through the router'
+
+        rolls 0 "$two" "$router: rolling"
+        runs "$two"
+        served_only one two
+        rolls 5 "$ill" "$router: rolling to a release that is ill"
+        runs "$two"
+        served_only two
+        rolls 5 "$dies" "$router: rolling to a release that crashes"
+        runs "$two"
+        served_only two
+
+        load_start "$listen" gets
+        container=$(instances shop web | awk 'NR == 1 { print $1 }')
+        engine_api POST "/containers/$container/restart" >/dev/null
+        sleep 1
+        expect 5 tally pass # the release that failed is still declared
+        sleep 0.5
+        load_end "$router: a container that is restarted by hand"
+
+        load_start "$listen"
+        merge "$one"
+        dies_and_goes_on
+        sleep 0.5
+        load_end "$router: a rolling update whose pass is killed eight times"
+        runs "$one"
+}
 
 #
 # Canary
 #
-
-app 3 'strategy: canary, steps: [{weight: 10, hold: 6s}, {weight: 50, hold: 6s}]' "$traffic"
-merge "$one"
-expect 0 tally sync --timeout 120s
 
 # watch_share FILE: "ms percent" of the split that is meant, while FILE is there
 watch_share() {
@@ -206,54 +207,63 @@ split_near() {
         echo "# $1 %: $of of $n requests"
 }
 
-rm -f "$RIG/share.seen"
-touch "$RIG/share"
-watch_share "$RIG/share" &
-watch_pid=$!
-rolls 0 "$two" "$router: canary"
-rm "$RIG/share"
-wait "$watch_pid"
-runs "$two"
-split_near 10 two
-split_near 50 two
-rolls 5 "$ill" "$router: canary of a release that is ill"
-runs "$two"
-served_only two
-rolls 5 "$dies" "$router: canary of a release that crashes"
-runs "$two"
-served_only two
+part_canary() {
+        app 3 'strategy: canary, steps: [{weight: 10, hold: 6s}, {weight: 50, hold: 6s}]' "$traffic"
+        merge "$one"
+        expect 0 tally sync --timeout 120s
 
-load_start "$listen"
-merge "$one"
-dies_and_goes_on
-sleep 0.5
-load_end "$router: a canary whose pass is killed eight times"
-runs "$one"
+        rm -f "$RIG/share.seen"
+        touch "$RIG/share"
+        watch_share "$RIG/share" &
+        watch_pid=$!
+        rolls 0 "$two" "$router: canary"
+        rm "$RIG/share"
+        wait "$watch_pid"
+        runs "$two"
+        split_near 10 two
+        split_near 50 two
+        rolls 5 "$ill" "$router: canary of a release that is ill"
+        runs "$two"
+        served_only two
+        rolls 5 "$dies" "$router: canary of a release that crashes"
+        runs "$two"
+        served_only two
+
+        load_start "$listen"
+        merge "$one"
+        dies_and_goes_on
+        sleep 0.5
+        load_end "$router: a canary whose pass is killed eight times"
+        runs "$one"
+}
 
 #
 # Blue-green
 #
 
-app 2 'strategy: blue-green, bake: 3s' "$traffic"
-merge "$one"
-expect 0 tally sync --timeout 120s
-rolls 0 "$two" "$router: blue-green"
-runs "$two"
-# One move: after the first answer of the new release none of the old one but what was under way.
-awk '$4 == "two" && !first { first = $1 } $4 == "one" { last = $1 - $2 } END { exit !(last <= first + 500) }' "$RIG/load.log" ||
-        fail 'old and new release answered side by side'
-rolls 5 "$ill" "$router: blue-green to a release that is ill"
-runs "$two"
-served_only two
-rolls 5 "$dies" "$router: blue-green to a release that crashes"
-runs "$two"
-served_only two
+part_blue_green() {
+        app 2 'strategy: blue-green, bake: 3s' "$traffic"
+        merge "$one"
+        expect 0 tally sync --timeout 120s
+        rolls 0 "$two" "$router: blue-green"
+        runs "$two"
+        # One move: after the first answer of the new release none of the old one but what was under way.
+        awk '$4 == "two" && !first { first = $1 } $4 == "one" { last = $1 - $2 } END { exit !(last <= first + 500) }' "$RIG/load.log" ||
+                fail 'old and new release answered side by side'
+        rolls 5 "$ill" "$router: blue-green to a release that is ill"
+        runs "$two"
+        served_only two
+        rolls 5 "$dies" "$router: blue-green to a release that crashes"
+        runs "$two"
+        served_only two
+}
 
 #
 # Hands at the router
 #
 
 route_file() { ls "$RIG"/router/tally.d/tally_shop."$1"; }
+
 told() { records "select(.record.recordType == \"drift\") | .record.drift[]?.code" | tail -n 1; }
 
 # spoil: somebody changes what we made
@@ -286,83 +296,88 @@ repaired() {
         proved "$router: $1 is seen, named and put right"
 }
 
-merge "$two" # the release that failed is not declared any more
-expect 0 tally sync --timeout 60s
-load_start "$listen"
-spoil_file
-repaired 'a configuration that somebody edited'
-if [ "$router" = haproxy ]; then
-        server=$(echo "show servers state" | socat - "UNIX-CONNECT:$RIG/router/haproxy.sock" | awk '$2 ~ /tally_shop/ && $5 != "-" && $6 == 2 { print $2 "/" $4; exit }')
-        echo "set server $server state maint" | socat - "UNIX-CONNECT:$RIG/router/haproxy.sock" >/dev/null
-        repaired 'a server that somebody took out over the runtime API'
-fi
-load_end "$router: edits and their repair"
+part_hands() {
+        app 2 'strategy: rolling' "$traffic"
+        merge "$two"
+        expect 0 tally sync --timeout 60s
+        load_start "$listen"
+        spoil_file
+        repaired 'a configuration that somebody edited'
+        if [ "$router" = haproxy ]; then
+                server=$(echo "show servers state" | socat - "UNIX-CONNECT:$RIG/router/haproxy.sock" | awk '$2 ~ /tally_shop/ && $5 != "-" && $6 == 2 { print $2 "/" $4; exit }')
+                echo "set server $server state maint" | socat - "UNIX-CONNECT:$RIG/router/haproxy.sock" >/dev/null
+                repaired 'a server that somebody took out over the runtime API'
+        fi
+        load_end "$router: edits and their repair"
 
-app 2 'strategy: blue-green, bake: 3s' "$traffic" 'drift: report'
-merge "$two"
-expect 0 tally sync --timeout 120s
-spoil_file
-look_again
-tally pass >/dev/null 2>&1 || :
-same DRIFT_ROUTE "$(told)" 'the record when drift is only reported'
-status_is '.apps[0].drift[0].code' DRIFT_ROUTE
-look_again
-expect 3 tally diff
-expect_text DRIFT_ROUTE
-proved "$router: drift: report only tells"
+        app 2 'strategy: rolling' "$traffic" 'drift: report'
+        merge "$two"
+        expect 0 tally sync --timeout 120s
+        spoil_file
+        look_again
+        tally pass >/dev/null 2>&1 || :
+        same DRIFT_ROUTE "$(told)" 'the record when drift is only reported'
+        status_is '.apps[0].drift[0].code' DRIFT_ROUTE
+        look_again
+        expect 3 tally diff
+        expect_text DRIFT_ROUTE
+        proved "$router: drift: report only tells"
+}
 
 #
 # A router that is away
 #
 
-app 2 'strategy: rolling' "$traffic"
-merge "$two"
-expect 0 tally sync --timeout 120s
-at_router stop
-merge "$one"
-expect_code=0
-OUT=$(tally sync --timeout 12s 2>&1) || expect_code=$?
-[ "$expect_code" != 0 ] && [ "$expect_code" != 5 ] || fail "a rollout without its router ended with $expect_code"
-same 2 "$(instances shop web | awk -v image="$two" '$7 == image && $5 == "running"' | wc -l)" 'old instances that run on while the router is away'
-status_is '.apps[0].state' progressing
-at_router start || fail "the router does not start: $(cat "$RIG/router.said")"
-load_start "$listen"
-expect 0 tally sync --timeout 120s
-runs "$one"
-load_end "$router: a router that was away held the rollout, and it goes on"
+part_away() {
+        app 2 'strategy: rolling' "$traffic"
+        merge "$two"
+        expect 0 tally sync --timeout 120s
+        at_router stop
+        merge "$one"
+        expect_code=0
+        OUT=$(tally sync --timeout 12s 2>&1) || expect_code=$?
+        [ "$expect_code" != 0 ] && [ "$expect_code" != 5 ] || fail "a rollout without its router ended with $expect_code"
+        same 2 "$(instances shop web | awk -v image="$two" '$7 == image && $5 == "running"' | wc -l)" 'old instances that run on while the router is away'
+        status_is '.apps[0].state' progressing
+        at_router start || fail "the router does not start: $(cat "$RIG/router.said")"
+        load_start "$listen"
+        expect 0 tally sync --timeout 120s
+        runs "$one"
+        load_end "$router: a router that was away held the rollout, and it goes on"
 
-# During a revert: the new release is in the route when its router goes, and then fails.
-app 2 'strategy: canary, steps: [{weight: 50, hold: 60s}]' "$traffic"
-merge "$one"
-expect 0 tally sync --timeout 120s
-merge "$two"
-tally sync --timeout 60s >/dev/null 2>&1 &
-sync_pid=$!
-for ((i = 0; i < 300; i++)); do
-        [ "$(jq -r '[.steps[]? | select(.step.name == "check-50" and .state == "waiting")] | length' "$FLEET/state/rollouts/shop.json" 2>/dev/null)" = 1 ] && break
-        sleep 0.1
-done
-[ "$i" -lt 300 ] || fail "the canary never held: $(jq -c . "$FLEET/state/rollouts/shop.json")"
-kill "$sync_pid" && wait "$sync_pid" || :
-at_router stop
-for container in $(instances shop web | awk -v image="$two" '$7 == image { print $1 }'); do
-        engine_api POST "/containers/$container/kill" >/dev/null
-done
-look_again
-expect_code=0
-OUT=$(tally pass 2>&1) || expect_code=$?
-[ "$expect_code" != 5 ] || fail 'it is claimed to be rolled back while the router leads to what is gone'
-for i in 1 2 3; do
+        # During a revert: the new release is in the route when its router goes, and then fails.
+        app 2 'strategy: canary, steps: [{weight: 50, hold: 60s}]' "$traffic"
+        merge "$one"
+        expect 0 tally sync --timeout 120s
+        merge "$two"
+        tally sync --timeout 60s >/dev/null 2>&1 &
+        sync_pid=$!
+        for ((i = 0; i < 300; i++)); do
+                [ "$(jq -r '[.steps[]? | select(.step.name == "check-50" and .state == "waiting")] | length' "$FLEET/state/rollouts/shop.json" 2>/dev/null)" = 1 ] && break
+                sleep 0.1
+        done
+        [ "$i" -lt 300 ] || fail "the canary never held: $(jq -c . "$FLEET/state/rollouts/shop.json")"
+        kill "$sync_pid" && wait "$sync_pid" || :
+        at_router stop
+        for container in $(instances shop web | awk -v image="$two" '$7 == image { print $1 }'); do
+                engine_api POST "/containers/$container/kill" >/dev/null
+        done
         look_again
-        OUT=$(tally pass 2>&1) || :
-done
-same reverting "$(jq -r .phase "$FLEET/state/rollouts/shop.json")" 'the phase while the router is away'
-at_router start || fail "the router does not start: $(cat "$RIG/router.said")"
-expect 5 tally sync --timeout 120s
-for i in 1 2 3 4 5 6 7 8 9 10; do
-        same one "$(curl -sS "http://127.0.0.1:$listen/")" 'the answer after the revert'
-done
-proved "$router: a revert is over when the router has the old route, and not before"
+        expect_code=0
+        OUT=$(tally pass 2>&1) || expect_code=$?
+        [ "$expect_code" != 5 ] || fail 'it is claimed to be rolled back while the router leads to what is gone'
+        for i in 1 2 3; do
+                look_again
+                OUT=$(tally pass 2>&1) || :
+        done
+        same reverting "$(jq -r .phase "$FLEET/state/rollouts/shop.json")" 'the phase while the router is away'
+        at_router start || fail "the router does not start: $(cat "$RIG/router.said")"
+        expect 5 tally sync --timeout 120s
+        for i in 1 2 3 4 5 6 7 8 9 10; do
+                same one "$(curl -sS "http://127.0.0.1:$listen/")" 'the answer after the revert'
+        done
+        proved "$router: a revert is over when the router has the old route, and not before"
+}
 
 #
 # The end of a route
@@ -379,49 +394,63 @@ forgotten() {
         same null "$(jq -c .router "$FLEET/state/rollouts/shop.json" 2>/dev/null || echo null)" "$1: the router that is remembered"
 }
 
-app 2 'strategy: rolling'
-merge "$one"
-expect 0 tally sync --timeout 120s
-same 2 "$(instances shop web | grep -c running)" 'instances without a router'
-forgotten 'an app that lost its traffic'
-proved "$router: an app without traffic is forgotten"
+part_end() {
+        app 2 'strategy: rolling' "$traffic"
+        merge "$one"
+        expect 0 tally sync --timeout 120s
+        app 2 'strategy: rolling'
+        merge "$one"
+        expect 0 tally sync --timeout 120s
+        same 2 "$(instances shop web | grep -c running)" 'instances without a router'
+        forgotten 'an app that lost its traffic'
+        proved "$router: an app without traffic is forgotten"
 
-app 2 'strategy: rolling' "$traffic" 'prune: true'
-merge "$one"
-expect 0 tally sync --timeout 120s
-same one "$(curl -sS "http://127.0.0.1:$listen/")" 'the answer with a router again'
-rm "$FLEET/work/environments/prod/shop.yaml"
-fleet_commit 'shop is gone'
-at_router stop
-look_again
-SECONDS=0
-OUT=$(tally pass 2>&1) || :
-[ "$SECONDS" -lt 60 ] || fail "a pass took $SECONDS s over a router that is away"
-at_router start || fail "the router does not start: $(cat "$RIG/router.said")"
-look_again
-expect 0 tally sync --timeout 60s
-forgotten 'an app that is not declared any more'
-same 0 "$(instances shop | wc -l)" 'its instances'
-proved "$router: an app that is pruned is forgotten"
+        app 2 'strategy: rolling' "$traffic" 'prune: true'
+        merge "$one"
+        expect 0 tally sync --timeout 120s
+        same one "$(curl -sS "http://127.0.0.1:$listen/")" 'the answer with a router again'
+        # An environment has something in it.
+        fake_app idle
+        fake_release 1 idle
+        rm "$FLEET/work/environments/prod/shop.yaml"
+        fleet_commit 'shop is gone'
+        at_router stop
+        look_again
+        SECONDS=0
+        OUT=$(tally pass 2>&1) || :
+        [ "$SECONDS" -lt 60 ] || fail "a pass took $SECONDS s over a router that is away"
+        at_router start || fail "the router does not start: $(cat "$RIG/router.said")"
+        look_again
+        expect 0 tally sync --timeout 60s
+        forgotten 'an app that is not declared any more'
+        same 0 "$(instances shop | wc -l)" 'its instances'
+        proved "$router: an app that is pruned is forgotten"
+}
 
 #
 # The same change by docker compose alone
 #
 
-if command -v docker-compose >/dev/null; then
-        mkdir -p "$RIG/compose"
-        by_compose() {
-                printf 'services:\n  web:\n    image: %s\n    ports: ["127.0.0.1:%d:8080"]\n    stop_grace_period: 10s\n    %s\n' "$1" "$single" \
-                        'healthcheck: {test: ["CMD", "/bin/web-app", "probe"], interval: 1s, timeout: 10s, retries: 2}' >"$RIG/compose/compose.yaml"
-                DOCKER_HOST=$ENGINE_HOST docker-compose --project-directory "$RIG/compose" -p reference up -d --wait >"$RIG/compose/log" 2>&1 || :
-        }
-        for image in "$two" "$ill"; do
-                by_compose "$one"
-                load_start "$single"
-                by_compose "$image"
-                sleep 1
-                load_stop
-                echo "# docker compose up -d to ${image%%@*} $([ "$image" = "$two" ] && echo good || echo ill): $(load_n failed) of $(load_n requests) requests lost," \
-                        "$(awk '$1 == "release" { printf "%s %s ", $2, $3 }' "$RIG/load")"
-        done
-fi
+part_compose() {
+        if command -v docker-compose >/dev/null; then
+                mkdir -p "$RIG/compose"
+                by_compose() {
+                        printf 'services:\n  web:\n    image: %s\n    ports: ["127.0.0.1:%d:8080"]\n    stop_grace_period: 10s\n    %s\n' "$1" "$single" \
+                                'healthcheck: {test: ["CMD", "/bin/web-app", "probe"], interval: 1s, timeout: 10s, retries: 2}' >"$RIG/compose/compose.yaml"
+                        DOCKER_HOST=$ENGINE_HOST docker-compose --project-directory "$RIG/compose" -p reference up -d --wait >"$RIG/compose/log" 2>&1 || :
+                }
+                for image in "$two" "$ill"; do
+                        by_compose "$one"
+                        load_start "$single"
+                        by_compose "$image"
+                        sleep 1
+                        load_stop
+                        echo "# docker compose up -d to ${image%%@*} $([ "$image" = "$two" ] && echo good || echo ill): $(load_n failed) of $(load_n requests) requests lost," \
+                                "$(awk '$1 == "release" { printf "%s %s ", $2, $3 }' "$RIG/load")"
+                done
+        fi
+}
+
+for part in "${parts[@]}"; do
+        "part_$part"
+done
