@@ -3,8 +3,8 @@
 #
 # How long nobody answers: outage.py PORT SECONDS FILE
 #
-# One HTTP request after the other to 127.0.0.1:PORT, each on a connection of its own, until SIGTERM or for SECONDS. FILE is made at the first
-# answer. At the end the longest time between two answers, in microseconds, less what a request takes at the median.
+# One HTTP request after the other to 127.0.0.1:PORT, each on a connection of its own, until an answer after SIGTERM or for SECONDS. FILE is
+# made at the first answer. At the end the longest time between two answers, in microseconds, less what a request takes at the median.
 
 import signal
 import socket
@@ -24,7 +24,8 @@ def main():
     ending = []
     signal.signal(signal.SIGTERM, lambda *_: ending.append(True))
     last, longest, takes = None, 0.0, []
-    while not ending and time.monotonic() < until:
+    answered = False
+    while not (ending and answered) and time.monotonic() < until:
         start = time.monotonic()
         try:
             answered = ask(port)
