@@ -92,15 +92,6 @@ static bool let_go(struct look *s) {
         return free;
 }
 
-static bool has_drift(const struct look *s, const char *code) {
-        const struct drift *drift = s->out->drift.items;
-
-        for (size_t i = 0; i < s->out->drift.n; i++)
-                if (str_eq(drift[i].code, code))
-                        return true;
-        return false;
-}
-
 void repair(struct look *s) {
         const struct drift *drift = s->out->drift.items;
         bool any = false;
@@ -116,7 +107,7 @@ void repair(struct look *s) {
                 look_wait(s, breaker_why(&s->next->breaker), wait);
                 return;
         }
-        if ((has_drift(s, REASON_DRIFT_ROUTE) && look_waits_to_retry(s, "the router")) || !let_go(s))
+        if ((look_has_drift(s, REASON_DRIFT_ROUTE) && look_waits_to_retry(s, "the router")) || !let_go(s))
                 return;
         repair_all(s);
         breaker_repaired(&s->next->breaker, s->world->now, s->arena);

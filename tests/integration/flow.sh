@@ -19,11 +19,21 @@ export PATH=$PATH:/usr/sbin:/sbin
 . "$here/lib/fleet.sh"
 
 "$here/lib/router.sh" "$router" available || { echo "missing: $router"; exit 77; }
+# Caddy replaces its listener at each change; only with this setting of the kernel does a connection that waits to be accepted outlive that
+# (`tally doctor` says so). It belongs to a network namespace, so ours is one of its own.
+if [ "$router" = caddy ] && [ -z "${FLOW_NAMESPACE:-}" ]; then
+        unshare -n true 2>/dev/null && command -v ip >/dev/null || { echo "missing: a network namespace of our own"; exit 77; }
+        FLOW_NAMESPACE=yes exec unshare -n sh -c 'ip link set lo up && echo 1 >/proc/sys/net/ipv4/tcp_migrate_req && exec "$0" "$@"' \
+                "$0" "$TALLY" "$router" "$web_app" "$http_load" "${parts[@]}"
+fi
 rig_make
 load_pid=
 flow_end() {
-        local code=$?
-        [ -z "$load_pid" ] || kill "$load_pid" 2>/dev/null || :
+        local code=$? pid
+        rm -f "$RIG/share"
+        for pid in $(jobs -p); do
+                kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || :
+        done
         "$here/lib/router.sh" "$router" stop "$RIG/router" || :
         (exit "$code") || rig_end
         rig_end

@@ -224,11 +224,11 @@ static void test_an_instance_is_made_anew_only_after_the_route_let_go_of_it(void
         assert_int_equal(r.decision.actions.n, 0);
         assert_int_equal(look(&r, NOW + DRAIN_MS)->event, EVENT_REPAIRING);
         assert_string_equal(first(&r, VERB_STOP)->instance, "i0");
-        assert_int_equal(r.app.rollout.repairs, 1);
+        assert_int_equal(r.app.rollout.breaker.repairs, 1);
 
         /* Nobody else could take the requests: nothing is gained by waiting. */
         r.instances[1].state = INSTANCE_EXITED;
-        r.app.rollout.repairs = 0;
+        r.app.rollout.breaker = (struct breaker){ .repairs = 0 };
         in_force(&r, 0, 1);
         r.app.rollout.routed = arena_strdup(r.arena, route_digest(&r.app.route.route).text);
         look(&r, NOW + 2 * DRAIN_MS);
