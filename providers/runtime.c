@@ -53,7 +53,10 @@ int runtime_open(const struct runtime_ops *ops, const struct runtime_settings *s
         if (r < 0)
                 return r;
         r = ops->open(settings, ret, reterr);
-        return r < 0 ? fault_context(reterr, r, "runtime %s", ops->name) : 0;
+        if (r < 0)
+                return fault_context(reterr, r, "runtime %s", ops->name);
+        (*ret)->settings = settings;
+        return 0;
 }
 
 void runtime_close(struct runtime *rt) {

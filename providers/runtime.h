@@ -65,6 +65,9 @@ struct runtime_ops {
         /* How app.yaml names it: lower case, stable for ever. */
         const char *name;
 
+        /* May be opened several times at once, and each be used by a thread of its own for create(), start(), stop() and remove(). */
+        bool side_by_side;
+
         /* Required. Allocate; does not connect yet. */
         int (*open)(const struct runtime_settings *settings, struct runtime **ret, struct fault *reterr);
 
@@ -126,6 +129,7 @@ struct runtime_ops {
 
 struct runtime {
         const struct runtime_ops *ops;
+        const struct runtime_settings *settings; /* that it was opened with; set by runtime_open() */
 };
 
 /* Every runtime compiled in, ended by NULL. */

@@ -116,6 +116,7 @@ int docker_prepare(struct runtime *rt, const struct workload *w, const struct pr
 const struct runtime_ops docker_runtime_ops = {
         .abi = RUNTIME_ABI,
         .name = "docker",
+        .side_by_side = true,
         .open = docker_open,
         .close = docker_close,
         .render = runtime_render_docker,

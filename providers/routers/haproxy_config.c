@@ -229,12 +229,15 @@ static void put_servers(const struct haproxy_layout *l, enum haproxy_group g, st
 
 /*
  * Connections to servers are not kept: one that a server closes just when it is used would cost a request that cannot be repeated. A candidate that
- * cannot be connected to is out at once, so that the attempt after it goes to another, or to a current one.
+ * cannot be connected to is out at once, so that the attempt after it goes to another, or to a current one. A published port is taken by the
+ * engine's proxy, which closes when nobody listens behind it: to HAProxy an empty answer, and sent again where that is safe (RFC 9110, 9.2.2).
  */
 static void put_backend(const struct haproxy_layout *l, const char *name, enum variation v, struct buffer *out) {
         buffer_printf(out,
                       "backend %s:%s\n    mode http\n    balance roundrobin\n    option http-server-close\n    option redispatch 1\n"
-                      "    retries 3\n    timeout connect 5s\n", name, variation_names[v]);
+                      "    retries 3\n    retry-on conn-failure empty-response\n"
+                      "    http-request disable-l7-retry unless { method GET HEAD OPTIONS PUT DELETE TRACE }\n"
+                      "    timeout connect 5s\n", name, variation_names[v]);
         if (v == VARIATION_CANDIDATE)
                 buffer_puts(out, "    option allbackups\n"
                                  "    default-server check inter 2s downinter 500ms fall 3 rise 1 observe layer4 error-limit 1 on-error mark-down\n");

@@ -88,6 +88,15 @@ bool look_is_kept(const struct look *s, const struct instance *i) {
         return s->kept[look_place(s, i)];
 }
 
+bool look_has_drift(const struct look *s, const char *code) {
+        const struct drift *drift = s->out->drift.items;
+
+        for (size_t i = 0; i < s->out->drift.n; i++)
+                if (str_eq(drift[i].code, code))
+                        return true;
+        return false;
+}
+
 void look_go(struct look *s, enum phase phase) {
         s->next->phase = phase;
         s->next->progress_at = s->world->now;

@@ -59,6 +59,9 @@ size_t look_place(const struct look *s, const struct instance *i);
 /* Whether the rollout found @i running when it began. */
 bool look_is_kept(const struct look *s, const struct instance *i);
 
+/* Whether drift of this code was found in this look. */
+bool look_has_drift(const struct look *s, const char *code);
+
 /* A move of the machine; resets what belongs to the phase that is left. */
 void look_go(struct look *s, enum phase phase);
 

@@ -3,6 +3,7 @@
 #include "reconciler/core/repair.h"
 
 #include "reconciler/core/breaker.h"
+#include "reconciler/core/split.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 
@@ -75,6 +76,22 @@ static void repair_all(struct look *s) {
         }
 }
 
+/* What has to be made anew and still takes requests leaves the route first. False while the router leads to any of it. */
+static bool let_go(struct look *s) {
+        const struct drift *drift = s->out->drift.items;
+        bool free = true;
+
+        for (size_t i = 0; s->traffic && i < s->out->drift.n; i++) {
+                const struct workload_service *service = lookup_service(s->lookup, drift[i].service);
+                const struct instance *instance = service ? lookup_instance(s->lookup, service, drift[i].index) : NULL;
+
+                if (instance && !str_eq(drift[i].code, REASON_DRIFT_EXTRA) && !str_eq(drift[i].code, REASON_DRIFT_ROUTE) &&
+                    is_repairable(s, &drift[i]) && !starts_in_place(&drift[i], instance))
+                        free = split_releases(s, instance) && free;
+        }
+        return free;
+}
+
 void repair(struct look *s) {
         const struct drift *drift = s->out->drift.items;
         bool any = false;
@@ -90,6 +107,8 @@ void repair(struct look *s) {
                 look_wait(s, breaker_why(&s->next->breaker), wait);
                 return;
         }
+        if ((look_has_drift(s, REASON_DRIFT_ROUTE) && look_waits_to_route(s)) || !let_go(s))
+                return;
         repair_all(s);
         breaker_repaired(&s->next->breaker, s->world->now, s->arena);
         s->out->event = EVENT_REPAIRING;

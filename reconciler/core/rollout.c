@@ -136,22 +136,13 @@ static void phase_undeclared(struct look *s) {
         }
 }
 
-static bool has_drift(const struct look *s, const char *code) {
-        const struct drift *drift = s->out->drift.items;
-
-        for (size_t i = 0; i < s->out->drift.n; i++)
-                if (str_eq(drift[i].code, code))
-                        return true;
-        return false;
-}
-
 /* A repair that had nothing to do, or must wait, was none. */
 static void put_right(struct look *s) {
         const struct breaker before = s->next->breaker;
 
         repair(s);
         /* A split that somebody changed is put right only with what else drifted; otherwise it follows the instances. */
-        if (s->out->event == EVENT_REPAIRING || !has_drift(s, REASON_DRIFT_ROUTE))
+        if (s->out->event == EVENT_REPAIRING || !look_has_drift(s, REASON_DRIFT_ROUTE))
                 split_apply(s);
         if (s->acts || s->out->event != EVENT_REPAIRING)
                 return;

@@ -42,6 +42,23 @@ static const struct route_target *in_force(const struct look *s, const char *add
 }
 
 /*
+ * The route that is in force became so by us a moment ago, and a crash kept us from writing that down: what it let go of has had no time yet.
+ */
+static void notice(struct look *s) {
+        const struct route_state *state = &s->app->route;
+        struct digest digest;
+
+        if (!state->available || !state->present || state->altered)
+                return;
+        digest = route_digest(&state->route);
+        if (!str_eq(s->next->routed, digest.text)) {
+                s->next->routed = arena_strdup(s->arena, digest.text);
+                s->next->routed_at = s->world->now;
+        }
+        s->next->router = router_kind_names[s->traffic->router];
+}
+
+/*
  * Letting go
  */
 
@@ -75,6 +92,7 @@ bool split_releases(struct look *s, const struct instance *i) {
                 look_wait(s, "the router to let go of what is to stop", LOOK_AGAIN_MS);
                 return false;
         }
+        notice(s);
         left = s->next->routed_at + t->drain_ms - s->world->now;
         if (left <= 0 || left > t->drain_ms)
                 return true;
@@ -169,6 +187,19 @@ static const struct instance *first_out_of_reach(const struct look *s) {
         return NULL;
 }
 
+/* Somebody who may take requests soon: up, and not healthy yet. */
+static bool somebody_comes(const struct look *s) {
+        const struct instance *items = s->app->instances.items;
+
+        if (s->world->now - s->next->progress_at > s->app->settings.healthy_deadline_ms)
+                return false;
+        for (size_t i = 0; i < s->app->instances.n; i++)
+                if (takes_requests(s, &items[i]) && items[i].state == INSTANCE_RUNNING && items[i].health == HEALTH_STARTING &&
+                    (look_is_kept(s, &items[i]) || (s->lookup && lookup_is_wanted(s->lookup, &items[i]))))
+                        return true;
+        return false;
+}
+
 bool split_follows(struct look *s) {
         const struct instance *lost;
         const struct route *r;
@@ -182,7 +213,9 @@ bool split_follows(struct look *s) {
                 return false;
         }
         r = route_of(s);
-        return r->targets.n == 0 || (s->app->route.available && is_in_force(s, r));
+        if (r->targets.n == 0)
+                return !somebody_comes(s);
+        return s->app->route.available && is_in_force(s, r);
 }
 
 static const char *describe(const struct look *s, const struct route *r) {
@@ -220,17 +253,6 @@ static bool leave_former(struct look *s) {
         return !s->next->router || !s->app->declared || str_eq(s->next->router, now) || split_end(s);
 }
 
-/* What is as it should be is ours, also when a crash kept us from writing down that we made it so. */
-static void remember(struct look *s, const struct route *r) {
-        struct digest digest = route_digest(r);
-
-        if (!str_eq(s->next->routed, digest.text)) {
-                s->next->routed = arena_strdup(s->arena, digest.text);
-                s->next->routed_at = s->world->now;
-        }
-        s->next->router = router_kind_names[s->traffic->router];
-}
-
 void split_apply(struct look *s) {
         const struct route *r;
 
@@ -239,10 +261,13 @@ void split_apply(struct look *s) {
                 return;
         r = route_of(s);
         /* Nobody who could serve: what is in force stays, it cannot get better. */
-        if (r->targets.n == 0)
+        if (r->targets.n == 0) {
+                if (somebody_comes(s))
+                        look_wait(s, "an instance that can take requests", LOOK_AGAIN_MS);
                 return;
+        }
         if (is_in_force(s, r)) {
-                remember(s, r);
+                notice(s);
                 return;
         }
         if (!s->app->route.available) {

@@ -197,7 +197,14 @@ static bool needs_start(const struct instance *i, bool job) {
         return !i || i->state == INSTANCE_CREATED || (i->state == INSTANCE_EXITED && !instance_is_up(i, job));
 }
 
-/* Bring up the first @n instances of a service. True when they are. */
+/* Make the first @n instances of a service, as far as they are missing. */
+static void make_service(const struct stage *g, const struct workload_service *service, int64_t n) {
+        for (int64_t index = 1; index <= n; index++)
+                if (!lookup_instance(g->look->lookup, service, index))
+                        look_act(g->look, VERB_CREATE, service, index, NULL, NULL, "the release declares it");
+}
+
+/* Bring up the first @n instances of a service, which were made. True when they are. */
 static bool raise_service(const struct stage *g, const struct workload_service *service, int64_t n, int64_t allowed) {
         struct look *s = g->look;
         bool job = lookup_is_job(s->lookup, service), up = true, start = false;
@@ -209,8 +216,6 @@ static bool raise_service(const struct stage *g, const struct workload_service *
                         continue;
                 up = false;
                 start = start || needs_start(i, job);
-                if (!i)
-                        look_act(s, VERB_CREATE, service, index, NULL, NULL, "the release declares it");
         }
         if (up)
                 return !goes_stop_first(g, service) || stop_down_to(s, service, allowed, false) == STOP_NOTHING;
@@ -237,6 +242,7 @@ static bool run_once(const struct stage *g, enum service_role role) {
 
         for (size_t n = 0; n < g->look->goal->services.n; n++)
                 if (services[n].role == role && !has_run(g->look, &services[n])) {
+                        make_service(g, &services[n], services[n].replicas);
                         (void)raise_service(g, &services[n], services[n].replicas, 0);
                         look_wait(g->look, arena_printf(g->look->arena, "%s to run to its end", services[n].name), LOOK_AGAIN_MS);
                         all = false;
@@ -248,6 +254,10 @@ static bool raise_batch(const struct stage *g, int64_t batches) {
         const struct workload_service *services = g->look->goal->services.items;
         bool all = true;
 
+        /* All are made before the first is stopped for them. */
+        for (size_t n = 0; n < g->look->goal->services.n; n++)
+                if (!service_runs_once(&services[n]))
+                        make_service(g, &services[n], limit(g, &services[n], batches));
         for (size_t n = 0; n < g->look->goal->services.n; n++)
                 if (!service_runs_once(&services[n]))
                         all = raise_service(g, &services[n], limit(g, &services[n], batches),

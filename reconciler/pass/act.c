@@ -2,9 +2,13 @@
 
 #include "reconciler/pass/act.h"
 
+#include "reconciler/pass/beside.h"
 #include "shared/base/clock.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
+
+/* So many engine calls of one app at a time. */
+#define HANDS 8
 
 struct acting {
         const struct world *world;
@@ -83,14 +87,13 @@ static int instance_of(const struct acting *run, size_t at, const struct world_a
                          action->app);
 }
 
-static int create(const struct acting *run, struct runtime *rt, const struct workload *w, struct act_result *result,
-                  struct fault *reterr) {
+static int create(struct runtime *rt, const struct workload *w, struct act_result *result, struct arena *a, struct fault *reterr) {
         const struct workload_service *service = w ? workload_find(w, result->action->service) : NULL;
 
         if (!service)
                 return fault_set(reterr, FAULT_CONFLICT, 0, "%s of %s: the release is not at hand any more",
                                  result->action->service, result->action->app);
-        return runtime_create(rt, w, service, result->action->index, run->arena, &result->instance, reterr);
+        return runtime_create(rt, w, service, result->action->index, a, &result->instance, reterr);
 }
 
 static int route(const struct acting *run, const struct world_app *app, const struct action *action, struct fault *reterr) {
@@ -107,7 +110,8 @@ static int route(const struct acting *run, const struct world_app *app, const st
         return router_apply(router, traffic, action->route, reterr);
 }
 
-static int run_verb(const struct acting *run, size_t at, struct runtime *rt, const struct world_app *app,
+/* What the result points to is in @a. */
+static int run_verb(const struct acting *run, size_t at, struct runtime *rt, const struct world_app *app, struct arena *a,
                     struct fault *reterr) {
         struct act_result *result = &run->results[at];
         const struct workload *w = act_workload(app, result->action);
@@ -120,7 +124,7 @@ static int run_verb(const struct acting *run, size_t at, struct runtime *rt, con
                         return fault_set(reterr, FAULT_CONFLICT, 0, "%s: the release is not at hand any more", app->app);
                 return runtime_prepare(rt, w, run->hands->progress, reterr);
         case VERB_CREATE:
-                return create(run, rt, w, result, reterr);
+                return create(rt, w, result, a, reterr);
         case VERB_ROUTE:
         case VERB_UNROUTE:
                 return route(run, app, result->action, reterr);
@@ -146,31 +150,140 @@ static int run_verb(const struct acting *run, size_t at, struct runtime *rt, con
 
 static bool app_failed_before(const struct acting *run, size_t at) {
         for (size_t i = at; i-- > 0;)
-                if (str_eq(run->results[i].action->app, run->results[at].action->app))
-                        return !run->results[i].done;
+                if (str_eq(run->results[i].action->app, run->results[at].action->app) && !run->results[i].done)
+                        return true;
         return false;
 }
 
-static void run_action(const struct acting *run, size_t at) {
+static int time_verb(const struct acting *run, size_t at, struct runtime *rt, struct arena *a, struct fault *reterr) {
         struct act_result *result = &run->results[at];
-        const struct world_app *app = find_app(run->world, result->action->app);
+        int r;
+
+        result->started_at = clock_wall_ms();
+        r = run_verb(run, at, rt, find_app(run->world, result->action->app), a, reterr);
+        result->finished_at = clock_wall_ms();
+        result->done = r == 0;
+        return r;
+}
+
+/* @fault: NULL when it was done. */
+static void tell(const struct acting *run, size_t at, const struct fault *fault) {
+        struct act_result *result = &run->results[at];
+
+        if (fault) {
+                result->code = fault->code;
+                result->message = arena_strdup(run->arena, fault->message);
+        }
+        if (run->hands->done)
+                run->hands->done(run->hands->data, find_app(run->world, result->action->app), result, fault);
+}
+
+static struct runtime *runtime_of(const struct acting *run, size_t at) {
+        return run->hands->runtime(run->hands->data, find_app(run->world, run->results[at].action->app));
+}
+
+static void run_action(const struct acting *run, size_t at) {
         own_fault struct fault fault = FAULT_INIT;
         int r;
 
         if (app_failed_before(run, at)) {
-                result->skipped = true;
+                run->results[at].skipped = true;
                 return;
         }
-        result->started_at = clock_wall_ms();
-        r = run_verb(run, at, run->hands->runtime(run->hands->data, app), app, &fault);
-        result->finished_at = clock_wall_ms();
-        result->done = r == 0;
-        if (r < 0) {
-                result->code = fault.code;
-                result->message = arena_strdup(run->arena, fault.message);
+        r = time_verb(run, at, runtime_of(run, at), run->arena, &fault);
+        tell(run, at, r < 0 ? &fault : NULL);
+}
+
+/*
+ * Side by side
+ */
+
+static bool is_about_instance(const struct action *action) {
+        return action->verb == VERB_CREATE || action->verb == VERB_STOP || action->verb == VERB_START || action->verb == VERB_REMOVE;
+}
+
+/* The end of the actions from @at on that may be carried out side by side: those of one app about its instances. */
+static size_t end_of_side(const struct acting *run, size_t at) {
+        const char *app = run->results[at].action->app;
+        size_t end = at;
+
+        while (end < run->decision->actions.n && str_eq(run->results[end].action->app, app) && is_about_instance(run->results[end].action))
+                end++;
+        return end > at && runtime_of(run, at)->ops->side_by_side ? end : at;
+}
+
+struct side {
+        const struct acting *run;
+        size_t first;
+        struct fault *faults;   /* one an action */
+        struct arena **arenas;
+};
+
+/*
+ * Everything is made before anything is stopped or started, and everything is stopped before anything starts that stood behind it: a port or a
+ * name may go from one service to another. Within a service the order stays.
+ */
+static bool follows(const void *data, size_t item, size_t earlier) {
+        const struct side *side = data;
+        const struct action *x = side->run->results[side->first + earlier].action, *y = side->run->results[side->first + item].action;
+
+        if (x->verb == y->verb)
+                return false;
+        return x->verb == VERB_CREATE || (x->verb == VERB_STOP && y->verb == VERB_START) || str_eq(x->service, y->service);
+}
+
+static int run_beside(void *data, size_t item, void *hand) {
+        struct side *side = data;
+
+        return time_verb(side->run, side->first + item, hand, side->arenas[item], &side->faults[item]);
+}
+
+/* What was done is told in order, then what failed: nothing that went well afterwards may hide it. */
+static void tell_side(const struct side *side, const enum beside_state *states, size_t n) {
+        for (size_t i = 0; i < n; i++) {
+                struct act_result *result = &side->run->results[side->first + i];
+
+                result->instance = arena_strdup(side->run->arena, result->instance);
+                result->skipped = states[i] == BESIDE_WAITING;
+                if (states[i] == BESIDE_DONE)
+                        tell(side->run, side->first + i, NULL);
         }
-        if (run->hands->done)
-                run->hands->done(run->hands->data, app, result, r < 0 ? &fault : NULL);
+        for (size_t i = 0; i < n; i++)
+                if (states[i] == BESIDE_FAILED)
+                        tell(side->run, side->first + i, &side->faults[i]);
+}
+
+static void run_side(const struct acting *run, size_t at, size_t end) {
+        size_t n = end - at, n_hands = 1;
+        struct side side = {
+                .run = run, .first = at, .faults = arena_array(run->arena, n, sizeof(struct fault)),
+                .arenas = arena_array(run->arena, n, sizeof(struct arena *)),
+        };
+        enum beside_state *states = arena_array(run->arena, n, sizeof(*states));
+        const struct beside_work work = { .n = n, .follows = follows, .run = run_beside, .data = &side };
+        void *hands[HANDS] = { runtime_of(run, at) };
+
+        for (size_t i = 0; i < n; i++) {
+                side.faults[i] = (struct fault)FAULT_INIT;
+                side.arenas[i] = arena_new();
+        }
+        for (; n_hands < HANDS && n_hands < n; n_hands++) {
+                struct runtime *first = hands[0], *more = NULL;
+                own_fault struct fault ignored = FAULT_INIT;
+
+                /* Without it fewer work. */
+                if (runtime_open(first->ops, first->settings, &more, &ignored) < 0)
+                        break;
+                hands[n_hands] = more;
+        }
+        beside_run(&work, hands, n_hands, states);
+        tell_side(&side, states, n);
+        for (size_t i = 1; i < n_hands; i++)
+                runtime_close(hands[i]);
+        for (size_t i = 0; i < n; i++) {
+                fault_done(&side.faults[i]);
+                arena_free(side.arenas[i]);
+        }
 }
 
 struct act_result *act(const struct world *world, const struct decision *decision, const struct act_hands *hands,
@@ -186,7 +299,14 @@ struct act_result *act(const struct world *world, const struct decision *decisio
 
         for (size_t i = 0; i < decision->actions.n; i++)
                 run.results[i].action = &actions[i];
-        for (size_t i = 0; i < decision->actions.n; i++)
-                run_action(&run, i);
+        for (size_t i = 0; i < decision->actions.n;) {
+                size_t end = app_failed_before(&run, i) ? i : end_of_side(&run, i);
+
+                if (end - i > 1) {
+                        run_side(&run, i, end);
+                        i = end;
+                } else
+                        run_action(&run, i++);
+        }
         return run.results;
 }

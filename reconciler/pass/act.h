@@ -5,7 +5,8 @@
  * Act: carry out what was decided, in order, and say what became of it
  *
  * The actions of one app stop at its first failure; other apps go on. Every action is safe to repeat, so being killed
- * in the middle costs nothing but time.
+ * in the middle costs nothing but time. Actions about instances of one app that need nothing of each other are carried out side by side, where
+ * the runtime is made for it; what they came to is told in their order, failures last.
  */
 
 #include "providers/router.h"

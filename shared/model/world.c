@@ -146,7 +146,8 @@ const struct traffic *world_traffic(const struct world_app *app) {
                          app->rollout.phase == PHASE_EVALUATING || app->rollout.phase == PHASE_FINISHING;
         const char *release = under_way ? app->rollout.release : app->rollout.settled_release;
 
-        if (app->wanted && str_eq(app->wanted->release, release))
+        /* A release that leaves the router does so when it is proven. */
+        if (app->wanted && str_eq(app->wanted->release, release) && (app->wanted->traffic || !under_way))
                 return app->wanted->traffic;
         return app->settled ? app->settled->traffic : NULL;
 }

@@ -13,7 +13,8 @@
 #   engine_api METHOD PATH [curl …]  one call to the engine at ENGINE_SOCKET
 #   registry_start DIR [USER PASS]   docker-registry under DIR on a free loopback port; sets REGISTRY to host:port
 #   registry_stop DIR
-#   image_make NAME [TEXT] [COMMAND…] push an image made of busybox to REGISTRY; prints host:port/NAME@sha256:…
+#   image_make NAME [TEXT] [COMMAND…] push an image made of busybox, and of what lies in the folder IMAGE_EXTRA when that is set, to REGISTRY;
+#                                    prints host:port/NAME@sha256:…
 #   index_make NAME [TEXT] [COMMAND…] the same below an index of two platforms; prints the index's reference
 #   temporary_dir                    prints a new folder with a short name (unix sockets have 107 characters)
 #   engine_available                 0 when this machine can run all this; otherwise says on stderr what is missing
@@ -297,6 +298,7 @@ image_push() {
                 ln -sf busybox "$root/bin/$word"
         done
         printf '%s\n' "$text" >"$root/www/index.html"
+        [ -z "${IMAGE_EXTRA:-}" ] || cp -R "$IMAGE_EXTRA/." "$root/"
         tar -C "$root" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf "$dir/layer.tar" .
         diff=sha256:$(sha256sum "$dir/layer.tar" | cut -d' ' -f1)
         gzip -nf -1 "$dir/layer.tar"

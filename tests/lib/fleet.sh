@@ -201,6 +201,10 @@ record_kinds() {
                         s,^((external|trust|policy)-change|key-rotation|clock-event|(remote|peer)-anomaly|gap-declared|[a-z]+)(-.*)?$,\1,' | paste -sd' '
 }
 
+free_port() {
+        python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
 # same WANTED GOT WHAT
 same() {
         [ "$1" = "$2" ] || fail "$3: wanted '$1', got '$2'"
