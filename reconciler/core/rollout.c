@@ -99,6 +99,11 @@ static bool may_begin(const struct look *s, const char *than) {
         return s->app->declared && s->app->wanted && !str_eq(s->app->wanted->release, than) && gates_allow(s);
 }
 
+/* What is declared is what served before: it is proven, so it takes over again at once, without stages, holds or checks. */
+static bool goes_back(const struct look *s) {
+        return s->app->declared && s->app->wanted && str_eq(s->app->wanted->release, s->next->settled_release);
+}
+
 /* The release that failed may be tried once more: a signed retry names it. */
 static bool may_try_again(const struct look *s) {
         return s->app->declared && s->app->wanted && rollout_is_poisoned(s->next, s->app->wanted->release) &&
@@ -171,7 +176,7 @@ static void phase_settled(struct look *s) {
 static bool overtaken(struct look *s) {
         if (s->app->declared && s->app->wanted && str_eq(s->app->wanted->release, s->next->release))
                 return false;
-        if (may_begin(s, s->next->release)) {
+        if (!goes_back(s) && may_begin(s, s->next->release)) {
                 begin(s);
                 return true;
         }
@@ -368,16 +373,16 @@ static void phase_reverting(struct look *s) {
 
 static void phase_paused(struct look *s) {
         walk_end(s->next, s->world->now);
-        if (may_begin(s, s->next->release) || may_try_again(s))
-                begin(s);
-        else if (!s->app->declared)
+        if (goes_back(s) || !s->app->declared)
                 look_go(s, PHASE_REVERTING);
+        else if (may_begin(s, s->next->release) || may_try_again(s))
+                begin(s);
         else
                 look_wait(s, "a person: the rollout is paused after a failure; merge another release, or a signed retry of this one", 0);
 }
 
 static void phase_stuck(struct look *s) {
-        if (may_begin(s, s->next->release)) {
+        if (!goes_back(s) && may_begin(s, s->next->release)) {
                 begin(s);
                 return;
         }
