@@ -79,7 +79,7 @@ static void decide_app(const struct world *world, const struct world_app *app, s
         }
         if (!s.goal)
                 look_aim(&s, app->settled ? app->settled : app->wanted);
-        out->health = s.lookup && app->observed ? lookup_health(s.lookup) : HEALTH_NONE;
+        out->health = s.lookup && app->observed ? lookup_health(s.lookup, is_under_way(s.next->phase)) : HEALTH_NONE;
         out->state = state_of(&s);
         /* What was started by hand or by a repair: nothing else would look again when it is well. */
         if (out->state == APP_PROGRESSING && !is_under_way(s.next->phase) && !s.acts)

@@ -65,7 +65,7 @@ release 2
 expect 3 tally pass
 same '1 2' "$(serving)" 'one of each'
 status_is '.apps[0] | "\(.phase) \(.running.version) \(.desired.version)"' 'evaluating 1 2'
-status_is .state progressing
+status_is '"\(.state) \(.apps[0].health)"' 'progressing healthy'
 same 1 "$(jq -r '.apps[0].version' "$FLEET/state/sticker.json")" 'the sticker of the host'
 same 1 "$(ledger_git show tally/web1:sticker.json | jq -r '.apps[0].version')" 'the sticker in the ledger'
 for i in 1 2 3; do

@@ -145,7 +145,7 @@ proved 'updates that come faster than they are deployed do not pile up: one pass
 #
 
 if command -v faketime >/dev/null; then
-        printf 'apiVersion: tallyman/v1\nkind: App\napp: shop\nruntime: fake\nrollout: {strategy: canary, steps: [{weight: 50, hold: 60s}], min_healthy_time: 0s, progress_deadline: 5m, healthy_deadline: 5m}\n' \
+        printf 'apiVersion: tallyman/v1\nkind: App\napp: shop\nruntime: fake\nrollout: {min_healthy_time: 0s, progress_deadline: 5m, healthy_deadline: 5m}\nsteps: [{name: get, prepare: true}, {name: half, stage: {weight: 50, beside: true}}, {name: hold, check: 60s, timeout: 5m}, {name: all, stage: 100}]\n' \
                 >"$FLEET/work/apps/shop/app.yaml"
         # at OFFSET CODE PHASE: a pass whose clock is so many seconds off
         at() {
@@ -165,7 +165,7 @@ if command -v faketime >/dev/null; then
         at +86440 3 evaluating
         at +86480 0 settled
         same 7000 "$(running)" 'what runs'
-        proved 'a clock that goes back two hours and forward a day neither promotes a canary nor takes it back: what must hold is watched anew'
+        proved 'a clock that goes back two hours and forward a day neither promotes a canary nor takes it back: what must hold is watched anew, and no deadline has passed'
 else
         echo 'ok - a clock that goes back and forward # SKIP faketime is missing'
 fi

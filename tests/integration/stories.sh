@@ -177,12 +177,13 @@ if mount -t tmpfs -o size=48m,mode=711 tally "$RIG/engine/data" 2>/dev/null; the
         release 30 "$old"
         expect 0 tally sync --timeout 60s
         before=$(serving)
+        poisoned=$(status_get '.apps[0].poisoned | length')
         head -c 64m /dev/zero >"$RIG/engine/data/filler" 2>/dev/null || :
         truncate -s -600K "$RIG/engine/data/filler"
         release 31 "$new"
         expect 3 tally sync --timeout 4s
         same "$before" "$(serving)" 'what serves'
-        status_is '.apps[0] | "\(.phase) \(.failure.code) \(.poisoned | length)"' 'preparing IMAGE_PULL_FAILED 0'
+        status_is '.apps[0] | "\(.phase) \(.failure.code) \(.poisoned | length)"' "preparing IMAGE_PULL_FAILED $poisoned"
         [[ $(status_get '.apps[0].failure.message') == *'no space left'* ]] || fail "the status does not say why: $(status_get '.apps[0].failure.message')"
         rm "$RIG/engine/data/filler"
         expect 0 tally sync --timeout 90s
