@@ -251,6 +251,8 @@ static json_t *desired_json(const struct status_facts *facts) {
         json_object_set_new(o, "tip", facts->tip ? json_string(facts->tip) : json_null());
         json_object_set_new(o, "accepted", facts->accepted ? json_string(facts->accepted) : json_null());
         json_set_string(o, "stale", facts->stale);
+        if (facts->fetched_at)
+                json_set_string(o, "fetched", rfc3339_format(facts->fetched_at, at));
         if (!facts->refusal.commit) {
                 json_object_set_new(o, "refusal", json_null());
                 return o;

@@ -41,6 +41,7 @@ struct status_facts {
         const char *accepted;     /* hex */
         struct status_refusal refusal;
         const char *stale;        /* why the remote could not be asked */
+        int64_t fetched_at;       /* wall ms: when it was last asked with success; 0: never */
         const char *blocked;      /* why nothing is done on this host at all: not enrolled, … */
         const char *blocked_code;
         int blocked_exit;         /* the exit code for that: 1, 3 or 4 */

@@ -130,6 +130,19 @@ links_lead_somewhere() {
         [ -z "$broken" ]
 }
 
+# Each story names tests that are there: of a script the words that it prints, of a unit test a function that is run.
+stories_fit() {
+        local file words n=0 missing=
+        while IFS=$'\t' read -r file words; do
+                n=$((n + 1))
+                case $file in
+                *.c) [ "$(grep -cwF -- "$words" "$source/$file")" -ge 2 ] ;;
+                *) grep -vE '^ *#' "$source/$file" | grep -qF -- "$words" ;;
+                esac || { echo "$file does not prove: $words"; missing=yes; }
+        done < <(sed -n 's/^| .* | .* | \(`tests.*\) |$/\1/p' "$source/docs/stories.md" | sed 's/<br>/\n/g' | sed 's/^`\([^`]*\)`: /\1\t/')
+        [ -z "$missing" ] && [ "$n" -ge 70 ] && [ "$n" -ge "$(grep -o '`tests/[a-z/_-]*\.[a-z]*`' "$source/docs/stories.md" | wc -l)" ]
+}
+
 check "reasons.md is shared/base/reason.h" reasons_fit
 for kind in Fleet Host Environment App Release; do
         check "desired-state.md describes each key of $kind" kind_fits "$kind"
@@ -140,6 +153,7 @@ check "compose-support.md lists what is refused" refusals_fit
 check "tally.yaml(5) describes each key" configuration_fits
 check "each message id has an entry of the catalog" catalog_fits
 check "exit-codes.md lists the exit codes" exit_codes_fit
+check "stories.md names tests that are there" stories_fit
 check "links lead somewhere" links_lead_somewhere
 
 #

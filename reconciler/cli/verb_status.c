@@ -5,7 +5,9 @@
 
 #include "reconciler/cli/cli.h"
 #include "reconciler/cli/show.h"
+#include "reconciler/pass/quiet.h"
 #include "reconciler/state.h"
+#include "shared/base/clock.h"
 #include "shared/base/text.h"
 #include "shared/data/json.h"
 
@@ -21,6 +23,35 @@ static int exit_code_of(const json_t *status) {
                 if (str_eq(codes[i].state, state))
                         return codes[i].code;
         return EXIT_RETRY;
+}
+
+/* Status is written when something changes; that the repository still answers is known from what passes leave behind. */
+static void put_fetched(const struct state *s, json_t *status) {
+        own_arena struct arena *scratch = arena_new();
+        own_fault struct fault ignored = FAULT_INIT;
+        struct accepted accepted = { .fetched_at = 0 };
+        json_t *desired = json_object_get(status, "desired");
+        int64_t asked = quiet_asked_at(s);
+        char at[RFC3339_TEXT_MAX];
+
+        if (state_accepted_read(s, scratch, &accepted, NULL, &ignored) == 0 && accepted.fetched_at > asked)
+                asked = accepted.fetched_at;
+        if (asked > 0)
+                json_set_string(desired, "fetched", rfc3339_format(asked, at));
+}
+
+/* That nobody asks any more is seen by how long ago somebody did. */
+static void show_fetched(FILE *out, const char *fetched) {
+        int64_t at, ago;
+        char text[DURATION_TEXT_MAX];
+
+        if (!fetched || rfc3339_parse(fetched, &at) < 0)
+                return;
+        ago = clock_wall_ms() - at;
+        if (ago >= 0)
+                fprintf(out, "  the repository answered %s ago\n", format_duration(ago - ago % 1000, text));
+        else
+                fprintf(out, "  the repository answered at %s\n", fetched);
 }
 
 static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct fault *reterr) {
@@ -40,9 +71,11 @@ static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct f
                 return r;
         }
         *ret_exit = exit_code_of(status);
+        put_fetched(&state, status);
         if (cli->json)
                 return cli_print_json(cli, json_incref(status), reterr);
         show_status(stdout, status);
+        show_fetched(stdout, json_get_string(json_object_get(status, "desired"), "fetched"));
         return 0;
 }
 

@@ -204,7 +204,7 @@ void drift_find(const struct lookup *l, struct arena *a, struct struct_list *ret
                             arena_printf(a, "nothing declares %s", items[i].name));
 }
 
-enum health lookup_health(const struct lookup *l) {
+enum health lookup_health(const struct lookup *l, bool coming) {
         static const int rank[HEALTH_MAX_] = {
                 [HEALTH_NONE] = 0, [HEALTH_HEALTHY] = 1, [HEALTH_STARTING] = 2, [HEALTH_UNHEALTHY] = 3,
         };
@@ -216,6 +216,8 @@ enum health lookup_health(const struct lookup *l) {
                         const struct instance *i = lookup_instance(l, &services[s], index);
                         enum health health = i ? i->health : HEALTH_UNHEALTHY;
 
+                        if (coming && (!i || i->state == INSTANCE_CREATED))
+                                continue;
                         if (i && !instance_is_up(i, lookup_is_job(l, &services[s])))
                                 health = HEALTH_UNHEALTHY;
                         if (rank[health] > rank[worst])

@@ -53,5 +53,8 @@ const char *instance_drift(const struct instance *i, bool job, struct arena *a, 
  */
 void drift_find(const struct lookup *l, struct arena *a, struct struct_list *ret);
 
-/* The worst health of the instances that the workload wants; HEALTH_NONE when nothing has a check, or nothing is there. */
-enum health lookup_health(const struct lookup *l);
+/*
+ * The worst health of the instances that the workload wants; HEALTH_NONE when nothing has a check. What is missing is unhealthy, but not while
+ * it is still @coming.
+ */
+enum health lookup_health(const struct lookup *l, bool coming);

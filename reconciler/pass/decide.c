@@ -6,6 +6,9 @@
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 
+/* How soon a settled app whose instances only start is looked at again. */
+#define LOOK_SETTLED_MS 2000
+
 static bool is_under_way(enum phase phase) {
         return phase != PHASE_ABSENT && phase != PHASE_SETTLED && phase != PHASE_PAUSED && phase != PHASE_STUCK;
 }
@@ -76,8 +79,11 @@ static void decide_app(const struct world *world, const struct world_app *app, s
         }
         if (!s.goal)
                 look_aim(&s, app->settled ? app->settled : app->wanted);
-        out->health = s.lookup && app->observed ? lookup_health(s.lookup) : HEALTH_NONE;
+        out->health = s.lookup && app->observed ? lookup_health(s.lookup, is_under_way(s.next->phase)) : HEALTH_NONE;
         out->state = state_of(&s);
+        /* What was started by hand or by a repair: nothing else would look again when it is well. */
+        if (out->state == APP_PROGRESSING && !is_under_way(s.next->phase) && !s.acts)
+                look_watch(&s, "the instances to become healthy", LOOK_SETTLED_MS);
         tell_gate(&s);
 }
 

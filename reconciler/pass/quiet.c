@@ -3,6 +3,7 @@
 #include "reconciler/pass/quiet.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "providers/docker/quiet.h"
 #include "shared/base/clock.h"
@@ -77,6 +78,17 @@ static bool tip_is(const struct config *c, quiet_tip_fn ask, const char *expecte
         return ask(c, &tip) && str_eq(object_id_format(&tip, hex), expected);
 }
 
+/* When the repository was last asked with success is the time of the file: quiet passes write nothing else. */
+static void note_asked(const struct state *s) {
+        (void)utimensat(s->dirfd, QUIET_FILE, NULL, 0);
+}
+
+int64_t quiet_asked_at(const struct state *s) {
+        struct stat st;
+
+        return fstatat(s->dirfd, QUIET_FILE, &st, 0) == 0 ? (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000 : 0;
+}
+
 bool quiet_check(const struct config *config, quiet_tip_fn ask, struct quiet_answer *ret) {
         own_state struct state state = STATE_INIT;
         own_fault struct fault ignored = FAULT_INIT;
@@ -97,6 +109,7 @@ bool quiet_check(const struct config *config, quiet_tip_fn ask, struct quiet_ans
                 return false;
         if (state_json_read(&state, "status.json", &status, &ignored) < 0 || !status)
                 return false;
+        note_asked(&state);
         left = json_get_integer(quiet, "until", 0) - time;
         *ret = (struct quiet_answer){
                 .exit_code = (int)json_get_integer(quiet, "exit", 0),

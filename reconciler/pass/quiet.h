@@ -38,5 +38,8 @@ struct quiet_answer {
         int exit_code;
         int64_t next_ms;             /* wish for the next pass */
 };
-/* True when nothing moved. */
+/* True when nothing moved; that the repository was asked is then noted in the time of quiet.json. */
 bool quiet_check(const struct config *config, quiet_tip_fn ask, struct quiet_answer *ret);
+
+/* Wall ms: when a pass last saw that nothing moved, or remembered what it would know that by; 0: not known. Then the repository answered. */
+int64_t quiet_asked_at(const struct state *s);

@@ -302,10 +302,12 @@ static json_t *sticker_due(struct pass *p) {
 
 /* Without what changes by itself. */
 static json_t *stable_part(const json_t *status) {
-        json_t *copy = json_copy((json_t *)status);
+        json_t *copy = json_copy((json_t *)status), *desired = json_copy(json_object_get(status, "desired"));
 
         json_object_del(copy, "at");
         json_object_del(copy, "ledger");
+        json_object_del(desired, "fetched");
+        json_object_set_new(copy, "desired", desired ? desired : json_null());
         return copy;
 }
 

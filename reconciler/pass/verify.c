@@ -258,6 +258,7 @@ int pass_verify(struct pass *p, struct object_id *tip, bool any, struct fault *r
         if (r < 0)
                 fault_move(reterr, &fault);
         p->facts.accepted = p->accepted.commit;
+        p->facts.fetched_at = p->accepted.fetched_at;
         p->facts.fleet = p->accepted.commit ? p->desired.fleet.name : NULL;
         if (p->accepted.refusal)
                 p->facts.refusal = (struct status_refusal){

@@ -480,6 +480,32 @@ static void test_drift_is_named_and_repaired(void **state) {
         sim_done(&s);
 }
 
+static void test_what_a_repair_started_is_looked_at_until_it_is_healthy(void **state) {
+        struct simulation s;
+        sim_init(&s);
+        s.has_health_check = true;
+        s.app.settings.drift = DRIFT_REPAIR;
+        sim_want(&s, sim_workload(&s, "1.0", 1, 1, V1));
+        assert_true(sim_run(&s, 100));
+        sim_remove(&s, ((struct instance *)s.instances.items)->id);
+        struct decision d = sim_decide(&s);
+        assert_true(d.actions.n > 0);
+        for (size_t i = 0; i < d.actions.n; i++)
+                sim_act(&s, (struct action *)d.actions.items + i);
+
+        d = sim_decide(&s);
+        const struct decision_app *out = d.apps.items;
+        assert_int_equal(out->state, APP_PROGRESSING);
+        assert_in_range(out->wake_at - s.world.now, 1, 5000);
+        assert_non_null(out->waits_for);
+        sim_settle(&s);
+        d = sim_decide(&s);
+        out = d.apps.items;
+        assert_int_equal(out->state, APP_CONVERGED);
+        assert_int_equal(out->wake_at, 0);
+        sim_done(&s);
+}
+
 static void test_report_mode_and_suspension_tell_drift_and_touch_nothing(void **state) {
         for (int suspended = 0; suspended < 2; suspended++) {
                 struct simulation s;
@@ -788,6 +814,7 @@ int main(void) {
                 cmocka_unit_test(test_an_old_release_that_ends_by_itself_ends_the_revert),
                 cmocka_unit_test(test_dependants_wait_for_health_and_for_completion),
                 cmocka_unit_test(test_drift_is_named_and_repaired),
+                cmocka_unit_test(test_what_a_repair_started_is_looked_at_until_it_is_healthy),
                 cmocka_unit_test(test_report_mode_and_suspension_tell_drift_and_touch_nothing),
                 cmocka_unit_test(test_repairs_that_do_not_last_slow_down),
                 cmocka_unit_test(test_undeclared_app_stays_without_prune_and_goes_with_it),
