@@ -33,7 +33,8 @@ int router_ops_verify(const struct router_ops *ops, struct fault *reterr) {
         };
 
         if (ops->abi != ROUTER_ABI)
-                return fault_set(reterr, FAULT_INTERNAL, ENOTSUP, "a router is built for interface %u, not %u", ops->abi, ROUTER_ABI);
+                return fault_set(reterr, FAULT_INTERNAL, ENOTSUP, "a router is built for interface %u, not %u", ops->abi,
+                                 ROUTER_ABI);
         for (size_t i = 0; i < sizeof(required) / sizeof(required[0]); i++)
                 if (!required[i].there)
                         return fault_set(reterr, FAULT_INTERNAL, EINVAL, "router '%s' has no %s", ops->name ? ops->name : "?",

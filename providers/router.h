@@ -9,15 +9,17 @@
  * tests/conformance on every router, the one in memory included:
  *
  *   - check() is pure.
- *   - observe() has no side effects and tells what is in force, not what was once asked for, as far as the router lets itself be asked.
- *   - apply() validates before it activates: a configuration that does not validate is never active, and the one before stays in
- *     force, on disk as well. It is idempotent; being killed at any instant leaves the old route or the new one.
+ *   - observe() has no side effects and tells what is in force, not what was once asked for, as far as the router lets itself
+ *     be asked.
+ *   - apply() validates before it activates: a configuration that does not validate is never active, and the one before stays
+ *     in force, on disk as well. It is idempotent; being killed at any instant leaves the old route or the new one.
  *   - apply() loses no request that the router took before or takes meanwhile.
- *   - While both variations have targets and the share is above 0 and below 100, requests are told apart as traffic.split says. At 0 the
- *     current targets get everything and at 100 the candidate's do, whatever a header or a cookie says. A split by header or cookie
- *     goes before stickiness, and stickiness before chance.
- *   - A target that cannot be connected to is passed over for another of its variation, and when the candidate has none left, for a
- *     current one. What a target may have begun to carry out is not sent again, unless it is safe to repeat (RFC 9110, 9.2.2).
+ *   - While both variations have targets and the share is above 0 and below 100, requests are told apart as traffic.split
+ *     says. At 0 the current targets get everything and at 100 the candidate's do, whatever a header or a cookie says. A
+ *     split by header or cookie goes before stickiness, and stickiness before chance.
+ *   - A target that cannot be connected to is passed over for another of its variation, and when the candidate has none
+ *     left, for a current one. What a target may have begun to carry out is not sent again, unless it is safe to repeat
+ *     (RFC 9110, 9.2.2).
  *   - A route without targets is put into force, too: requests are answered with 502 or 503.
  *   - Nothing that is not ours is changed: our own files, backends or configuration paths only, named after the app.
  */
@@ -29,20 +31,20 @@
 #define ROUTER_ABI 1u
 
 /*
- * How the host's tally.yaml sets one router up: `routers: {nginx: {…}}`; which keys a router has is in reconciler/config.c and tally.yaml(5).
- * What a router does not use stays NULL. Borrowed for the router's life.
+ * How the host's tally.yaml sets one router up: `routers: {nginx: {…}}`; which keys a router has is in
+ * reconciler/config.c and tally.yaml(5). What a router does not use stays NULL. Borrowed for the router's life.
  */
 struct router_settings {
-        const char *folder;             /* nginx, haproxy, traefik: where our files go; the router's own configuration includes it */
-        struct string_list test;        /* nginx, haproxy: the command that validates the whole configuration; empty: the usual one */
-        struct string_list reload;      /* nginx, haproxy: the command that activates it without losing a request; empty: the usual one */
+        const char *folder;             /* nginx, haproxy, traefik: where our files go; the router's configuration includes it */
+        struct string_list test;        /* nginx, haproxy: validates the whole configuration; empty: the usual command */
+        struct string_list reload;      /* nginx, haproxy: activates it without losing a request; empty: the usual command */
         const char *socket;             /* haproxy: the runtime API's unix socket */
         /*
-         * "http://127.0.0.1:2019" or "unix:///run/caddy/admin.sock". caddy, traefik: the API; nginx, by http only: where our own files make
-         * it tell what it has in force.
+         * "http://127.0.0.1:2019" or "unix:///run/caddy/admin.sock". caddy, traefik: the API; nginx, by http only: where
+         * our own files make it tell what it has in force.
          */
         const char *admin;
-        const char *state;              /* a folder of ours in the state folder, for what the router cannot remember: <state>/routes */
+        const char *state;              /* <state>/routes: a folder of ours, for what the router cannot remember */
 };
 
 struct router;
@@ -71,15 +73,19 @@ struct router_ops {
                        struct route_state *ret, struct fault *reterr);
 
         /*
-         * Required. Put @route into force. A configuration that does not validate: FAULT_DENIED/ROUTE_INVALID with what the router says;
-         * a router that is away: FAULT_TRANSIENT/ROUTER_UNAVAILABLE. Returns once new requests follow it.
+         * Required. Put @route into force. A configuration that does not validate: FAULT_DENIED/ROUTE_INVALID with what
+         * the router says; a router that is away: FAULT_TRANSIENT/ROUTER_UNAVAILABLE. Returns once new requests follow
+         * it.
          */
         int (*apply)(struct router *r, const struct traffic *traffic, const struct route *route, struct fault *reterr);
 
         /* Required. Take @app out of the router; gone already: 0. */
         int (*remove)(struct router *r, const char *app, struct fault *reterr);
 
-        /* Optional. One line each for `tally doctor`; appended to @out as JSON objects {"check", "state", "detail", "hint"?}, as runtimes do. */
+        /*
+         * Optional. One line each for `tally doctor`; appended to @out as JSON objects {"check", "state", "detail",
+         * "hint"?}, as runtimes do.
+         */
         int (*doctor)(struct router *r, json_t *out, struct fault *reterr);
 };
 
@@ -94,8 +100,9 @@ extern const struct router_ops *const router_table[ROUTER_KIND_MAX_];
 int router_ops_verify(const struct router_ops *ops, struct fault *reterr);
 
 /*
- * Callers go through these, never through ->ops. They prefix faults with what was being done. router_apply() refuses, as FAULT_INTERNAL, a
- * route that is not one: unsorted, with a share that does not fit its targets, or with text that means something to a router.
+ * Callers go through these, never through ->ops. They prefix faults with what was being done. router_apply() refuses, as
+ * FAULT_INTERNAL, a route that is not one: unsorted, with a share that does not fit its targets, or with text that means
+ * something to a router.
  */
 int router_open(enum router_kind kind, const struct router_settings *settings, struct router **ret, struct fault *reterr);
 void router_close(struct router *r); /* accepts NULL */

@@ -10,7 +10,8 @@
  *      { "available": true, "reason": "why not",
  *        "counts": { "create": 2, "*": 9 },               // calls so far, by name and together
  *        "trace": ["create shop/web 1 1.4.2", …],         // what was asked, oldest first
- *        "fail": [{"call": "create", "nth": 2, "last": 3, "after": false, "kind": "transient", "code": "IMAGE_PULL_FAILED", "message": "…"}],
+ *        "fail": [{"call": "create", "nth": 2, "last": 3, "after": false, "kind": "transient", "code":
+ * "IMAGE_PULL_FAILED", "message": "…"}],
  *        "exit": [{"call": "start", "nth": 1, "after": true, "code": 137}],  // _exit() before, or after, the effect was written
  *        "slow": 0 }                                      // every call takes this many milliseconds before its effect
  *

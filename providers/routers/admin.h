@@ -36,8 +36,8 @@ static inline void admin_answer_done(struct admin_answer *a) { buffer_done(&a->b
 #define own_admin_answer own(admin_answer_done)
 
 /*
- * A new connection each time: a router that has reloaded may still answer on an old one. No answer: FAULT_TRANSIENT/ROUTER_UNAVAILABLE.
- * @ret is cleared first.
+ * A new connection each time: a router that has reloaded may still answer on an old one. No answer:
+ * FAULT_TRANSIENT/ROUTER_UNAVAILABLE. @ret is cleared first.
  */
 int admin_call(struct admin *a, const struct admin_request *req, struct admin_answer *ret, struct fault *reterr);
 

@@ -67,7 +67,8 @@ static int refused(const struct admin_answer *answer, struct fault *reterr) {
         own_json json_t *json = NULL;
         const char *said = admin_json(answer, &json, &why) == 0 ? json_get_string(json, "error") : NULL;
 
-        return fault_set_code(reterr, FAULT_DENIED, REASON_ROUTE_INVALID, "Caddy refuses the configuration: %s", said ? said : "it does not say why");
+        return fault_set_code(reterr, FAULT_DENIED, REASON_ROUTE_INVALID, "Caddy refuses the configuration: %s",
+                              said ? said : "it does not say why");
 }
 
 /* *ret: a new reference; NULL when there is nothing at @path. */
@@ -79,7 +80,8 @@ static int get(struct caddy *c, const char *path, json_t **ret, struct fault *re
         if (r < 0)
                 return r;
         if (answer.status == 403)
-                return fault_set_code(reterr, FAULT_TRANSIENT, REASON_ROUTER_UNAVAILABLE, "Caddy does not let us ask: %.200s", buffer_str(&answer.body));
+                return fault_set_code(reterr, FAULT_TRANSIENT, REASON_ROUTER_UNAVAILABLE,
+                                      "Caddy does not let us ask: %.200s", buffer_str(&answer.body));
         /* /id/ without such an id is 404, a path that leads nowhere 400, one that ends too early null. */
         if (answer.status == 200) {
                 r = admin_json(&answer, &json, reterr);
@@ -100,7 +102,8 @@ static int change(struct caddy *c, const char *method, const char *path, const j
         return answer.status >= 200 && answer.status < 300 ? 0 : refused(&answer, reterr);
 }
 
-static int caddy_observe(struct router *r, const char *app, const struct traffic *traffic, struct arena *a, struct route_state *ret,
+static int caddy_observe(struct router *r, const char *app, const struct traffic *traffic, struct arena *a,
+                         struct route_state *ret,
                          struct fault *reterr) {
         struct caddy *c = caddy_of(r);
         own_fault struct fault why = FAULT_INIT;
@@ -157,7 +160,8 @@ static int create(struct caddy *c, const char *app, json_t *server, struct fault
         return change(c, depth == 0 ? "POST" : "PUT", paths[depth], body, reterr);
 }
 
-static int put(struct caddy *c, const char *app, const struct traffic *t, const json_t *live, json_t *wanted, struct fault *reterr) {
+static int put(struct caddy *c, const char *app, const struct traffic *t, const json_t *live, json_t *wanted,
+               struct fault *reterr) {
         bool is_server = json_object_get(live, "listen");
         char path[PATH_LIMIT];
         int r;
@@ -175,7 +179,8 @@ static int put(struct caddy *c, const char *app, const struct traffic *t, const 
         r = fault_set_code(reterr, FAULT_DENIED, REASON_ROUTE_INVALID,
                            live ? "Caddy's configuration has a place for it, but `listen` wants a server of its own"
                                 : "Caddy's configuration has no place for it, and `listen` wants no server of its own");
-        fault_hint(reterr, "such a place is the handler {\"@id\": \"%s\", \"handler\": \"subroute\"}", id_path(app, path) + strlen("/id/"));
+        fault_hint(reterr, "such a place is the handler {\"@id\": \"%s\", \"handler\": \"subroute\"}",
+                   id_path(app, path) + strlen("/id/"));
         return r;
 }
 
@@ -192,7 +197,8 @@ static int caddy_apply(struct router *r, const struct traffic *traffic, const st
                 e = get(c, path, &after, reterr);
         if (e < 0)
                 return e;
-        return json_equal(after, wanted) ? 0 : fault_set_code(reterr, FAULT_CONFLICT, REASON_ROUTE_INVALID, "somebody else changes Caddy's configuration");
+        return json_equal(after, wanted) ? 0 : fault_set_code(reterr, FAULT_CONFLICT, REASON_ROUTE_INVALID,
+                                                              "somebody else changes Caddy's configuration");
 }
 
 static int caddy_remove(struct router *r, const char *app, struct fault *reterr) {
@@ -209,7 +215,10 @@ static int caddy_remove(struct router *r, const char *app, struct fault *reterr)
         return change(c, "PATCH", path, nothing, reterr);
 }
 
-/* Caddy opens its sockets anew whenever its configuration changes (SO_REUSEPORT); what waits at an old one is lost, unless the kernel moves it. */
+/*
+ * Caddy opens its sockets anew whenever its configuration changes (SO_REUSEPORT); what waits at an old one is lost,
+ * unless the kernel moves it.
+ */
 static int say_migration(json_t *out, struct fault *reterr) {
         own_buffer struct buffer text = BUFFER_INIT;
         own_fault struct fault why = FAULT_INIT;
@@ -226,8 +235,10 @@ static int caddy_doctor(struct router *r, json_t *out, struct fault *reterr) {
         own_json json_t *servers = NULL;
         own_fault struct fault why = FAULT_INIT;
         bool ok = get(c, SERVERS, &servers, &why) == 0;
-        json_t *line = ok ? json_pack("{ss ss so}", "check", "caddy", "state", "ok", "detail", json_sprintf("%zu servers", json_object_size(servers)))
-                          : json_pack("{ss ss ss}", "check", "caddy", "state", "fail", "detail", why.message ? why.message : "cannot be asked");
+        json_t *line = ok ? json_pack("{ss ss so}", "check", "caddy", "state", "ok", "detail",
+                                      json_sprintf("%zu servers", json_object_size(servers)))
+                          : json_pack("{ss ss ss}", "check", "caddy", "state", "fail", "detail",
+                                      why.message ? why.message : "cannot be asked");
 
         return json_array_append_new(out, line) < 0 ? fault_set_oom(reterr) : say_migration(out, reterr);
 }

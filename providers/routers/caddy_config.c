@@ -93,7 +93,8 @@ static json_t *match_candidate(const struct rendering *r) {
         if (sticky) {
                 json_array_append_new(any, match_cookie(sticky->cookie, r->parts.release[VARIATION_CANDIDATE]));
                 if (s->by == SPLIT_WEIGHT)
-                        json_object_set_new(chosen, "not", json_pack("[o]", match_cookie(sticky->cookie, r->parts.release[VARIATION_CURRENT])));
+                        json_object_set_new(chosen, "not",
+                                            json_pack("[o]", match_cookie(sticky->cookie, r->parts.release[VARIATION_CURRENT])));
         }
         json_array_append_new(any, chosen);
         return any;
@@ -104,8 +105,8 @@ static json_t *match_candidate(const struct rendering *r) {
  */
 
 /*
- * Connections to targets are not kept: one that a target closes just when it is used would cost a request that cannot be repeated. @careful:
- * a target that failed is out for a second.
+ * Connections to targets are not kept: one that a target closes just when it is used would cost a request that cannot be
+ * repeated. @careful: a target that failed is out for a second.
  */
 static json_t *proxy_to(const struct rendering *r, enum variation v, bool careful) {
         json_t *proxy, *upstreams = json_array();
@@ -116,7 +117,8 @@ static json_t *proxy_to(const struct rendering *r, enum variation v, bool carefu
                 json_decref(upstreams);
                 return json_pack("{ss si}", "handler", "static_response", "status_code", 503);
         }
-        proxy = json_pack("{ss so s{s{ss} si ss} s{ss s{sb} ss}}", "handler", "reverse_proxy", "upstreams", upstreams, "load_balancing",
+        proxy = json_pack("{ss so s{s{ss} si ss} s{ss s{sb} ss}}", "handler", "reverse_proxy", "upstreams", upstreams,
+                          "load_balancing",
                           "selection_policy", "policy", "round_robin", "retries", (int)r->parts.n[v], "try_interval", "1ms", "transport",
                           "protocol", "http", "keep_alive", "enabled", 0, "dial_timeout", "5s");
         if (careful)
@@ -129,14 +131,17 @@ static json_t *give_cookie(const struct rendering *r, enum variation v) {
         const struct sticky *s = r->traffic->sticky;
         own_buffer struct buffer cookie = BUFFER_INIT;
 
-        buffer_printf(&cookie, "%s=%s; Max-Age=%" PRId64 "; Path=/; HttpOnly; SameSite=Lax", s->cookie, r->parts.release[v], s->duration_ms / 1000);
-        return json_pack("{s[{s[o]}] s[{ss s{s{s[s]}}}]}", "match", "not", match_cookie(s->cookie, r->parts.release[v]), "handle", "handler",
+        buffer_printf(&cookie, "%s=%s; Max-Age=%" PRId64 "; Path=/; HttpOnly; SameSite=Lax", s->cookie,
+                      r->parts.release[v], s->duration_ms / 1000);
+        return json_pack("{s[{s[o]}] s[{ss s{s{s[s]}}}]}", "match", "not", match_cookie(s->cookie, r->parts.release[v]),
+                         "handle", "handler",
                          "headers", "response", "add", "Set-Cookie", buffer_str(&cookie));
 }
 
 /*
- * When no target could be connected to ("dial tcp …: connection refused"), or all have failed a moment ago, the request was sent nowhere, and
- * @handler may have it. Any other error is passed on: what no route here takes would become an empty 200.
+ * When no target could be connected to ("dial tcp …: connection refused"), or all have failed a moment ago, the request
+ * was sent nowhere, and @handler may have it. Any other error is passed on: what no route here takes would become an
+ * empty 200.
  */
 static json_t *otherwise(json_t *handler) {
         return json_pack("{s[{s[{ss}] s[o] sb} {s[{ss ss}]}]}", "routes", "match", "expression",
@@ -145,8 +150,9 @@ static json_t *otherwise(json_t *handler) {
 }
 
 /*
- * Caddy before 2.11 cannot send a request with a body to a second target, even if it could not connect to the first (caddyserver/caddy
- * 7546, 7713). So a target that failed is left out for a moment when there is somebody else. @named: the one that is read back.
+ * Caddy before 2.11 cannot send a request with a body to a second target, even if it could not connect to the first
+ * (caddyserver/caddy 7546, 7713). So a target that failed is left out for a moment when there is somebody else. @named:
+ * the one that is read back.
  */
 static json_t *serve(const struct rendering *r, enum variation v, bool named) {
         bool others = v == VARIATION_CANDIDATE ? r->parts.n[VARIATION_CURRENT] > 0 : r->parts.n[v] > 1;
@@ -173,10 +179,12 @@ static json_t *choose(const struct rendering *r) {
         json_set_string(vars, "tally_share", percent);
         for (enum variation v = 0; v < VARIATION_MAX_; v++)
                 if (r->parts.n[v] > 0 && r->parts.of[v][0]->release)
-                        json_object_set_new(vars, v == VARIATION_CURRENT ? "tally_current" : "tally_candidate", json_string(r->parts.release[v]));
+                        json_object_set_new(vars, v == VARIATION_CURRENT ? "tally_current" : "tally_candidate",
+                                            json_string(r->parts.release[v]));
         json_array_append_new(routes, json_pack("{s[o]}", "handle", vars));
         if (r->parts.n[VARIATION_CANDIDATE] > 0)
-                json_array_append_new(routes, json_pack("{so s[o] sb}", "match", match_candidate(r), "handle", serve(r, VARIATION_CANDIDATE, true),
+                json_array_append_new(routes, json_pack("{so s[o] sb}", "match", match_candidate(r), "handle",
+                                                        serve(r, VARIATION_CANDIDATE, true),
                                                         "terminal", 1));
         json_array_append_new(routes, json_pack("{s[o]}", "handle", serve(r, VARIATION_CURRENT, true)));
         return json_pack("{ss so}", "handler", "subroute", "routes", routes);
@@ -184,7 +192,8 @@ static json_t *choose(const struct rendering *r) {
 
 static json_t *server(const struct rendering *r) {
         const struct traffic *t = r->traffic;
-        json_t *match = json_object(), *route = json_pack("{s[o] sb}", "handle", choose(r), "terminal", 1), *routes = json_array();
+        json_t *match = json_object(), *routes = json_array();
+        json_t *route = json_pack("{s[o] sb}", "handle", choose(r), "terminal", 1);
 
         if (t->server_name)
                 json_object_set_new(match, "host", json_pack("[s]", t->server_name));
@@ -195,7 +204,8 @@ static json_t *server(const struct rendering *r) {
         json_decref(match);
         json_array_append_new(routes, route);
         if (json_object_get(route, "match"))
-                json_array_append_new(routes, json_pack("{s[{ss si}]}", "handle", "handler", "static_response", "status_code", 404));
+                json_array_append_new(routes, json_pack("{s[{ss si}]}", "handle", "handler", "static_response",
+                                                        "status_code", 404));
         return json_pack("{s[s] s{sb} so}", "listen", t->listen, "automatic_https", "disable", 1, "routes", routes);
 }
 
@@ -218,7 +228,8 @@ json_t *caddy_placeholder(const char *app) {
 }
 
 bool caddy_is_empty(const json_t *object) {
-        return !json_is_object(object) || (!json_object_get(object, "listen") && json_array_size(json_object_get(object, "routes")) == 0);
+        return !json_is_object(object) || (!json_object_get(object, "listen") &&
+                                           json_array_size(json_object_get(object, "routes")) == 0);
 }
 
 /*

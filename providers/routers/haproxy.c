@@ -65,7 +65,8 @@ static int haproxy_open(const struct router_settings *settings, struct router **
 
 static int haproxy_check(struct router *r, const char *app, const struct traffic *t, struct fault *reterr) {
         if (t->server_name && strchr(t->server_name + 1, '*'))
-                return fault_set_code_at(reterr, &t->at, REASON_LOAD_INVALID, "HAProxy takes a * only at the start of a host name here");
+                return fault_set_code_at(reterr, &t->at, REASON_LOAD_INVALID,
+                                         "HAProxy takes a * only at the start of a host name here");
         return 0;
 }
 
@@ -165,7 +166,8 @@ static const char *map_name_of(const struct live *l, const char *app, char buf[s
         return buf;
 }
 
-static int haproxy_observe(struct router *r, const char *app, const struct traffic *traffic, struct arena *a, struct route_state *ret,
+static int haproxy_observe(struct router *r, const char *app, const struct traffic *traffic, struct arena *a,
+                           struct route_state *ret,
                            struct fault *reterr) {
         struct haproxy *h = haproxy_of(r);
         own_fd int folder = open(h->settings->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -208,7 +210,8 @@ static bool layout_equal(const struct haproxy_layout *x, const struct haproxy_la
                 return false;
         for (enum haproxy_group g = 0; g < HAPROXY_GROUP_MAX_; g++)
                 for (size_t i = 0; i < x->n; i++)
-                        if (!str_eq(x->places[g][i].address, y->places[g][i].address) || x->places[g][i].odd != y->places[g][i].odd)
+                        if (!str_eq(x->places[g][i].address, y->places[g][i].address) ||
+                            x->places[g][i].odd != y->places[g][i].odd)
                                 return false;
         for (enum variation v = 0; v < VARIATION_MAX_; v++)
                 if (!str_eq(x->release[v], y->release[v]))
@@ -255,7 +258,8 @@ static bool wait_for(struct haproxy *h, const char *app, const char *map, const 
                 bool is = ask(h, app, a, &l, &why) == 0;
 
                 if (is)
-                        is = wanted ? l.present && !l.unreadable && str_eq(map_name_of(&l, app, name), map) && layout_equal(&l.layout, wanted)
+                        is = wanted ? l.present && !l.unreadable && str_eq(map_name_of(&l, app, name),
+                                                                           map) && layout_equal(&l.layout, wanted)
                                     : !l.present;
                 now = clock_monotonic_ns();
                 since = !is ? 0 : since ? since : now;
@@ -285,11 +289,13 @@ static int reload(struct haproxy *h, struct fault *reterr) {
 
         if (r < 0)
                 return fault_context(reterr, r, "cannot reload");
-        return code == 0 ? 0 : fault_set_code(reterr, FAULT_TRANSIENT, REASON_ROUTER_UNAVAILABLE, "HAProxy cannot be told to reload: %s",
+        return code == 0 ? 0 : fault_set_code(reterr, FAULT_TRANSIENT, REASON_ROUTER_UNAVAILABLE,
+                                              "HAProxy cannot be told to reload: %s",
                                               buffer_str(&said));
 }
 
-static int activate(struct haproxy *h, const char *app, const char *map, const struct haproxy_layout *wanted, struct fault *reterr) {
+static int activate(struct haproxy *h, const char *app, const char *map, const struct haproxy_layout *wanted,
+                    struct fault *reterr) {
         int r = validate(h, reterr);
 
         if (r == 0)
@@ -341,10 +347,13 @@ static int check_listen(struct haproxy *h, int folder, const struct traffic *t, 
                 own_buffer struct buffer text = BUFFER_INIT;
                 own_fault struct fault why = FAULT_INIT;
 
-                if (!str_after(entry->d_name, "tally_") || !str_ends_with(entry->d_name, ".cfg") || str_eq(entry->d_name, own_name) ||
-                    file_read(folder, entry->d_name, LIMIT_ROUTER_BYTES, &text, &why) < 0 || !strstr(buffer_str(&text), buffer_str(&bind)))
+                if (!str_after(entry->d_name, "tally_") || !str_ends_with(entry->d_name, ".cfg") ||
+                    str_eq(entry->d_name, own_name) ||
+                    file_read(folder, entry->d_name, LIMIT_ROUTER_BYTES, &text, &why) < 0 || !strstr(buffer_str(&text),
+                                                                                                     buffer_str(&bind)))
                         continue;
-                r = fault_set_code(reterr, FAULT_DENIED, REASON_ROUTE_INVALID, "%s is taken by another app: %s", t->listen, entry->d_name);
+                r = fault_set_code(reterr, FAULT_DENIED, REASON_ROUTE_INVALID, "%s is taken by another app: %s",
+                                   t->listen, entry->d_name);
                 fault_hint(reterr, "without `listen`, a frontend of your own can choose between the apps' backends");
         }
         (void)closedir(dir);
@@ -362,7 +371,10 @@ static bool is_as_written(const struct files *have, const struct haproxy_files *
         return have->there && !have->cut_short && same_bytes(&have->config, &config);
 }
 
-/* Without a reload: only what the runtime API can change is different. The files first: a restart in between takes the new route. */
+/*
+ * Without a reload: only what the runtime API can change is different. The files first: a restart in between takes the
+ * new route.
+ */
 static int shift(struct haproxy *h, int folder, const struct haproxy_files *f, const struct haproxy_layout *from,
                  const struct haproxy_layout *to, const struct buffer *config, const struct buffer *map, const char *map_name, bool *ret_done,
                  struct fault *reterr) {

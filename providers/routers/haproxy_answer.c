@@ -130,7 +130,8 @@ static bool read_header(char **words, size_t n, size_t columns[static COLUMN_MAX
 static bool read_name(const char *name, enum variation v, enum haproxy_group *ret_group, size_t *ret_place) {
         uint64_t n;
 
-        if ((name[0] != 's' && !(name[0] == 'b' && v == VARIATION_CANDIDATE)) || parse_u64(name + 1, &n) < 0 || n < 1 || n > PLACES_MAX)
+        if ((name[0] != 's' && !(name[0] == 'b' && v == VARIATION_CANDIDATE)) || parse_u64(name + 1, &n) < 0 || n < 1 ||
+            n > PLACES_MAX)
                 return false;
         *ret_group = v == VARIATION_CURRENT ? HAPROXY_CURRENT : name[0] == 's' ? HAPROXY_CANDIDATE : HAPROXY_BACKUP;
         *ret_place = (size_t)n - 1;
@@ -143,7 +144,8 @@ struct found {
         size_t n[HAPROXY_GROUP_MAX_];
 };
 
-static bool read_server(char **words, const size_t columns[static COLUMN_MAX_], enum variation v, struct arena *a, struct found *f) {
+static bool read_server(char **words, const size_t columns[static COLUMN_MAX_], enum variation v, struct arena *a,
+                        struct found *f) {
         const char *address = words[columns[COLUMN_ADDRESS]];
         enum haproxy_group g;
         uint64_t admin, weight;

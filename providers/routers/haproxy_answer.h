@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * HAProxy, the answers: what its runtime API says about us (https://docs.haproxy.org/2.6/management.html, 9.3: show map, show servers state)
+ * HAProxy, the answers: what its runtime API says about us (https://docs.haproxy.org/2.6/management.html, 9.3: show map,
+ * show servers state)
  *
  * Pure.
  */
@@ -10,8 +11,8 @@
 #include "providers/routers/haproxy_config.h"
 
 /*
- * In the list that `show map` gives, the map of @app in @folder: its digest of 16 hex digits to @digest. False: HAProxy has none loaded.
- * Of several the last one counts.
+ * In the list that `show map` gives, the map of @app in @folder: its digest of 16 hex digits to @digest. False: HAProxy
+ * has none loaded. Of several the last one counts.
  */
 bool haproxy_parse_maps(const char *text, const char *folder, const char *app, char digest[static 17]);
 

@@ -48,7 +48,10 @@ static bool is_placed(const struct haproxy_place *places, size_t n, const char *
         return false;
 }
 
-/* A place that nobody has; one that nobody had before, when there is one: nothing changes under requests that are on their way. */
+/*
+ * A place that nobody has; one that nobody had before, when there is one: nothing changes under requests that are on
+ * their way.
+ */
 static size_t free_place(const struct haproxy_place *places, size_t n, const struct haproxy_place *before, size_t n_before) {
         for (size_t i = 0; i < n; i++)
                 if (!places[i].address && (i >= n_before || !before[i].address))
@@ -76,7 +79,8 @@ static void fill(struct haproxy_place *places, size_t n, const struct haproxy_pl
         }
 }
 
-void haproxy_layout_make(const struct route *route, const struct haproxy_layout *before, struct arena *a, struct haproxy_layout *ret) {
+void haproxy_layout_make(const struct route *route, const struct haproxy_layout *before, struct arena *a,
+                         struct haproxy_layout *ret) {
         struct haproxy_layout l = { .share = route->candidate };
         struct route_parts p;
 
@@ -108,17 +112,20 @@ static const char *odd_of(const struct haproxy_layout *l, struct arena *a) {
         for (enum haproxy_group g = 0; g < HAPROXY_GROUP_MAX_; g++)
                 for (size_t i = 0; i < l->n; i++)
                         if (l->places[g][i].odd)
-                                return arena_printf(a, "server %c%zu of the %s ones is drained, or of another weight", groups[g].letter, i + 1,
+                                return arena_printf(a, "server %c%zu of the %s ones is drained, or of another weight",
+                                                    groups[g].letter, i + 1,
                                                     variation_names[groups[g].backend]);
         if (count(l, HAPROXY_BACKUP) != backups)
                 return "the servers behind the candidate are others";
         for (size_t i = 0; backups > 0 && i < l->n; i++)
-                if (l->places[HAPROXY_CURRENT][i].address && !is_placed(l->places[HAPROXY_BACKUP], l->n, l->places[HAPROXY_CURRENT][i].address))
+                if (l->places[HAPROXY_CURRENT][i].address && !is_placed(l->places[HAPROXY_BACKUP], l->n,
+                                                                        l->places[HAPROXY_CURRENT][i].address))
                         return "the servers behind the candidate are others";
         return NULL;
 }
 
-void haproxy_layout_route(const struct haproxy_layout *l, const char *app, struct arena *a, struct route *ret, const char **ret_odd) {
+void haproxy_layout_route(const struct haproxy_layout *l, const char *app, struct arena *a, struct route *ret,
+                          const char **ret_odd) {
         struct route route = { .app = app, .candidate = l->share };
 
         for (enum haproxy_group g = HAPROXY_CURRENT; g <= HAPROXY_CANDIDATE; g++) {
@@ -153,11 +160,16 @@ static void put_frontend_head(const struct haproxy_files *f, const char *name, s
                 own_buffer struct buffer key = BUFFER_INIT;
                 struct digest digest;
 
-                /* Choosing needs a frontend; the operator's own reaches it as a backend. Abstract sockets are one space for all. */
+                /*
+                 * Choosing needs a frontend; the operator's own reaches it as a backend. Abstract sockets are one space
+                 * for all.
+                 */
                 buffer_printf(&key, "%s %s", f->folder, f->app);
                 digest = digest_of(buffer_str(&key), key.size);
-                buffer_printf(out, "backend %s\n    mode http\n    server choice abns@tally-%.16s send-proxy-v2\n", name, digest_hex(&digest));
-                buffer_printf(out, "frontend %s:choice\n    mode http\n    bind abns@tally-%.16s accept-proxy\n", name, digest_hex(&digest));
+                buffer_printf(out, "backend %s\n    mode http\n    server choice abns@tally-%.16s send-proxy-v2\n", name,
+                              digest_hex(&digest));
+                buffer_printf(out, "frontend %s:choice\n    mode http\n    bind abns@tally-%.16s accept-proxy\n", name,
+                              digest_hex(&digest));
         }
 }
 
@@ -179,7 +191,8 @@ static void put_sticky(const struct traffic *t, const char *map, struct buffer *
         const char *cookie = t->sticky->cookie;
 
         for (enum variation v = 0; v < VARIATION_MAX_; v++)
-                buffer_printf(out, "    http-request set-var(txn.tally_%s) str(%s),map(%s,-)\n", variation_names[v], variation_names[v], map);
+                buffer_printf(out, "    http-request set-var(txn.tally_%s) str(%s),map(%s,-)\n", variation_names[v],
+                              variation_names[v], map);
         if (t->split.by == SPLIT_WEIGHT)
                 buffer_printf(out, "    http-request set-var(txn.tally_to) str(current) if { req.cook(%s),strcmp(txn.tally_current) eq 0 }\n", cookie);
         buffer_printf(out, "    http-request set-var(txn.tally_to) str(candidate) if tally_some { req.cook(%s),strcmp(txn.tally_candidate) eq 0 }\n",
@@ -228,9 +241,11 @@ static void put_servers(const struct haproxy_layout *l, enum haproxy_group g, st
 }
 
 /*
- * Connections to servers are not kept: one that a server closes just when it is used would cost a request that cannot be repeated. A candidate that
- * cannot be connected to is out at once, so that the attempt after it goes to another, or to a current one. A published port is taken by the
- * engine's proxy, which closes when nobody listens behind it: to HAProxy an empty answer, and sent again where that is safe (RFC 9110, 9.2.2).
+ * Connections to servers are not kept: one that a server closes just when it is used would cost a request that cannot be
+ * repeated. A candidate that cannot be connected to is out at once, so that the attempt after it goes to another, or to a
+ * current one.
+ * A published port is taken by the engine's proxy, which closes when nobody listens behind it: to HAProxy an empty
+ * answer, and sent again where that is safe (RFC 9110, 9.2.2).
  */
 static void put_backend(const struct haproxy_layout *l, const char *name, enum variation v, struct buffer *out) {
         buffer_printf(out,
@@ -292,22 +307,27 @@ static void put_changes(const struct haproxy_files *f, enum haproxy_group g, boo
         for (size_t i = 0; i < to->n; i++) {
                 const struct haproxy_place *x = &from->places[g][i], *y = &to->places[g][i];
 
-                (void)snprintf(server, sizeof(server), "set server %s:%s/%c%zu", name, variation_names[groups[g].backend], groups[g].letter, i + 1);
+                (void)snprintf(server, sizeof(server), "set server %s:%s/%c%zu", name, variation_names[groups[g].backend],
+                               groups[g].letter, i + 1);
                 if (!adding && x->address && !y->address)
                         buffer_printf(out, "%s state maint\n", server);
-                if (!adding || !y->address || (str_eq(x->address, y->address) && !x->odd) || !address_split(y->address, host, &port))
+                if (!adding || !y->address || (str_eq(x->address, y->address) && !x->odd) ||
+                    !address_split(y->address, host, &port))
                         continue;
-                buffer_printf(out, "%s addr %s port %" PRId64 "\n%s weight 1\n%s state ready\n", server, host, port, server, server);
+                buffer_printf(out, "%s addr %s port %" PRId64 "\n%s weight 1\n%s state ready\n", server, host, port,
+                              server, server);
         }
 }
 
-static void put_group(const struct haproxy_files *f, enum haproxy_group g, const struct haproxy_layout *from, const struct haproxy_layout *to,
+static void put_group(const struct haproxy_files *f, enum haproxy_group g, const struct haproxy_layout *from,
+                      const struct haproxy_layout *to,
                       struct buffer *out) {
         put_changes(f, g, true, from, to, out);
         put_changes(f, g, false, from, to, out);
 }
 
-static void put_map_changes(const struct haproxy_files *f, const struct haproxy_layout *from, const struct haproxy_layout *to, struct buffer *out) {
+static void put_map_changes(const struct haproxy_files *f, const struct haproxy_layout *from,
+                            const struct haproxy_layout *to, struct buffer *out) {
         char map[HAPROXY_MAP_MAX];
 
         haproxy_map_name(f, to->n, map);
@@ -318,7 +338,8 @@ static void put_map_changes(const struct haproxy_files *f, const struct haproxy_
                 buffer_printf(out, "set map %s/%s share %" PRId64 "\n", f->folder, map, to->share);
 }
 
-void haproxy_commands(const struct haproxy_files *f, const struct haproxy_layout *from, const struct haproxy_layout *to, struct buffer *out) {
+void haproxy_commands(const struct haproxy_files *f, const struct haproxy_layout *from, const struct haproxy_layout *to,
+                      struct buffer *out) {
         /* First whole groups that get nothing yet, then the share, then those that get nothing any more. */
         if (from->share >= 100) {
                 put_group(f, HAPROXY_CURRENT, from, to, out);

@@ -4,15 +4,16 @@
 /*
  * HAProxy, the files: what a route is in HAProxy's language (https://docs.haproxy.org/2.6/configuration.html)
  *
- * For the app "shop" the file tally_shop.cfg has a frontend, which chooses, and the backends tally_shop:current and tally_shop:candidate with
- * more places for servers than are used. What changes with a rollout is in what the runtime API changes: the servers' addresses, and
- * the map tally_shop-<digest>.map with the share and the releases:
+ * For the app "shop" the file tally_shop.cfg has a frontend, which chooses, and the backends tally_shop:current and
+ * tally_shop:candidate with more places for servers than are used. What changes with a rollout is in what the runtime API
+ * changes: the servers' addresses, and the map tally_shop-<digest>.map with the share and the releases:
  *
  *      share 25
  *      current 3f2a91c07be4
  *      candidate 9d0c4be1a377
  *
- * <digest> is that of everything else, so that the name of the map, which a running HAProxy tells, says which file it runs. All of it is pure.
+ * <digest> is that of everything else, so that the name of the map, which a running HAProxy tells, says which file it
+ * runs. All of it is pure.
  */
 
 #include "providers/routers/parts.h"
@@ -36,9 +37,11 @@ struct haproxy_layout {
 };
 
 /* Places for @route: as many as @before has (NULL: nothing is before), more when they are too few. A target keeps its place. */
-void haproxy_layout_make(const struct route *route, const struct haproxy_layout *before, struct arena *a, struct haproxy_layout *ret);
+void haproxy_layout_make(const struct route *route, const struct haproxy_layout *before, struct arena *a,
+                         struct haproxy_layout *ret);
 /* The route of a layout; *ret_odd: a server was changed in a way that no route has, "server s1 …"; NULL: none. */
-void haproxy_layout_route(const struct haproxy_layout *l, const char *app, struct arena *a, struct route *ret, const char **ret_odd);
+void haproxy_layout_route(const struct haproxy_layout *l, const char *app, struct arena *a, struct route *ret,
+                          const char **ret_odd);
 
 struct haproxy_files {
         const char *folder;
@@ -52,7 +55,8 @@ void haproxy_render(const struct haproxy_files *f, const struct haproxy_layout *
 void haproxy_render_map(const struct haproxy_layout *l, struct buffer *out);
 
 /*
- * What to tell a running HAProxy to get from one layout to another with as many places, a command in each line. Nothing in between sends
- * a request to a server that neither has.
+ * What to tell a running HAProxy to get from one layout to another with as many places, a command in each line. Nothing
+ * in between sends a request to a server that neither has.
  */
-void haproxy_commands(const struct haproxy_files *f, const struct haproxy_layout *from, const struct haproxy_layout *to, struct buffer *out);
+void haproxy_commands(const struct haproxy_files *f, const struct haproxy_layout *from, const struct haproxy_layout *to,
+                      struct buffer *out);

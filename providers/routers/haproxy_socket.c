@@ -15,7 +15,8 @@
 #define LINE_MAX_BYTES 8192
 
 static int unavailable(const char *socket, const char *what, struct fault *reterr) {
-        return fault_set_code(reterr, FAULT_TRANSIENT, REASON_ROUTER_UNAVAILABLE, "HAProxy %s at %s: %s", what, socket, strerror(errno));
+        return fault_set_code(reterr, FAULT_TRANSIENT, REASON_ROUTER_UNAVAILABLE, "HAProxy %s at %s: %s", what, socket,
+                              strerror(errno));
 }
 
 static int connect_to(const char *path, int *ret_fd, struct fault *reterr) {

@@ -7,7 +7,7 @@
 #include "shared/base/fault.h"
 
 /*
- * Say each line of @commands, joined as far as HAProxy takes them in one, and append what it answers. FAULT_TRANSIENT/ROUTER_UNAVAILABLE
- * when nobody answers.
+ * Say each line of @commands, joined as far as HAProxy takes them in one, and append what it answers.
+ * FAULT_TRANSIENT/ROUTER_UNAVAILABLE when nobody answers.
  */
 int haproxy_say(const char *socket, const char *commands, struct buffer *answer, struct fault *reterr);

@@ -104,7 +104,8 @@ static int memory_read(struct memory *m, const char *app, const struct traffic *
         return 0;
 }
 
-static int memory_observe(struct router *r, const char *app, const struct traffic *traffic, struct arena *a, struct route_state *ret,
+static int memory_observe(struct router *r, const char *app, const struct traffic *traffic, struct arena *a,
+                          struct route_state *ret,
                           struct fault *reterr) {
         struct memory *m = memory_of(r);
         struct script_call call;

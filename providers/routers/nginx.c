@@ -92,7 +92,8 @@ static int ask(struct nginx *n, const char *app, struct arena *a, struct told *r
 
         if (admin_call(n->admin, &(struct admin_request){ .path = "/", .host = nginx_host(app, host) }, &answer, why) == 0) {
                 t.answers = true;
-                t.present = answer.status == 200 && nginx_parse_told(app, buffer_str(&answer.body), answer.body.size, a, &t.digest,
+                t.present = answer.status == 200 && nginx_parse_told(app, buffer_str(&answer.body), answer.body.size, a,
+                                                                     &t.digest,
                                                                      &t.route, &other) == 0;
         }
         *ret = t;
@@ -114,7 +115,8 @@ static void seen_done(struct seen *s) {
         buffer_done(&s->text);
 }
 
-static int look(struct nginx *n, int folder, const char *app, struct arena *a, struct seen *ret, struct fault *why, struct fault *reterr) {
+static int look(struct nginx *n, int folder, const char *app, struct arena *a, struct seen *ret, struct fault *why,
+                struct fault *reterr) {
         char name[FILE_NAME_MAX];
         const struct activation at = { .folder = folder, .name = file_name(app, name) };
         int r;
@@ -149,7 +151,8 @@ static const char *difference(const struct seen *s, const struct buffer *wanted,
         return file ? "nginx runs another configuration than its file" : "its file or its settings were changed";
 }
 
-static int nginx_observe(struct router *r, const char *app, const struct traffic *traffic, struct arena *a, struct route_state *ret,
+static int nginx_observe(struct router *r, const char *app, const struct traffic *traffic, struct arena *a,
+                         struct route_state *ret,
                          struct fault *reterr) {
         struct nginx *n = nginx_of(r);
         own_fd int folder = open(n->settings->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -227,7 +230,8 @@ static int validate(struct nginx *n, const struct traffic *t, struct fault *rete
         if (r < 0)
                 return fault_context(reterr, r, "cannot validate");
         if (code != 0 || is_conflict(t, buffer_str(&said)))
-                return fault_set_code(reterr, FAULT_DENIED, REASON_ROUTE_INVALID, "nginx refuses the configuration: %s", buffer_str(&said));
+                return fault_set_code(reterr, FAULT_DENIED, REASON_ROUTE_INVALID, "nginx refuses the configuration: %s",
+                                      buffer_str(&said));
         return 0;
 }
 
@@ -239,13 +243,15 @@ static int reload(struct nginx *n, struct fault *reterr) {
         if (r < 0)
                 return fault_context(reterr, r, "cannot reload");
         if (code != 0) {
-                r = fault_set_code(reterr, FAULT_TRANSIENT, REASON_ROUTER_UNAVAILABLE, "nginx cannot be told to reload: %s", buffer_str(&said));
+                r = fault_set_code(reterr, FAULT_TRANSIENT, REASON_ROUTER_UNAVAILABLE,
+                                   "nginx cannot be told to reload: %s", buffer_str(&said));
                 fault_hint(reterr, "is nginx running?");
         }
         return r;
 }
 
-static int activate(struct nginx *n, const struct traffic *t, const char *app, const struct digest *digest, struct fault *reterr) {
+static int activate(struct nginx *n, const struct traffic *t, const char *app, const struct digest *digest,
+                    struct fault *reterr) {
         own_fault struct fault why = FAULT_INIT;
         own_arena struct arena *a = arena_new();
         struct told told;
@@ -321,7 +327,6 @@ static int nginx_remove(struct router *r, const char *app, struct fault *reterr)
 
 static int nginx_doctor(struct router *r, json_t *out, struct fault *reterr) {
         struct nginx *n = nginx_of(r);
-        own_buffer struct buffer said = BUFFER_INIT;
         own_fault struct fault why = FAULT_INIT;
         bool ok = validate(n, NULL, &why) == 0;
         json_t *line = json_pack("{ss ss ss}", "check", "nginx", "state", ok ? "ok" : "fail", "detail",

@@ -46,7 +46,10 @@ static const char *short_prefix(const char *app, const char *group, char buf[sta
  * Groups
  */
 
-/* Not remembered which target failed: one that breaks a connection would be out for other requests as well, and with it perhaps the last. */
+/*
+ * Not remembered which target failed: one that breaks a connection would be out for other requests as well, and with it
+ * perhaps the last.
+ */
 static void put_servers(const struct rendering *r, enum variation v, const char *suffix) {
         for (size_t i = 0; i < r->parts->n[v]; i++)
                 buffer_printf(r->out, "    server %s max_fails=0%s;\n", r->parts->of[v][i]->address, suffix);
@@ -120,7 +123,8 @@ static void put_choice(const struct rendering *r, const struct route *route) {
         if (!r->traffic->sticky)
                 buffer_printf(r->out, "map \"\" $%s_to {\n    default $%s_told_apart;\n}\n", id, id);
         else if (r->traffic->split.by == SPLIT_WEIGHT)
-                buffer_printf(r->out, "map $%s_met $%s_to {\n    \"\" $%s_told_apart;\n    default $%s_met;\n}\n", id, id, id, id);
+                buffer_printf(r->out, "map $%s_met $%s_to {\n    \"\" $%s_told_apart;\n    default $%s_met;\n}\n", id, id,
+                              id, id);
         else
                 buffer_printf(r->out, "map $%s_told_apart:$%s_met $%s_to {\n    ~candidate candidate;\n    default current;\n}\n", id, id, id);
 }
@@ -136,7 +140,8 @@ static void put_cookie(const struct rendering *r) {
         }
         buffer_printf(r->out, "map $%s_to:$%s_met $%s_cookie {\n    current:current \"\";\n    candidate:candidate \"\";\n", r->id, r->id, name);
         for (enum variation v = 0; v < VARIATION_MAX_; v++)
-                buffer_printf(r->out, "    ~^%s: \"%s=%s; Max-Age=%" PRId64 "; Path=/; HttpOnly; SameSite=Lax\";\n", variation_names[v],
+                buffer_printf(r->out, "    ~^%s: \"%s=%s; Max-Age=%" PRId64 "; Path=/; HttpOnly; SameSite=Lax\";\n",
+                              variation_names[v],
                               s->cookie, r->parts->release[v], s->duration_ms / 1000);
         buffer_puts(r->out, "}\n");
 }
@@ -233,7 +238,8 @@ int nginx_render(const char *tell, const struct traffic *traffic, const struct r
         if (traffic->sticky)
                 put_met(&r);
         put_choice(&r, route);
-        buffer_printf(out, "map $%s_to $%s%s {\n    current %s_current;\n    candidate %s_candidate;\n}\n", r.id, traffic->listen ? r.id : group,
+        buffer_printf(out, "map $%s_to $%s%s {\n    current %s_current;\n    candidate %s_candidate;\n}\n", r.id,
+                      traffic->listen ? r.id : group,
                       traffic->listen ? "_group" : "", group, group);
         put_cookie(&r);
         if (traffic->listen)
@@ -250,7 +256,8 @@ int nginx_render(const char *tell, const struct traffic *traffic, const struct r
         return e;
 }
 
-int nginx_parse_told(const char *app, const void *bytes, size_t size, struct arena *a, struct digest *ret_digest, struct route *ret,
+int nginx_parse_told(const char *app, const void *bytes, size_t size, struct arena *a, struct digest *ret_digest,
+                     struct route *ret,
                      struct fault *reterr) {
         own_fault struct fault why = FAULT_INIT;
         own_json json_t *told = NULL;

@@ -4,10 +4,10 @@
 /*
  * nginx, the file: what a route is in nginx's language
  *
- * For the app "shop" it defines the groups tally_shop_current and tally_shop_candidate, a server when the app listens, and a server that
- * tells what is in force. Without `listen` it has for the operator's own server the variable $tally_shop, the group that a request goes to,
- * and $tally_shop_cookie for a Set-Cookie header.
- * Directives: https://nginx.org/en/docs/dirindex.html; split_clients, map and upstream are the modules of these names.
+ * For the app "shop" it defines the groups tally_shop_current and tally_shop_candidate, a server when the app listens,
+ * and a server that tells what is in force. Without `listen` it has for the operator's own server the variable
+ * $tally_shop, the group that a request goes to, and $tally_shop_cookie for a Set-Cookie header. Directives:
+ * https://nginx.org/en/docs/dirindex.html; split_clients, map and upstream are the modules of these names.
  */
 
 #include <jansson.h>
@@ -26,5 +26,6 @@ int nginx_render(const char *tell, const struct traffic *traffic, const struct r
 const char *nginx_host(const char *app, char *buf);
 
 /* What it tells: the digest of its file and the route. FAULT_TRANSIENT when it is none of ours for @app. */
-int nginx_parse_told(const char *app, const void *bytes, size_t size, struct arena *a, struct digest *ret_digest, struct route *ret,
+int nginx_parse_told(const char *app, const void *bytes, size_t size, struct arena *a, struct digest *ret_digest,
+                     struct route *ret,
                      struct fault *reterr);

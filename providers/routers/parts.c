@@ -142,7 +142,7 @@ void route_add(struct route *route, const char *address, enum variation variatio
 
         t = arena_push(a, &items, &route->targets.n, sizeof(*items));
         route->targets.items = items;
-        *t = (struct route_target){ .address = arena_strdup(a, address), .variation = variation, .release = arena_strdup(a, release) };
+        *t = (struct route_target){ .address = arena_strdup(a, address ? address : ""), .variation = variation, .release = arena_strdup(a, release) };
 }
 
 static int by_address(const void *a, const void *b) {
@@ -161,8 +161,11 @@ int route_read(const json_t *json, const char *app, struct arena *a, struct rout
         own_fault struct fault why = FAULT_INIT;
         const struct traffic nothing = { .path = "/" };
 
+        if (!json_is_object(json))
+                return fault_set(reterr, FAULT_TRANSIENT, EPROTO, "what is read back is no route");
         if (table_read_json(&route_table, "route", json, ret, a, &why) < 0 || route_check(&nothing, ret, &why) < 0)
-                return fault_set(reterr, FAULT_TRANSIENT, EPROTO, "what is read back is no route: %s", why.message ? why.message : "");
+                return fault_set(reterr, FAULT_TRANSIENT, EPROTO, "what is read back is no route: %s",
+                                 why.message ? why.message : "");
         if (!str_eq(ret->app, app))
                 return fault_set(reterr, FAULT_TRANSIENT, EPROTO, "what is read back is the route of '%s'", ret->app);
         return 0;

@@ -26,13 +26,16 @@ void route_parts_make(const struct route *route, struct arena *a, struct route_p
 int route_check(const struct traffic *traffic, const struct route *route, struct fault *reterr);
 
 /*
- * "127.0.0.1:80", "[::1]:80": addresses only, in the one way that inet_ntop() writes them. Copies the host without brackets. False when it
- * is none.
+ * "127.0.0.1:80", "[::1]:80": addresses only, in the one way that inet_ntop() writes them. Copies the host without
+ * brackets. False when it is none.
  */
 #define ROUTE_HOST_MAX 256
 bool address_split(const char *address, char host[static ROUTE_HOST_MAX], int64_t *ret_port);
 
-/* Add a target to what is read back. @address and @release are copied. */
+/*
+ * Add a target to what is read back; route_check() tells later whether it is one. @address and @release (may be NULL) are
+ * copied.
+ */
 void route_add(struct route *route, const char *address, enum variation variation, const char *release, struct arena *a);
 /* The order that routes have. */
 void route_sort(struct route *route);

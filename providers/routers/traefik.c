@@ -97,12 +97,14 @@ static int get(struct traefik *t, const char *path, json_t **ret, struct fault *
         if (r < 0)
                 return r;
         if (answer.status != 200)
-                return fault_set_code(reterr, FAULT_TRANSIENT, REASON_ROUTER_UNAVAILABLE, "Traefik's API answers HTTP %d at %s", answer.status, path);
+                return fault_set_code(reterr, FAULT_TRANSIENT, REASON_ROUTER_UNAVAILABLE,
+                                      "Traefik's API answers HTTP %d at %s", answer.status, path);
         return admin_json(&answer, ret, reterr);
 }
 
 /* @ret: NULL without `listen`; in @a. */
-static int find_entry_point(struct traefik *t, const struct traffic *traffic, struct arena *a, const char **ret, struct fault *reterr) {
+static int find_entry_point(struct traefik *t, const struct traffic *traffic, struct arena *a, const char **ret,
+                            struct fault *reterr) {
         own_json json_t *list = NULL;
         int r;
 
@@ -110,12 +112,14 @@ static int find_entry_point(struct traefik *t, const struct traffic *traffic, st
         if (!traffic->listen)
                 return 0;
         if (!t->admin)
-                return fault_set_code(reterr, FAULT_DENIED, REASON_ROUTE_INVALID, "without its API, Traefik's entry points are not known");
+                return fault_set_code(reterr, FAULT_DENIED, REASON_ROUTE_INVALID,
+                                      "without its API, Traefik's entry points are not known");
         r = get(t, "/api/entrypoints", &list, reterr);
         if (r < 0)
                 return r;
         *ret = arena_strdup(a, traefik_entry_point(list, traffic->listen));
-        return *ret ? 0 : fault_set_code(reterr, FAULT_DENIED, REASON_ROUTE_INVALID, "none of Traefik's entry points listens at %s", traffic->listen);
+        return *ret ? 0 : fault_set_code(reterr, FAULT_DENIED, REASON_ROUTE_INVALID,
+                                         "none of Traefik's entry points listens at %s", traffic->listen);
 }
 
 /*
@@ -150,13 +154,17 @@ static int look(struct traefik *t, int folder, const char *app, struct seen *ret
 }
 
 /* What runs, by the API; without it, what the file says. */
-static int read_route(struct traefik *t, const struct seen *s, const char *app, struct arena *a, struct route_state *ret, struct fault *reterr) {
+static int read_route(struct traefik *t, const struct seen *s, const char *app, struct arena *a, struct route_state *ret,
+                      struct fault *reterr) {
         if (t->admin)
-                return traefik_parse(json_object_get(s->rawdata, "services"), app, "@file", a, &ret->present, &ret->route, reterr);
-        return traefik_parse(json_object_get(json_object_get(s->file, "http"), "services"), app, "", a, &ret->present, &ret->route, reterr);
+                return traefik_parse(json_object_get(s->rawdata, "services"), app, "@file", a, &ret->present, &ret->route,
+                                     reterr);
+        return traefik_parse(json_object_get(json_object_get(s->file, "http"), "services"), app, "", a, &ret->present,
+                             &ret->route, reterr);
 }
 
-static const char *difference(struct traefik *t, const struct seen *s, const struct traffic *traffic, const struct route *route, struct arena *a) {
+static const char *difference(struct traefik *t, const struct seen *s, const struct traffic *traffic,
+                              const struct route *route, struct arena *a) {
         own_buffer struct buffer wanted = BUFFER_INIT;
         own_fault struct fault why = FAULT_INIT;
         own_json json_t *config = NULL;
@@ -175,7 +183,8 @@ static const char *difference(struct traefik *t, const struct seen *s, const str
         return t->admin ? traefik_difference(config, s->rawdata, a) : NULL;
 }
 
-static int traefik_observe(struct router *r, const char *app, const struct traffic *traffic, struct arena *a, struct route_state *ret,
+static int traefik_observe(struct router *r, const char *app, const struct traffic *traffic, struct arena *a,
+                           struct route_state *ret,
                            struct fault *reterr) {
         struct traefik *t = traefik_of(r);
         own_fd int folder = open(t->settings->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -233,7 +242,8 @@ static bool wait_for(struct traefik *t, const char *app, const json_t *config, s
 }
 
 /* Traefik itself keeps what it has when a file is not valid; so that it also starts with that, ours goes back then. */
-static int change(struct traefik *t, int folder, const char *app, const json_t *config, const struct buffer *text, struct fault *reterr) {
+static int change(struct traefik *t, int folder, const char *app, const json_t *config, const struct buffer *text,
+                  struct fault *reterr) {
         own_arena struct arena *a = arena_new();
         own_fault struct fault why = FAULT_INIT;
         char name[FILE_NAME_MAX];
@@ -295,10 +305,12 @@ static int traefik_doctor(struct router *r, json_t *out, struct fault *reterr) {
         json_t *line;
 
         if (!t->admin)
-                line = json_pack("{ss ss ss ss}", "check", "traefik", "state", "warn", "detail", "what it has in force cannot be read back", "hint",
+                line = json_pack("{ss ss ss ss}", "check", "traefik", "state", "warn", "detail",
+                                 "what it has in force cannot be read back", "hint",
                                  "set routers.traefik.admin in tally.yaml to its API");
         else if (get(t, "/api/version", &version, &why) < 0)
-                line = json_pack("{ss ss ss}", "check", "traefik", "state", "fail", "detail", why.message ? why.message : "cannot be asked");
+                line = json_pack("{ss ss ss}", "check", "traefik", "state", "fail", "detail",
+                                 why.message ? why.message : "cannot be asked");
         else
                 line = json_pack("{ss ss ss+}", "check", "traefik", "state", "ok", "detail", "version ",
                                  json_get_string(version, "Version") ? json_get_string(version, "Version") : "unknown");

@@ -59,7 +59,8 @@ static json_t *weighted(const struct rendering *r) {
                 json_array_append_new(list, json_pack("{ss si}", "name", r->service[VARIATION_CURRENT], "weight", 100));
         service = json_pack("{so}", "services", list);
         if (s)
-                json_object_set_new(service, "sticky", json_pack("{s{ss sb ss sI}}", "cookie", "name", s->cookie, "httpOnly", 1, "sameSite", "lax",
+                json_object_set_new(service, "sticky", json_pack("{s{ss sb ss sI}}", "cookie", "name", s->cookie,
+                                                                 "httpOnly", 1, "sameSite", "lax",
                                                                  "maxAge", (json_int_t)(s->duration_ms / 1000)));
         return json_pack("{so}", "weighted", service);
 }
@@ -85,7 +86,8 @@ static void put_split_rule(const struct split *s, struct buffer *out) {
         }
         quoted[n] = '\0';
         if (s->by == SPLIT_COOKIE)
-                buffer_printf(out, " && HeaderRegexp(`Cookie`, `(^|; *)%s=%s%s`)", s->name, s->value ? quoted : "[^;]", s->value ? "(;|$)" : "");
+                buffer_printf(out, " && HeaderRegexp(`Cookie`, `(^|; *)%s=%s%s`)", s->name, s->value ? quoted : "[^;]",
+                              s->value ? "(;|$)" : "");
         else if (s->value)
                 buffer_printf(out, " && Header(`%s`, `%s`)", s->name, s->value);
         else
@@ -132,7 +134,8 @@ json_t *traefik_render(const struct traffic *traffic, const struct route *route,
                 if (r.parts.n[v] > 0 || (v == VARIATION_CURRENT && r.parts.n[VARIATION_CANDIDATE] == 0))
                         json_object_set_new(services, r.service[v], servers(&r, v));
         /* Only what was not sent yet is tried again. */
-        http = json_pack("{s{s{s{si ss}}} so}", "middlewares", r.name, "retry", "attempts", 4, "initialInterval", "10ms", "services", services);
+        http = json_pack("{s{s{s{si ss}}} so}", "middlewares", r.name, "retry", "attempts", 4, "initialInterval", "10ms",
+                         "services", services);
         if (traefik_has_routers(traffic))
                 json_object_set_new(http, "routers", routers(&r));
         return json_pack("{so}", "http", http);
@@ -159,7 +162,8 @@ int traefik_read(const void *bytes, size_t size, json_t **ret, struct fault *ret
 }
 
 /* The variation and release that a service's name says; false: another service. */
-static bool read_name(const char *key, const char *app, const char *provider, struct arena *a, enum variation *ret, const char **ret_release) {
+static bool read_name(const char *key, const char *app, const char *provider, struct arena *a, enum variation *ret,
+                      const char **ret_release) {
         char name[ROUTE_NAME_MAX];
         size_t n = strlen(key), suffix = strlen(provider);
         const char *rest;
@@ -201,13 +205,15 @@ static int read_share(const json_t *service, const char *app, struct arena *a, i
                         return not_ours("weights for other services", reterr);
                 weight[v] = json_get_integer(child, "weight", 1);
         }
-        if (weight[VARIATION_CURRENT] < 0 || weight[VARIATION_CANDIDATE] < 0 || weight[VARIATION_CURRENT] > 1000000 || weight[VARIATION_CANDIDATE] > 1000000)
+        if (weight[VARIATION_CURRENT] < 0 || weight[VARIATION_CANDIDATE] < 0 || weight[VARIATION_CURRENT] > 1000000 ||
+            weight[VARIATION_CANDIDATE] > 1000000)
                 return not_ours("weights out of range", reterr);
         *ret = weight[VARIATION_CANDIDATE] == 0 ? 0 : weight[VARIATION_CANDIDATE] * 100 / (weight[VARIATION_CURRENT] + weight[VARIATION_CANDIDATE]);
         return 0;
 }
 
-int traefik_parse(const json_t *services, const char *app, const char *provider, struct arena *a, bool *ret_present, struct route *ret,
+int traefik_parse(const json_t *services, const char *app, const char *provider, struct arena *a, bool *ret_present,
+                  struct route *ret,
                   struct fault *reterr) {
         const struct traffic nothing = { .path = "/" };
         struct route route = { .app = app };

@@ -19,7 +19,8 @@ static const char *env(const char *name) {
 
 void expect_fine(int r, const struct fault *f) {
         if (r < 0)
-                fail_msg("%s%s%s (%s)", f->message ? f->message : "a fault without message", f->hint ? " - " : "", f->hint ? f->hint : "",
+                fail_msg("%s%s%s (%s)", f->message ? f->message : "a fault without message", f->hint ? " - " : "",
+                         f->hint ? f->hint : "",
                          f->code ? f->code : "no code");
 }
 
@@ -59,9 +60,11 @@ static struct string_list command(struct world *w, const char *verb) {
 
 static void set_up_settings(struct world *w) {
         w->settings = (struct router_settings){
-                .folder = text(w, "%s/tally.d", w->dir), .state = text(w, "%s/state", w->dir), .socket = text(w, "%s/haproxy.sock", w->dir),
+                .folder = text(w, "%s/tally.d", w->dir), .state = text(w, "%s/state", w->dir), .socket = text(w,
+                                                                                                              "%s/haproxy.sock", w->dir),
                 .test = command(w, "test"), .reload = command(w, "reload"),
-                .admin = w->kind == ROUTER_CADDY ? text(w, "unix://%s/caddy.sock", w->dir) : text(w, "http://127.0.0.1:%d", w->admin),
+                .admin = w->kind == ROUTER_CADDY ? text(w, "unix://%s/caddy.sock", w->dir) : text(w,
+                                                                                                  "http://127.0.0.1:%d", w->admin),
         };
         w->traffic = (struct traffic){
                 .router = w->kind, .service.text = "web", .port = 80, .listen = text(w, "127.0.0.1:%d", w->listen), .path = "/",
@@ -120,9 +123,11 @@ struct route route_to(struct world *w, int64_t candidate, size_t n_a, size_t n_b
         struct route_target *t = arena_array(w->arena, n_a + n_b, sizeof(*t));
 
         for (size_t i = 0; i < n_a; i++)
-                t[i] = (struct route_target){ .instance = w->a[i].tag, .address = w->a[i].address, .variation = VARIATION_CURRENT, .release = "rel-1.0" };
+                t[i] = (struct route_target){ .instance = w->a[i].tag, .address = w->a[i].address,
+                                              .variation = VARIATION_CURRENT, .release = "rel-1.0" };
         for (size_t i = 0; i < n_b; i++)
-                t[n_a + i] = (struct route_target){ .instance = w->b[i].tag, .address = w->b[i].address, .variation = VARIATION_CANDIDATE,
+                t[n_a + i] = (struct route_target){ .instance = w->b[i].tag, .address = w->b[i].address,
+                                                    .variation = VARIATION_CANDIDATE,
                                                     .release = "rel-2.0" };
         if (n_a + n_b > 0)
                 qsort(t, n_a + n_b, sizeof(*t), by_address);
@@ -150,7 +155,8 @@ void expect_in_force(struct world *w, const struct route *route) {
         if (!route_equal(&s.route, route))
                 fail_msg("another route is in force: %lld %%, %zu targets", (long long)s.route.candidate, s.route.targets.n);
         for (size_t i = 0; i < route->targets.n; i++)
-                assert_string_equal(((struct route_target *)s.route.targets.items)[i].release, ((struct route_target *)route->targets.items)[i].release);
+                assert_string_equal(((struct route_target *)s.route.targets.items)[i].release,
+                                    ((struct route_target *)route->targets.items)[i].release);
 }
 
 struct tally count(struct world *w, int n, const char *path, const char *headers) {

@@ -12,11 +12,13 @@
 #include <unistd.h>
 
 #include "providers/routers/haproxy_socket.h"
+#include "providers/routers/parts.h"
 #include "shared/base/clock.h"
 #include "shared/base/file.h"
 #include "shared/base/limits.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
+#include "shared/data/json.h"
 #include "tests/conformance/router_rig.h"
 
 /*
@@ -34,7 +36,8 @@ static void nothing_is_there_before(void **state) {
 static void what_was_applied_is_read_back(void **state) {
         struct world *w = *state;
         const struct { int64_t candidate; size_t n_a, n_b; } shapes[] = {
-                { 0, 1, 0 }, { 0, 2, 1 }, { 25, 2, 1 }, { 1, 1, 2 }, { 99, 2, 2 }, { 100, 2, 2 }, { 100, 0, 2 }, { 0, 2, 0 }, { 0, 0, 0 },
+                { 0, 1, 0 }, { 0, 2, 1 }, { 25, 2, 1 }, { 1, 1, 2 }, { 99, 2, 2 }, { 100, 2, 2 }, { 100, 0, 2 }, { 0, 2,
+                                                                                                                   0 }, { 0, 0, 0 },
         };
 
         for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
@@ -132,7 +135,8 @@ static void a_route_that_is_none_is_refused(void **state) {
         struct world *w = *state;
         struct route_target t[2] = { { .address = "127.0.0.1:2" }, { .address = "127.0.0.1:1" } };
         struct route route = { .app = "shop", .targets = { .items = t, .n = 2 } };
-        const char *const bad[] = { "127.0.0.1", "127.0.0.1:80;", "a b:80", "host:80", "127.0.0.1:0", "[::1:80", "::1:80", "127.0.0.01:80", "[::0001]:80" };
+        const char *const bad[] = { "127.0.0.1", "127.0.0.1:80;", "a b:80", "host:80", "127.0.0.1:0", "[::1:80", "::1:80",
+                                    "127.0.0.01:80", "[::0001]:80" };
         own_fault struct fault fault = FAULT_INIT;
 
         assert_true(router_apply(w->router, &w->traffic, &route, &fault) < 0);
@@ -261,6 +265,10 @@ static void what_somebody_changed_in_the_running_router_is_seen_and_healed(void 
                 expect_altered_and_healed(w, &route);
                 caddy(w, "/config/apps/http/servers/tally_shop -X DELETE");
                 assert_false(observe(w).present);
+                expect_altered_and_healed(w, &route);
+                caddy(w, "/id/tally_shop/@id -X DELETE"); /* it is there, but not under our id */
+                expect_altered_and_healed(w, &route);
+                caddy(w, "/config/apps -X DELETE");
                 break;
         case ROUTER_MEMORY:
         case ROUTER_KIND_MAX_:
@@ -319,6 +327,92 @@ static void what_does_not_validate_is_never_in_force(void **state) {
         apply(w, &next);
         expect_in_force(w, &next);
         assert_int_equal(count(w, 20, NULL, NULL).b[0], 20);
+}
+
+static void many_targets_come_and_go(void **state) {
+        struct world *w = *state;
+        struct route many = { .app = "shop", .candidate = 50 }, few = route_to(w, 0, 1, 0);
+
+        for (int i = 0; i < 40; i++)
+                route_add(&many, arena_printf(w->arena, "127.0.0.1:%d", 50000 + i),
+                          i % 2 ? VARIATION_CANDIDATE : VARIATION_CURRENT, "rel", w->arena);
+        apply(w, &few);
+        apply(w, &many);
+        expect_in_force(w, &many);
+        apply(w, &few);
+        expect_in_force(w, &few);
+}
+
+static void the_doctor_says_how_it_is(void **state) {
+        struct world *w = *state;
+        json_t *lines = json_array();
+
+        fine(router_doctor(w->router, lines, &fault));
+        assert_true(json_array_size(lines) > 0);
+        assert_string_not_equal(json_get_string(json_array_get(lines, 0), "state"), "fail");
+        assert_non_null(json_get_string(json_array_get(lines, 0), "detail"));
+        json_array_clear(lines);
+        if (w->kind != ROUTER_MEMORY && w->kind != ROUTER_NGINX) {
+                assert_int_equal(world_do(w, "stop"), 0);
+                fine(router_doctor(w->router, lines, &fault));
+                assert_string_equal(json_get_string(json_array_get(lines, 0), "state"), "fail");
+        }
+        json_decref(lines);
+}
+
+/*
+ * Each in its own way
+ */
+
+/* A second server of that name at that address would get no requests, and nginx only warns of it. */
+static void nginx_does_not_hide_a_conflict(void **state) {
+        struct world *w = *state;
+        struct route route = route_to(w, 0, 1, 0);
+        own_fault struct fault fault = FAULT_INIT;
+
+        if (w->kind != ROUTER_NGINX)
+                skip();
+        w->traffic.server_name = "shop.example";
+        append(arena_printf(w->arena, "%s/tally.d/another.conf", w->dir),
+               arena_printf(w->arena, "server {\n listen %s;\n server_name shop.example;\n return 204;\n}\n", w->traffic.listen));
+        assert_true(router_apply(w->router, &w->traffic, &route, &fault) < 0);
+        assert_ptr_equal(fault.code, REASON_ROUTE_INVALID);
+        assert_int_equal(access(file_of(w, ".conf"), F_OK), -1);
+}
+
+/* Even while somebody has broken the configuration: the way back must not depend on that. */
+static void haproxy_shifts_without_a_reload(void **state) {
+        struct world *w = *state;
+        struct route start = route_to(w, 0, 1, 0), next[] = { route_to(w, 5, 1, 2), route_to(w, 100, 1, 2),
+                                                              route_to(w, 0, 2, 0) };
+        char before[4096], after[4096];
+
+        if (w->kind != ROUTER_HAPROXY)
+                skip();
+        apply(w, &start);
+        print(w, before, sizeof(before));
+        break_elsewhere(w, true);
+        for (size_t i = 0; i < sizeof(next) / sizeof(next[0]); i++) {
+                apply(w, &next[i]);
+                expect_in_force(w, &next[i]);
+        }
+        print(w, after, sizeof(after));
+        /* The last line: what processes there are. */
+        assert_string_equal(strrchr(before, '\n'), strrchr(after, '\n'));
+}
+
+static void haproxy_has_one_app_at_an_address(void **state) {
+        struct world *w = *state;
+        struct route route = route_to(w, 0, 1, 0);
+        own_fault struct fault fault = FAULT_INIT;
+
+        if (w->kind != ROUTER_HAPROXY)
+                skip();
+        apply(w, &route);
+        route.app = "other";
+        assert_true(router_apply(w->router, &w->traffic, &route, &fault) < 0);
+        assert_ptr_equal(fault.code, REASON_ROUTE_INVALID);
+        assert_int_equal(count(w, 5, NULL, NULL).a[0], 5);
 }
 
 /*
@@ -389,6 +483,11 @@ int main(int argc, char **argv) {
                 TEST(a_file_that_somebody_changed_is_seen_and_healed),
                 TEST(what_somebody_changed_in_the_running_router_is_seen_and_healed),
                 TEST(what_does_not_validate_is_never_in_force),
+                TEST(many_targets_come_and_go),
+                TEST(the_doctor_says_how_it_is),
+                TEST(nginx_does_not_hide_a_conflict),
+                TEST(haproxy_shifts_without_a_reload),
+                TEST(haproxy_has_one_app_at_an_address),
                 TEST(killed_anywhere_leaves_the_old_or_the_new),
                 TEST(a_router_that_is_down_is_not_available),
         };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Where requests go, on every router that carries them: real requests, on loopback only, bounded in number. routers.sh says which router.
+ * Where requests go, on every router that carries them: real requests, on loopback only, bounded in number. routers.sh
+ * says which router.
  *
  * Shares by chance are held to five standard deviations: one run in a million may fail.
  */
@@ -193,7 +194,8 @@ static void refer_to_group(struct world *w) {
                 (void)fprintf(f, "server {\n listen 127.0.0.1:%d;\n location / {\n proxy_pass http://$tally_ops;\n add_header Set-Cookie $tally_ops_cookie;\n }\n}\n",
                               w->operator_port);
         else
-                (void)fprintf(f, "frontend operator\n mode http\n bind 127.0.0.1:%d\n default_backend tally_ops\n", w->operator_port);
+                (void)fprintf(f, "frontend operator\n mode http\n bind 127.0.0.1:%d\n default_backend tally_ops\n",
+                              w->operator_port);
         assert_int_equal(fclose(f), 0);
         assert_int_equal(world_do(w, "test"), 0);
         assert_int_equal(world_do(w, "reload"), 0);
@@ -316,8 +318,8 @@ static pid_t load_start(struct world *w, struct load *load, const char *method) 
 }
 
 /*
- * Caddy opens its sockets anew whenever its configuration changes (SO_REUSEPORT); what waits at an old one is lost, unless the host's
- * net.ipv4.tcp_migrate_req is 1. routers.sh gives it a network of its own with that.
+ * Caddy opens its sockets anew whenever its configuration changes (SO_REUSEPORT); what waits at an old one is lost,
+ * unless the host's net.ipv4.tcp_migrate_req is 1. routers.sh gives it a network of its own with that.
  */
 static bool sockets_migrate(void) {
         FILE *f = fopen("/proc/sys/net/ipv4/tcp_migrate_req", "r");
@@ -347,7 +349,8 @@ static void load_end(struct world *w, struct load *load, const pid_t pids[static
         load->stop = true;
         for (int i = 0; i < CLIENTS; i++)
                 (void)waitpid(pids[i], NULL, 0);
-        print_message("# %s: %s, %lld requests, %lld lost%s%s\n", router_kind_names[w->kind], what, (long long)load->asked, (long long)load->failed,
+        print_message("# %s: %s, %lld requests, %lld lost%s%s\n", router_kind_names[w->kind], what,
+                      (long long)load->asked, (long long)load->failed,
                       load->failed ? ": " : "", load->failed && load->last_lost[0] ? load->last_lost : "");
         assert_true(load->asked > 100);
         assert_int_equal(load->failed, 0);

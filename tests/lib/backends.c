@@ -21,7 +21,8 @@
 #define REQUEST_MAX 8192
 
 static int listen_at(int port) {
-        struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+                                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
         if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
@@ -96,7 +97,8 @@ static void *serve(void *data) {
                 if (strstr(request, " /slow"))
                         (void)usleep(SLOW_MS * 1000);
                 if (!strstr(request, " /die")) {
-                        int n = snprintf(answer, sizeof(answer), "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s\n",
+                        int n = snprintf(answer, sizeof(answer),
+                                         "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s\n",
                                          strlen(c->backend->tag) + 1, c->backend->tag);
 
                         (void)!send(c->fd, answer, (size_t)n, MSG_NOSIGNAL);
@@ -177,7 +179,8 @@ static void take_answer(struct reply *r, char *text) {
 }
 
 struct reply ask_router(int port, const char *method, const char *path, const char *host, const char *headers) {
-        struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+                                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
         const char *body = strcmp(method, "POST") == 0 ? "hello" : "";
         struct reply r = { .status = 0 };
         char text[REQUEST_MAX];

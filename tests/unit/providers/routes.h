@@ -36,16 +36,22 @@ static const struct {
         { "weight", { .listen = "127.0.0.1:8080", .path = "/" }, &routes_split },
         { "plain", { .listen = ":8080", .path = "/" }, &routes_plain },
         { "empty", { .listen = ":8080", .path = "/" }, &routes_empty },
-        { "sticky", { .listen = "127.0.0.1:8080", .server_name = "shop.example", .path = "/", .sticky = &routes_sticky }, &routes_split },
-        { "header", { .listen = "[::1]:8080", .server_name = "shop.example", .path = "/api/", .split = { SPLIT_HEADER, "X-Canary", "be.ta" } },
+        { "sticky", { .listen = "127.0.0.1:8080", .server_name = "shop.example", .path = "/", .sticky = &routes_sticky },
           &routes_split },
-        { "cookie", { .listen = "127.0.0.1:8080", .server_name = "*.example", .path = "/", .split = { SPLIT_COOKIE, "canary", NULL },
+        { "header", { .listen = "[::1]:8080", .server_name = "shop.example", .path = "/api/",
+                      .split = { SPLIT_HEADER, "X-Canary", "be.ta" } },
+          &routes_split },
+        { "cookie", { .listen = "127.0.0.1:8080", .server_name = "*.example", .path = "/",
+                      .split = { SPLIT_COOKIE, "canary", NULL },
                       .sticky = &routes_sticky }, &routes_split },
         { "group", { .path = "/", .sticky = &routes_sticky }, &routes_split },
 };
 #define ROUTES_CASES (sizeof(routes_cases) / sizeof(routes_cases[0]))
 
-/* @text is what the file has, of tests/unit/providers/routes. With ROUTES_WRITE in the environment it becomes that, to be reviewed. */
+/*
+ * @text is what the file has, of tests/unit/providers/routes. With ROUTES_WRITE in the environment it becomes that, to be
+ * reviewed.
+ */
 static inline void routes_expect(const char *name, const char *ending, const struct buffer *text) {
         char path[512], there[65536];
         FILE *f;

@@ -47,7 +47,8 @@ static void every_percent_is_read_back(void **state) {
 }
 
 static void a_placeholder_is_empty(void **state) {
-        own_json json_t *place = caddy_placeholder("shop"), *object = caddy_render(&routes_cases[0].traffic, routes_cases[0].route);
+        own_json json_t *place = caddy_placeholder("shop"), *object = caddy_render(&routes_cases[0].traffic,
+                                                                                   routes_cases[0].route);
 
         assert_true(caddy_is_empty(NULL));
         assert_true(caddy_is_empty(place));
@@ -60,6 +61,7 @@ static void what_is_not_ours_is_not_taken(void **state) {
                 "{\"handler\": \"vars\", \"tally_share\": \"101\"}", "{\"handler\": \"vars\", \"tally_share\": \"50\"}",
                 "[{\"handler\": \"vars\", \"tally_share\": \"0\"}, {\"@id\": \"tally_shop:current\", \"upstreams\": [{\"dial\": \"x\"}]}]",
                 "[{\"handler\": \"vars\", \"tally_share\": \"0\"}, {\"@id\": \"tally_shop:current\", \"upstreams\": [{}]}]",
+                "[{\"handler\": \"vars\", \"tally_share\": \"0\"}, {\"@id\": \"tally_shop:current\", \"upstreams\": [{}, {}]}]",
         };
 
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

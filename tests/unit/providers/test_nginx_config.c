@@ -72,7 +72,8 @@ static void many_targets_are_told_in_pieces(void **state) {
         struct digest digest, said;
 
         for (int i = 0; i < 500; i++)
-                route_add(&route, arena_printf(a, "127.0.0.1:%d", 10000 + i), i % 2 ? VARIATION_CANDIDATE : VARIATION_CURRENT, "rel", a);
+                route_add(&route, arena_printf(a, "127.0.0.1:%d", 10000 + i),
+                          i % 2 ? VARIATION_CANDIDATE : VARIATION_CURRENT, "rel", a);
         route.candidate = 50;
         digest = render(&routes_cases[0].traffic, &route, &text);
         for (const char *line = buffer_str(&text); *line; line += strcspn(line, "\n") + 1)
@@ -85,6 +86,7 @@ static void many_targets_are_told_in_pieces(void **state) {
 static void what_is_not_ours_is_not_taken(void **state) {
         const char *const bad[] = {
                 "", "hello", "[]", "{}", "{\"digest\":\"x\",\"route\":{}}",
+                "{\"digest\":\"sha256:1111111111111111111111111111111111111111111111111111111111111111\"}",
                 "{\"digest\":\"sha256:1111111111111111111111111111111111111111111111111111111111111111\",\"route\":{\"app\":\"other\",\"candidate\":0,\"targets\":[]}}",
                 "{\"digest\":\"sha256:1111111111111111111111111111111111111111111111111111111111111111\",\"route\":{\"app\":\"shop\",\"candidate\":30,\"targets\":[]}}",
                 "{\"digest\":\"sha256:1111111111111111111111111111111111111111111111111111111111111111\",\"route\":{\"app\":\"shop\",\"candidate\":0,\"targets\":"

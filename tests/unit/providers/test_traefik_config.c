@@ -11,7 +11,8 @@ static void files_are_as_reviewed(void **state) {
         for (size_t i = 0; i < ROUTES_CASES; i++) {
                 own_buffer struct buffer text = BUFFER_INIT;
                 own_fault struct fault fault = FAULT_INIT;
-                own_json json_t *config = traefik_render(&routes_cases[i].traffic, routes_cases[i].route, routes_cases[i].traffic.listen ? "web" : NULL);
+                own_json json_t *config = traefik_render(&routes_cases[i].traffic, routes_cases[i].route,
+                                                         routes_cases[i].traffic.listen ? "web" : NULL);
 
                 routes_fine(traefik_write("shop", config, &text, &fault), &fault);
                 routes_expect(routes_cases[i].name, "yml", &text);
@@ -30,7 +31,8 @@ static void a_file_is_its_route(void **state) {
                 routes_fine(traefik_write("shop", config, &text, &fault), &fault);
                 routes_fine(traefik_read(buffer_str(&text), text.size, &read, &fault), &fault);
                 assert_true(json_equal(config, read));
-                routes_fine(traefik_parse(json_object_get(json_object_get(read, "http"), "services"), "shop", "", a, &present, &route, &fault), &fault);
+                routes_fine(traefik_parse(json_object_get(json_object_get(read, "http"), "services"), "shop", "", a,
+                                          &present, &route, &fault), &fault);
                 assert_true(present);
                 assert_true(route_equal(&route, routes_cases[i].route));
         }
@@ -68,11 +70,13 @@ static void what_runs_is_compared_with_the_file(void **state) {
         routes_fine(traefik_parse(services, "shop", "@file", a, &present, &route, &fault), &fault);
         assert_true(present && route_equal(&route, &routes_split));
         json_object_set_new(json_object_get(routers, "tally_shop@file"), "status", json_string("disabled"));
-        json_object_set_new(json_object_get(routers, "tally_shop@file"), "error", json_pack("[s]", "entryPoint \"web\" doesn't exist"));
+        json_object_set_new(json_object_get(routers, "tally_shop@file"), "error",
+                            json_pack("[s]", "entryPoint \"web\" doesn't exist"));
         assert_non_null(strstr(traefik_difference(config, raw, a), "doesn't exist"));
         json_object_del(routers, "tally_shop@file");
         assert_non_null(strstr(traefik_difference(config, raw, a), "no router"));
-        json_object_set_new(json_array_get(json_object_get(json_object_get(json_object_get(services, "tally_shop@file"), "weighted"), "services"), 1),
+        json_object_set_new(json_array_get(json_object_get(json_object_get(json_object_get(services, "tally_shop@file"),
+                                                                           "weighted"), "services"), 1),
                             "weight", json_integer(80));
         assert_non_null(strstr(traefik_difference(config, raw, a), "another service"));
         json_object_clear(services);
@@ -81,7 +85,8 @@ static void what_runs_is_compared_with_the_file(void **state) {
 }
 
 static void entry_points_are_found_by_address(void **state) {
-        own_json json_t *list = json_pack("[{ss ss} {ss ss} {s[]}]", "name", "web", "address", ":80", "name", "admin", "address", "127.0.0.1:8080/tcp", "x");
+        own_json json_t *list = json_pack("[{ss ss} {ss ss} {s[]}]", "name", "web", "address", ":80", "name", "admin",
+                                          "address", "127.0.0.1:8080/tcp", "x");
 
         assert_string_equal(traefik_entry_point(list, ":80"), "web");
         assert_string_equal(traefik_entry_point(list, "127.0.0.1:8080"), "admin");
