@@ -137,6 +137,8 @@ static void test_what_a_forgotten_route_let_go_of_still_drains(void **state) {
         assert_int_equal(count(&r, VERB_STOP), 0);
 
         in_force(&r, 2, 3);
+        assert_int_equal(look(&r, NOW)->event, EVENT_SETTLED);
+        r.app.settled = &r.new;
         out = look(&r, NOW);
         assert_int_equal(r.decision.actions.n, 0);
         assert_int_equal(out->rollout.routed_at, NOW);
@@ -190,6 +192,8 @@ static void test_an_app_that_leaves_its_router_does_so_when_the_release_is_prove
         assert_int_equal(look(&r, NOW + 5000)->event, EVENT_SETTLED);
         assert_int_equal(count(&r, VERB_UNROUTE), 0);
         r.app.settled = &r.new;
+        look(&r, NOW + 5000);
+        assert_int_equal(r.app.rollout.phase, PHASE_SETTLED);
         look(&r, NOW + 5000);
         fault_set_code(&fault, FAULT_TRANSIENT, REASON_ROUTER_UNAVAILABLE, "it is away");
         rollout_action_failed(&r.app.rollout, first(&r, VERB_UNROUTE), &fault, NOW + 5000, r.arena);
