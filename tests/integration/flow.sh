@@ -288,6 +288,14 @@ spoil_file() {
         sleep 0.5
 }
 
+haproxy_say() {
+        python3 -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(sys.argv[2].encode() + b"\n")
+sys.stdout.write(s.makefile().read())' "$RIG/router/haproxy.sock" "$1"
+}
+
 # What a pass finds is what runs, not what was remembered.
 look_again() { rm -f "$FLEET/state/quiet.json"; }
 
@@ -314,8 +322,8 @@ part_hands() {
         spoil_file
         repaired 'a configuration that somebody edited'
         if [ "$router" = haproxy ]; then
-                server=$(echo "show servers state" | socat - "UNIX-CONNECT:$RIG/router/haproxy.sock" | awk '$2 ~ /tally_shop/ && $5 != "-" && $6 == 2 { print $2 "/" $4; exit }')
-                echo "set server $server state maint" | socat - "UNIX-CONNECT:$RIG/router/haproxy.sock" >/dev/null
+                server=$(haproxy_say "show servers state" | awk '$2 ~ /tally_shop/ && $5 != "-" && $6 == 2 { print $2 "/" $4; exit }')
+                haproxy_say "set server $server state maint" >/dev/null
                 repaired 'a server that somebody took out over the runtime API'
         fi
         load_end "$router: edits and their repair"
