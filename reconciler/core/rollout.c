@@ -487,6 +487,8 @@ static void (*const phases[PHASE_MAX_])(struct look *s) = {
 void rollout_look(struct look *s) {
         enum phase before;
 
+        if (s->next->phase != PHASE_SETTLED && s->next->phase != PHASE_ABSENT)
+                split_notice(s);
         /* An event ends the look: it is recorded before anything follows from it. */
         do {
                 before = s->next->phase;

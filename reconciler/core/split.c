@@ -75,6 +75,16 @@ static bool another_serves(const struct look *s, const struct instance *i) {
         return false;
 }
 
+void split_notice(struct look *s) {
+        struct digest found;
+
+        if (!s->traffic || !s->app->route.available || !s->app->route.present)
+                return;
+        found = route_digest(&s->app->route.route);
+        if (!str_eq(found.text, s->next->routed))
+                s->next->routed_at = s->world->now;
+}
+
 bool split_releases(struct look *s, const struct instance *i) {
         const struct traffic *t = s->traffic;
         const char *address = t ? address_of(s, i) : NULL;
@@ -177,12 +187,12 @@ static bool is_in_force(const struct look *s, const struct route *r) {
         return s->app->route.present && !s->app->route.altered && route_equal(&s->app->route.route, r);
 }
 
-/* An instance that should get requests, and that no router could reach. */
+/* An instance of the release under way that should get requests, and that no router could reach. What was there before is as it is. */
 static const struct instance *first_out_of_reach(const struct look *s) {
         const struct instance *items = s->app->instances.items;
 
-        for (size_t i = 0; i < s->app->instances.n; i++)
-                if (may_serve(s, &items[i]) && !address_of(s, &items[i]))
+        for (size_t i = 0; i < s->app->instances.n && s->next->phase != PHASE_REVERTING && s->next->phase != PHASE_STUCK; i++)
+                if (is_new(s, &items[i]) && may_serve(s, &items[i]) && !address_of(s, &items[i]))
                         return &items[i];
         return NULL;
 }

@@ -17,6 +17,12 @@
  */
 bool split_releases(struct look *s, const struct instance *i);
 
+/*
+ * Begin a look at an app that is on its way: a route other than the one that was written down was changed by somebody, or by a pass that
+ * was killed before it could do so. Whom it let go is let go as of now.
+ */
+void split_notice(struct look *s);
+
 /* Put the route into force that follows from this look, when another one is. */
 void split_apply(struct look *s);
 

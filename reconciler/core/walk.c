@@ -336,6 +336,8 @@ static bool run(struct look *s, struct rollout_step *step) {
                 failed_once(s->next, step, s->world->now);
                 return step->state != STEP_FAILED || answer_failure(s, step);
         }
+        if (step->step.timeout_ms > 0)
+                look_wait(s, NULL, step->started_at + step->step.timeout_ms + 1 - s->world->now);
         move(step, came_to == TICK_WAITS ? STEP_WAITING : STEP_RUNNING);
         return true;
 }

@@ -1,276 +1,380 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+/* Requests: who gets them, who is let go, and what happens when the router does not do its part. */
 
-#include <cmocka.h>
+#include "tests/unit/reconciler/rollouts.h"
 
-#include "reconciler/core/rollout.h"
-#include "reconciler/pass/decide.h"
-#include "shared/base/reason.h"
-#include "shared/base/text.h"
+static const struct rollout_settings one_by_one = { .strategy = STRATEGY_ROLLING, .max_parallel = 1 };
+static const struct rollout_settings blue_green = { .strategy = STRATEGY_BLUE_GREEN, .bake_ms = 5000 };
 
-#define NOW 1000000000000
-#define DRAIN_MS 1000
+static bool is_routed(const struct rollouts *t, const char *id) {
+        const struct route_target *targets = router(t)->state.route.targets.items;
 
-static const char OLD_SPEC[] = "sha256:0000000000000000000000000000000000000000000000000000000000000001";
-static const char NEW_SPEC[] = "sha256:0000000000000000000000000000000000000000000000000000000000000002";
-
-/* An app of one service with two instances of each release, beside a router. */
-struct rig {
-        struct arena *arena;
-        struct traffic traffic;
-        struct workload_service old_service, new_service;
-        struct workload old, new;
-        struct instance instances[4];   /* web 1 and 2 of the old, then of the new specification */
-        struct endpoint endpoints[4];
-        struct world_app app;
-        struct world world;
-        struct decision decision;
-};
-
-static void make_workload(struct rig *r, struct workload *w, struct workload_service *service, const char *release, const char *spec) {
-        *service = (struct workload_service){ .name = "web", .image = "r/web@x", .spec_digest = spec, .replicas = 2 };
-        *w = (struct workload){
-                .app = "shop", .release = release, .version = release, .runtime = "fake", .traffic = &r->traffic,
-                .services = { .items = service, .n = 1 },
-        };
+        for (size_t i = 0; router(t)->state.present && i < router(t)->state.route.targets.n; i++)
+                if (str_eq(targets[i].instance, id))
+                        return true;
+        return false;
 }
 
-static void make_instance(struct rig *r, int at) {
-        r->endpoints[at] = (struct endpoint){ .port = 80, .address = arena_printf(r->arena, "127.0.0.1:%d", 32768 + at) };
-        r->instances[at] = (struct instance){
-                .id = arena_printf(r->arena, "i%d", at), .name = arena_printf(r->arena, "i%d", at), .app = "shop", .service = "web",
-                .index = at % 2 + 1, .spec = at < 2 ? OLD_SPEC : NEW_SPEC, .release = at < 2 ? "old" : "new", .image = "r/web@x",
-                .image_matches = true, .state = INSTANCE_RUNNING, .started_at = NOW - 60000,
-                .endpoints = { .items = &r->endpoints[at], .n = 1 },
-        };
+/*
+ * Letting go
+ */
+
+/* What serves stops only after no route led to it for the time that requests under way may take. */
+static void watch_stop(struct simulation *s, const struct action *action) {
+        const struct instance *i = action->instance ? sim_find(s, action->instance) : NULL;
+        const struct sim_life *life = i ? sim_life(s, i->id) : NULL;
+
+        if (action->verb != VERB_STOP || i->state != INSTANCE_RUNNING || !life->port)
+                return;
+        assert_false(life->routed);
+        assert_true(s->mono - life->let_go >= 700);
+        ++*(int *)s->data;
 }
 
-static void setup(struct rig *r) {
-        *r = (struct rig){ .arena = arena_new() };
-        r->traffic = (struct traffic){ .router = ROUTER_NGINX, .service.text = "web", .port = 80, .path = "/", .drain_ms = DRAIN_MS };
-        make_workload(r, &r->old, &r->old_service, "old", OLD_SPEC);
-        make_workload(r, &r->new, &r->new_service, "new", NEW_SPEC);
-        for (int i = 0; i < 4; i++)
-                make_instance(r, i);
-        r->app = (struct world_app){
-                .app = "shop", .runtime = "fake", .observed = true, .declared = true, .wanted = &r->new, .settled = &r->old,
-                .settings = { .strategy = STRATEGY_ROLLING, .max_parallel = 2, .healthy_deadline_ms = 60000, .progress_deadline_ms = 60000 },
-                .instances = { .items = r->instances, .n = 4 },
-                .route = { .available = true, .present = true, .route.app = "shop" },
-                .rollout = {
-                        .app = "shop", .intent = -1, .candidate = -1, .settled_release = "old", .settled_version = "old", .router = "nginx",
-                        .seen_at = NOW, .progress_at = NOW,
-                },
-        };
-}
+static void test_what_serves_stops_only_after_the_route_let_go_and_drain_passed(void **state) {
+        static const enum rollout_strategy strategies[] = { STRATEGY_ROLLING, STRATEGY_CANARY, STRATEGY_BLUE_GREEN };
 
-/* In force: a route to these instances, all alike. */
-static void in_force(struct rig *r, int from, int to) {
-        struct route *route = &r->app.route.route;
+        for (int i = 0; i < 6; i++) {
+                struct rollouts t;
+                int stops = 0;
 
-        route->targets.n = 0;
-        for (int i = from; i <= to; i++) {
-                struct route_target *t = arena_push(r->arena, &route->targets.items, &route->targets.n, sizeof(*t));
-
-                *t = (struct route_target){ .instance = r->instances[i].id, .address = r->endpoints[i].address };
+                begin_with(&t, 1, 3, 700);
+                if (i >= 3)
+                        sim_fate(&t.s, sim_service(t.new, 0), FATE_ILL, 30000);
+                t.s.data = &stops;
+                t.s.witness = watch_stop;
+                want_new(&t, &(struct rollout_settings){ .strategy = strategies[i % 3], .max_parallel = 1, .bake_ms = 60000 }, NULL);
+                t.s.app.settings.min_healthy_ms = i >= 3 ? 12000 : 1000;
+                for (int n = 0; n < 3000; n++)
+                        (void)pass_once(&t, 37);
+                assert_true(stops > 0);
+                assert_int_equal(t.s.app.rollout.phase, PHASE_SETTLED);
+                sim_done(&t.s);
         }
 }
 
-static void keep_old(struct rig *r) {
-        r->app.rollout.kept.n = 0;
-        for (int i = 0; i < 2; i++)
-                ((struct text_at *)arena_push(r->arena, &r->app.rollout.kept.items, &r->app.rollout.kept.n, sizeof(struct text_at)))->text =
-                        r->instances[i].id;
+static void test_a_crash_after_the_route_changed_does_not_cut_the_drain_short(void **state) {
+        struct rollouts t;
+        struct decision d;
+        int stops = 0;
+
+        begin_with(&t, 1, 2, 700);
+        t.s.data = &stops;
+        t.s.witness = watch_stop;
+        want_new(&t, &one_by_one, NULL);
+        for (int n = 0; n < 400; n++) {
+                sim_look(&t.s);
+                decide(&t.s.world, t.s.arena, &d);
+                /* Killed when the router has the route and nobody wrote that down. */
+                t.s.kill_at = count_actions(&d, VERB_ROUTE) > 0 ? t.s.points + 2 + 2 * (int)d.actions.n - 1 : -1;
+                (void)sim_pass(&t.s, &d);
+                t.s.kill_at = -1;
+                sim_wait(&t.s, 20);
+        }
+        assert_int_equal(stops, 2);
+        expect_new(&t);
+        sim_done(&t.s);
 }
 
-static const struct decision_app *look(struct rig *r, int64_t now) {
-        const struct decision_app *out;
+static void test_where_all_must_stop_nobody_waits_for_the_others(void **state) {
+        struct rollouts t;
+        struct decision d;
 
-        r->world = (struct world){
-                .schema = WORLD_SCHEMA, .host = "web1", .environment = "prod", .commit = "0123456789012345678901234567890123456789",
-                .now = now, .ledger_writable = true, .apps = { .items = &r->app, .n = 1 },
-        };
-        decide(&r->world, r->arena, &r->decision);
-        out = r->decision.apps.items;
-        r->app.rollout = out->rollout;
-        return out;
+        begin_with(&t, 1, 3, 60000);
+        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_RECREATE }, NULL);
+        do
+                d = pass_once(&t, 50);
+        while (count_actions(&d, VERB_STOP) == 0);
+        assert_int_equal(count_actions(&d, VERB_STOP), 3);
+        expect_new(&t);
+        sim_done(&t.s);
 }
 
-static int count(const struct rig *r, enum action_verb verb) {
-        const struct action *actions = r->decision.actions.items;
-        int n = 0;
+/*
+ * The route follows
+ */
 
-        for (size_t i = 0; i < r->decision.actions.n; i++)
-                n += actions[i].verb == verb;
-        return n;
+static void test_the_route_follows_a_restarted_instance_to_its_new_port(void **state) {
+        struct rollouts t;
+        struct decision d = { .actions = { .items = NULL } };
+        struct instance *i;
+
+        begin_with(&t, 1, 2, 200);
+        i = first_of(&t, sim_service(t.old, 0)->spec_digest);
+        ((struct endpoint *)i->endpoints.items)->address = "127.0.0.1:40000";
+        d = pass_once(&t, 50);
+        assert_int_equal(count_actions(&d, VERB_ROUTE), 1);
+        /* That is no drift. */
+        assert_int_equal(t.s.events[EVENT_REPAIRING], 0);
+        assert_true(sim_routes_exactly(&t.s, t.old));
+        sim_done(&t.s);
 }
 
-static const struct action *first(const struct rig *r, enum action_verb verb) {
-        const struct action *actions = r->decision.actions.items;
+/* One of two instances that serve dies, and the next look takes it out of the route. */
+static void expect_mended(struct rollouts *t) {
+        struct instance *i = NULL;
+        const char *id;
 
-        for (size_t i = 0; i < r->decision.actions.n; i++)
-                if (actions[i].verb == verb)
-                        return &actions[i];
-        fail_msg("no action '%s'", verb_names[verb]);
-        return NULL;
+        for (size_t n = 0; n < t->s.instances.n; n++)
+                if (is_routed(t, ((struct instance *)t->s.instances.items)[n].id))
+                        i = (struct instance *)t->s.instances.items + n;
+        assert_non_null(i);
+        id = i->id;
+        i->state = INSTANCE_EXITED;
+        i->exit_code = 137;
+        i->endpoints.n = 0;
+        (void)pass_once(t, 50);
+        assert_false(is_routed(t, id));
 }
 
-/* The router was told to let go of the old instances, and the pass was killed before it could write that down. */
-static void test_what_a_forgotten_route_let_go_of_still_drains(void **state) {
-        struct rig r;
-        const struct decision_app *out;
-
-        setup(&r);
-        r.app.rollout.phase = PHASE_FINISHING;
-        r.app.rollout.release = r.app.rollout.version = "new";
-        keep_old(&r);
-        in_force(&r, 0, 3);
-        r.app.rollout.routed = arena_strdup(r.arena, route_digest(&r.app.route.route).text);
-        r.app.rollout.routed_at = NOW - 3600 * 1000;
-
-        out = look(&r, NOW);
-        assert_int_equal(first(&r, VERB_ROUTE)->route->targets.n, 2);
-        assert_int_equal(count(&r, VERB_STOP), 0);
-
-        in_force(&r, 2, 3);
-        assert_int_equal(look(&r, NOW)->event, EVENT_SETTLED);
-        r.app.settled = &r.new;
-        out = look(&r, NOW);
-        assert_int_equal(r.decision.actions.n, 0);
-        assert_int_equal(out->rollout.routed_at, NOW);
-        assert_int_equal(out->wake_at, NOW + DRAIN_MS);
-        assert_string_equal(out->rollout.routed, route_digest(&r.app.route.route).text);
-        look(&r, NOW + DRAIN_MS - 1);
-        assert_int_equal(count(&r, VERB_STOP), 0);
-        look(&r, NOW + DRAIN_MS);
-        assert_int_equal(count(&r, VERB_STOP), 2);
-        arena_free(r.arena);
+static int away(struct simulation *s, const struct action *action, struct fault *fault) {
+        return action->verb == VERB_PREPARE || action->verb == VERB_CREATE
+                       ? fault_set_code(fault, FAULT_TRANSIENT, REASON_RUNTIME_UNAVAILABLE, "the registry does not answer")
+                       : 0;
 }
 
-static void test_an_app_that_goes_waits_for_a_router_that_is_away(void **state) {
-        struct rig r;
-        struct fault fault = FAULT_INIT;
+static void test_the_route_follows_while_images_cannot_be_pulled(void **state) {
+        struct rollouts t;
 
-        setup(&r);
-        r.app.declared = false;
-        r.app.wanted = NULL;
-        r.app.settings.prune = true;
-        r.app.rollout.phase = PHASE_REMOVING;
-        look(&r, NOW);
-        assert_string_equal(first(&r, VERB_UNROUTE)->router, "nginx");
-
-        fault_set_code(&fault, FAULT_TRANSIENT, REASON_ROUTER_UNAVAILABLE, "it is away");
-        rollout_action_failed(&r.app.rollout, first(&r, VERB_UNROUTE), &fault, NOW, r.arena);
-        assert_true(look(&r, NOW)->wake_at > NOW);
-        assert_int_equal(r.decision.actions.n, 0);
-        look(&r, r.app.rollout.retry_at);
-        assert_int_equal(count(&r, VERB_UNROUTE), 1);
-        fault_done(&fault);
-        arena_free(r.arena);
+        begin_with(&t, 1, 2, 200);
+        t.s.interfere = away;
+        want_new(&t, &one_by_one, NULL);
+        for (int n = 0; n < 100; n++)
+                (void)pass_once(&t, 1000);
+        assert_int_equal(t.s.app.rollout.phase, PHASE_PREPARING);
+        assert_true(t.s.app.rollout.retry_at > t.s.world.now);
+        expect_mended(&t);
+        sim_done(&t.s);
 }
 
-static void test_an_app_that_leaves_its_router_does_so_when_the_release_is_proven(void **state) {
-        struct rig r;
-        struct fault fault = FAULT_INIT;
+static void test_the_route_follows_while_a_rollout_is_paused(void **state) {
+        struct rollouts t;
 
-        setup(&r);
-        r.new.traffic = NULL;
-        r.app.rollout.phase = PHASE_FINISHING;
-        r.app.rollout.release = r.app.rollout.version = "new";
-        keep_old(&r);
-        in_force(&r, 0, 3);
-        look(&r, NOW);
-        assert_int_equal(count(&r, VERB_UNROUTE), 0);
-        assert_int_equal(first(&r, VERB_ROUTE)->route->targets.n, 2);
-
-        r.app.instances = (struct struct_list){ .items = &r.instances[2], .n = 2 };
-        in_force(&r, 2, 3);
-        assert_int_equal(look(&r, NOW + 5000)->event, EVENT_SETTLED);
-        assert_int_equal(count(&r, VERB_UNROUTE), 0);
-        r.app.settled = &r.new;
-        look(&r, NOW + 5000);
-        assert_int_equal(r.app.rollout.phase, PHASE_SETTLED);
-        look(&r, NOW + 5000);
-        fault_set_code(&fault, FAULT_TRANSIENT, REASON_ROUTER_UNAVAILABLE, "it is away");
-        rollout_action_failed(&r.app.rollout, first(&r, VERB_UNROUTE), &fault, NOW + 5000, r.arena);
-        look(&r, NOW + 5000);
-        assert_int_equal(r.decision.actions.n, 0);
-        look(&r, r.app.rollout.retry_at);
-        rollout_action_done(&r.app.rollout, first(&r, VERB_UNROUTE), NOW + 9000, r.arena);
-        look(&r, NOW + 9000);
-        assert_int_equal(r.decision.actions.n, 0);
-        fault_done(&fault);
-        arena_free(r.arena);
+        begin_with(&t, 1, 2, 200);
+        sim_fate(&t.s, sim_service(t.new, 0), FATE_ILL, 0);
+        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_ROLLING, .max_parallel = 1, .on_failure = ON_FAILURE_PAUSE }, NULL);
+        assert_true(sim_run_to(&t.s, PHASE_PAUSED, 200));
+        (void)pass_once(&t, 50);
+        expect_mended(&t);
+        sim_done(&t.s);
 }
 
-static void test_an_instance_is_made_anew_only_after_the_route_let_go_of_it(void **state) {
-        struct rig r;
+/*
+ * A router that is away, refuses, or was changed
+ */
 
-        setup(&r);
-        r.app.wanted = &r.old;
-        r.app.instances.n = 2;
-        r.app.rollout.phase = PHASE_SETTLED;
-        in_force(&r, 0, 1);
-        r.app.rollout.routed = arena_strdup(r.arena, route_digest(&r.app.route.route).text);
-        r.instances[0].image_matches = false;
+static void test_a_dead_router_stops_nothing_and_the_rollout_fails_at_its_deadline(void **state) {
+        for (int strategy = 0; strategy < STRATEGY_MAX_; strategy++) {
+                struct rollouts t;
 
-        look(&r, NOW);
-        assert_int_equal(r.decision.actions.n, 1);
-        assert_int_equal(first(&r, VERB_ROUTE)->route->targets.n, 1);
-        rollout_action_done(&r.app.rollout, first(&r, VERB_ROUTE), NOW, r.arena);
-
-        in_force(&r, 1, 1);
-        assert_int_equal(look(&r, NOW + 1)->event, EVENT_NONE);
-        assert_int_equal(r.decision.actions.n, 0);
-        assert_int_equal(look(&r, NOW + DRAIN_MS)->event, EVENT_REPAIRING);
-        assert_string_equal(first(&r, VERB_STOP)->instance, "i0");
-        assert_int_equal(r.app.rollout.breaker.repairs, 1);
-
-        /* Nobody else could take the requests: nothing is gained by waiting. */
-        r.instances[1].state = INSTANCE_EXITED;
-        r.app.rollout.breaker = (struct breaker){ .repairs = 0 };
-        in_force(&r, 0, 1);
-        r.app.rollout.routed = arena_strdup(r.arena, route_digest(&r.app.route.route).text);
-        look(&r, NOW + 2 * DRAIN_MS);
-        assert_int_equal(count(&r, VERB_STOP), 1);
-        arena_free(r.arena);
+                if (strategy == STRATEGY_RECREATE)
+                        continue;
+                begin_with(&t, 1, 3, 200);
+                want_new(&t, &(struct rollout_settings){ .strategy = strategy, .max_parallel = 1 }, NULL);
+                t.s.routers[ROUTER_MEMORY].away = true;
+                while (t.s.events[EVENT_FAILED] == 0) {
+                        assert_int_equal(healthy(&t, t.old, 0), 3);
+                        (void)pass_once(&t, 500);
+                }
+                sim_done(&t.s);
+        }
 }
 
-static void test_a_revert_ends_when_the_old_instances_take_requests(void **state) {
-        struct rig r;
+static void test_a_revert_does_not_claim_success_while_the_router_is_dead(void **state) {
+        struct rollouts t;
 
-        setup(&r);
-        r.app.rollout.phase = PHASE_REVERTING;
-        r.app.rollout.release = r.app.rollout.version = "new";
-        keep_old(&r);
-        r.app.instances.n = 2;
-        in_force(&r, 2, 3);
-        r.instances[0].health = r.instances[1].health = HEALTH_STARTING;
-        assert_int_equal(look(&r, NOW)->event, EVENT_NONE);
-        assert_int_equal(r.app.rollout.phase, PHASE_REVERTING);
+        begin_with(&t, 1, 2, 200);
+        want_new(&t, &blue_green, NULL);
+        run_until(&t, "check-100", STEP_WAITING);
+        sim_fate(&t.s, sim_service(t.new, 0), FATE_ILL, 0);
+        sim_settle(&t.s);
+        t.s.routers[ROUTER_MEMORY].away = true;
+        for (int n = 0; n < 400; n++)
+                (void)pass_once(&t, 1000);
+        assert_int_equal(t.s.events[EVENT_REVERTED], 0);
+        assert_int_equal(t.s.app.rollout.phase, PHASE_STUCK);
+        t.s.routers[ROUTER_MEMORY].away = false;
+        expect_taken_back(&t, REASON_ROLLOUT_UNHEALTHY);
+        sim_done(&t.s);
+}
 
-        r.instances[1].health = HEALTH_HEALTHY;
-        look(&r, NOW + 1000);
-        assert_int_equal(first(&r, VERB_ROUTE)->route->targets.n, 1);
-        r.app.route.available = false;
-        assert_int_equal(look(&r, NOW + 1500)->event, EVENT_NONE);
-        r.app.route.available = true;
-        in_force(&r, 1, 1);
-        assert_int_equal(look(&r, NOW + 2000)->event, EVENT_REVERTED);
-        arena_free(r.arena);
+static void test_a_router_that_refuses_holds_up_its_own_next_try_and_nothing_else(void **state) {
+        struct rollouts t;
+
+        begin_with(&t, 1, 2, 200);
+        t.s.routers[ROUTER_MEMORY].refuses = 5;
+        first_of(&t, sim_service(t.old, 0)->spec_digest)->endpoints.n = 0;
+        want_new(&t, &one_by_one, NULL);
+        for (int n = 0; n < 8; n++)
+                (void)pass_once(&t, 50);
+        assert_true(t.s.app.rollout.route_retry_at > t.s.world.now);
+        assert_true(sim_running(&t.s, sim_service(t.new, 0)->spec_digest) > 0);
+        expect_new(&t);
+        sim_done(&t.s);
+}
+
+static void test_a_router_that_refuses_for_ever_is_asked_less_and_less(void **state) {
+        struct rollouts t;
+        struct instance *i;
+        int tries = 0;
+
+        begin_with(&t, 1, 2, 200);
+        i = first_of(&t, sim_service(t.old, 0)->spec_digest);
+        ((struct endpoint *)i->endpoints.items)->address = "127.0.0.1:40000";
+        t.s.routers[ROUTER_MEMORY].refuses = -1;
+        for (int n = 0; n < 3600; n++) {
+                struct decision d = pass_once(&t, 1000);
+
+                tries += (int)count_actions(&d, VERB_ROUTE);
+        }
+        assert_in_range(tries, 15, 25);
+        sim_done(&t.s);
+}
+
+static void test_a_route_that_is_invalid_takes_the_release_back(void **state) {
+        struct rollouts t;
+
+        begin_with(&t, 1, 2, 200);
+        want_new(&t, &blue_green, NULL);
+        run_until(&t, "stage-100", STEP_WAITING);
+        t.s.routers[ROUTER_MEMORY].refuses = 1;
+        t.s.routers[ROUTER_MEMORY].for_good = true;
+        assert_true(sim_run(&t.s, 1000));
+        assert_true(sim_is_exactly(&t.s, t.old));
+        assert_true(rollout_is_poisoned(&t.s.app.rollout, t.new->release));
+        sim_done(&t.s);
+}
+
+static void alter(struct rollouts *t, int how) {
+        struct route_state *state = &t->s.routers[ROUTER_MEMORY].state;
+
+        if (how == 0)
+                *state = (struct route_state){ .available = true };
+        else if (how == 1)
+                state->altered = true;
+        else
+                state->route.targets.n--;
+}
+
+static void test_a_split_that_somebody_changed_is_told_and_put_right_where_drift_is_repaired(void **state) {
+        for (int how = 0; how < 3; how++)
+                for (int mode = 0; mode < DRIFT_MODE_MAX_; mode++) {
+                        struct rollouts t;
+                        struct decision d;
+                        const struct decision_app *out;
+
+                        begin_with(&t, 1, 2, 200);
+                        t.s.app.settings.drift = mode;
+                        alter(&t, how);
+                        d = pass_once(&t, 50);
+                        out = d.apps.items;
+                        assert_int_equal(out->drift.n, 1);
+                        assert_string_equal(((struct drift *)out->drift.items)->code, REASON_DRIFT_ROUTE);
+                        assert_int_equal(count_actions(&d, VERB_ROUTE), mode == DRIFT_REPAIR);
+                        assert_int_equal(t.s.events[EVENT_REPAIRING], mode == DRIFT_REPAIR);
+                        assert_int_equal(sim_routes_exactly(&t.s, t.old), mode == DRIFT_REPAIR);
+                        sim_done(&t.s);
+                }
+}
+
+static void test_a_repair_that_can_do_nothing_is_none(void **state) {
+        struct rollouts t;
+
+        begin_with(&t, 1, 2, 200);
+        t.s.routers[ROUTER_MEMORY].state.altered = true;
+        sim_service(t.old, 0)->replicas = 0;
+        assert_true(sim_run(&t.s, 100));
+        t.s.routers[ROUTER_MEMORY].state.altered = true;
+        t.s.events[EVENT_REPAIRING] = 0;
+        for (int n = 0; n < 100; n++)
+                (void)pass_once(&t, 600000);
+        assert_int_equal(t.s.events[EVENT_REPAIRING], 0);
+        sim_done(&t.s);
+}
+
+/*
+ * Coming and going
+ */
+
+static void test_an_app_that_is_removed_leaves_its_router(void **state) {
+        struct rollouts t;
+
+        begin_with(&t, 1, 2, 200);
+        sim_want(&t.s, NULL);
+        t.s.app.settings.prune = true;
+        assert_true(sim_run(&t.s, 100));
+        assert_int_equal(t.s.instances.n, 0);
+        assert_true(sim_routes_exactly(&t.s, NULL));
+        sim_done(&t.s);
+}
+
+static void test_a_first_release_that_fails_leaves_no_route_whenever_the_pass_is_killed(void **state) {
+        for (int point = 0; point < 60; point++) {
+                struct rollouts t;
+
+                make_releases(&t, 1, 2, 200);
+                sim_want(&t.s, t.old);
+                t.s.kill_at = point;
+                for (int n = 0; n < 40 && t.s.events[EVENT_SETTLED] == 0; n++) {
+                        struct decision d;
+
+                        (void)sim_pass(&t.s, &d);
+                        sim_wait(&t.s, 100);
+                        if (router(&t)->state.present)
+                                break;
+                }
+                sim_want(&t.s, NULL);
+                t.s.app.settings.prune = true;
+                assert_true(sim_run(&t.s, 200));
+                assert_int_equal(t.s.instances.n, 0);
+                assert_true(sim_routes_exactly(&t.s, NULL));
+                sim_done(&t.s);
+        }
+}
+
+static void test_an_app_that_moves_to_another_router_is_forgotten_by_the_one_before(void **state) {
+        struct rollouts t;
+
+        begin_with(&t, 1, 2, 200);
+        sim_route_to(&t.s, t.new, 0, ROUTER_NGINX, 200);
+        want_new(&t, &one_by_one, NULL);
+        expect_new(&t);
+        assert_true(t.s.routers[ROUTER_NGINX].state.present);
+        assert_false(t.s.routers[ROUTER_MEMORY].state.present);
+        sim_done(&t.s);
+}
+
+static void test_an_app_that_no_longer_has_a_router_is_forgotten_by_it(void **state) {
+        struct rollouts t;
+
+        begin_with(&t, 1, 2, 200);
+        t.new->traffic = NULL;
+        want_new(&t, &one_by_one, NULL);
+        expect_new(&t);
+        assert_false(t.s.routers[ROUTER_MEMORY].state.present);
+        sim_done(&t.s);
 }
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_what_a_forgotten_route_let_go_of_still_drains),
-                cmocka_unit_test(test_an_app_that_goes_waits_for_a_router_that_is_away),
-                cmocka_unit_test(test_an_app_that_leaves_its_router_does_so_when_the_release_is_proven),
-                cmocka_unit_test(test_an_instance_is_made_anew_only_after_the_route_let_go_of_it),
-                cmocka_unit_test(test_a_revert_ends_when_the_old_instances_take_requests),
+                cmocka_unit_test(test_what_serves_stops_only_after_the_route_let_go_and_drain_passed),
+                cmocka_unit_test(test_a_crash_after_the_route_changed_does_not_cut_the_drain_short),
+                cmocka_unit_test(test_where_all_must_stop_nobody_waits_for_the_others),
+                cmocka_unit_test(test_the_route_follows_a_restarted_instance_to_its_new_port),
+                cmocka_unit_test(test_the_route_follows_while_images_cannot_be_pulled),
+                cmocka_unit_test(test_the_route_follows_while_a_rollout_is_paused),
+                cmocka_unit_test(test_a_dead_router_stops_nothing_and_the_rollout_fails_at_its_deadline),
+                cmocka_unit_test(test_a_revert_does_not_claim_success_while_the_router_is_dead),
+                cmocka_unit_test(test_a_router_that_refuses_holds_up_its_own_next_try_and_nothing_else),
+                cmocka_unit_test(test_a_router_that_refuses_for_ever_is_asked_less_and_less),
+                cmocka_unit_test(test_a_route_that_is_invalid_takes_the_release_back),
+                cmocka_unit_test(test_a_split_that_somebody_changed_is_told_and_put_right_where_drift_is_repaired),
+                cmocka_unit_test(test_a_repair_that_can_do_nothing_is_none),
+                cmocka_unit_test(test_an_app_that_is_removed_leaves_its_router),
+                cmocka_unit_test(test_a_first_release_that_fails_leaves_no_route_whenever_the_pass_is_killed),
+                cmocka_unit_test(test_an_app_that_moves_to_another_router_is_forgotten_by_the_one_before),
+                cmocka_unit_test(test_an_app_that_no_longer_has_a_router_is_forgotten_by_it),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Going back: at once, without registry, without canary, to what was kept; and what is remembered when it cannot be done. */
+
+#include "tests/unit/reconciler/rollouts.h"
+
+static const struct canary_step steps[] = { { .weight = 50, .hold_ms = 60000 } };
+static const struct rollout_settings canary = { .strategy = STRATEGY_CANARY, .steps = { .items = (void *)steps, .n = 1 } };
+static const struct rollout_settings one_by_one = { .strategy = STRATEGY_ROLLING, .max_parallel = 1 };
+
+/* Half of it is new; then it turns ill. */
+static void begin_failing(struct rollouts *t, int64_t replicas, int64_t drain_ms) {
+        begin_with(t, 1, replicas, drain_ms);
+        want_new(t, &canary, NULL);
+        run_until(t, "check-50", STEP_WAITING);
+        sim_fate(&t->s, sim_service(t->new, 0), FATE_ILL, 0);
+        sim_settle(&t->s);
+        (void)pass_once(t, 10);
+        assert_int_equal(t->s.app.rollout.phase, PHASE_REVERTING);
+}
+
+static void test_a_revert_starts_all_that_was_kept_at_once_and_walks_no_plan(void **state) {
+        struct rollouts t;
+        struct decision d;
+
+        begin_failing(&t, 4, -1);
+        d = pass_once(&t, 10);
+        assert_int_equal(count_actions(&d, VERB_START), 2);
+        assert_int_equal(healthy(&t, t.old, 0), 4);
+        assert_int_equal(sim_state_of(&t.s, "check-50"), STEP_CANCELLED);
+        assert_int_equal(sim_state_of(&t.s, "stage-100"), STEP_SKIPPED);
+        expect_taken_back(&t, REASON_ROLLOUT_UNHEALTHY);
+        assert_int_equal(t.s.events[EVENT_STARTED], 2);
+        sim_done(&t.s);
+}
+
+static void refuse_to_make(struct simulation *s, const struct action *action) {
+        assert_true(action->verb != VERB_PREPARE && action->verb != VERB_CREATE);
+}
+
+static void test_a_revert_needs_neither_registry_nor_new_instances(void **state) {
+        for (int strategy = 0; strategy < STRATEGY_MAX_; strategy++) {
+                struct rollouts t;
+
+                begin_with(&t, 2, 2, 200);
+                sim_fate(&t.s, sim_service(t.new, 1), FATE_ILL, 1500);
+                t.s.app.settings.min_healthy_ms = 2000;
+                want_new(&t, &(struct rollout_settings){ .strategy = strategy, .max_parallel = 1, .bake_ms = 60000, .steps = canary.steps }, NULL);
+                while (t.s.app.rollout.phase != PHASE_REVERTING)
+                        (void)pass_once(&t, 100);
+                t.s.witness = refuse_to_make;
+                expect_taken_back(&t, REASON_ROLLOUT_UNHEALTHY);
+                sim_done(&t.s);
+        }
+}
+
+static void test_the_old_are_up_before_the_new_stop(void **state) {
+        struct rollouts t;
+
+        begin_with(&t, 1, 4, 200);
+        sim_wait(&t.s, 10000);
+        want_new(&t, &one_by_one, NULL);
+        while (healthy(&t, t.old, 0) > 2)
+                (void)pass_once(&t, 100);
+        sim_fate(&t.s, sim_service(t.old, 0), FATE_SLOW, 5000);
+        sim_want(&t.s, NULL);
+        while (t.s.events[EVENT_REVERTED] == 0) {
+                assert_true(sim_healthy(&t.s, "svc0000", NULL) >= 4);
+                (void)pass_once(&t, 10);
+        }
+        assert_true(sim_is_exactly(&t.s, t.old));
+        sim_done(&t.s);
+}
+
+static int cannot_start(struct simulation *s, const struct action *action, struct fault *fault) {
+        return action->verb == VERB_START ? fault_set(fault, FAULT_TRANSIENT, 0, "the disk is full") : 0;
+}
+
+static void test_a_revert_that_fails_is_loud_and_goes_on_trying(void **state) {
+        struct rollouts t;
+        int tries = 0;
+
+        begin_failing(&t, 4, -1);
+        t.s.interfere = cannot_start;
+        for (int n = 0; n < 3600; n++) {
+                struct decision d = pass_once(&t, 1000);
+
+                tries += count_actions(&d, VERB_START) > 0;
+        }
+        assert_int_equal(t.s.app.rollout.phase, PHASE_STUCK);
+        assert_in_range(tries, 12, 30);
+        t.s.interfere = NULL;
+        expect_taken_back(&t, REASON_ROLLOUT_UNHEALTHY);
+        sim_done(&t.s);
+}
+
+static void test_another_release_is_a_way_out_of_a_revert_that_fails(void **state) {
+        struct rollouts t;
+
+        begin_failing(&t, 4, -1);
+        t.s.interfere = cannot_start;
+        assert_true(sim_run_to(&t.s, PHASE_STUCK, 1000));
+        t.s.interfere = NULL;
+        sim_want(&t.s, t.next);
+        sim_plan(&t.s, &one_by_one, NULL);
+        assert_true(sim_run(&t.s, 1000));
+        assert_true(sim_is_exactly(&t.s, t.next));
+        assert_true(rollout_is_poisoned(&t.s.app.rollout, t.new->release));
+        sim_done(&t.s);
+}
+
+static void test_a_clock_that_was_set_back_does_not_keep_the_old_from_starting(void **state) {
+        struct rollouts t;
+
+        begin_with(&t, 1, 4, -1);
+        want_new(&t, &canary, NULL);
+        run_until(&t, "check-50", STEP_WAITING);
+        t.s.world.now -= 86400000;
+        (void)pass_once(&t, 100);
+        t.s.app.settings.drift = DRIFT_REPORT;
+        sim_want(&t.s, NULL);
+        assert_true(sim_run(&t.s, 1000));
+        assert_true(sim_is_exactly(&t.s, t.old));
+        sim_done(&t.s);
+}
+
+static void test_an_old_instance_that_ends_again_is_not_started_for_ever(void **state) {
+        struct rollouts t;
+
+        begin_failing(&t, 4, -1);
+        sim_fate(&t.s, sim_service(t.old, 0), FATE_DIES, 0);
+        t.s.app.settings.drift = DRIFT_REPORT;
+        for (int n = 0; n < 100; n++)
+                (void)pass_once(&t, 100);
+        assert_int_equal(t.s.app.rollout.phase, PHASE_SETTLED);
+        assert_int_equal(t.s.events[EVENT_REVERTED], 1);
+        sim_done(&t.s);
+}
+
+/*
+ * What is settled, and when
+ */
+
+static void test_a_release_is_settled_while_what_makes_it_so_is_at_hand(void **state) {
+        static const struct rollout_settings settings = { .strategy = STRATEGY_BLUE_GREEN, .bake_ms = 3000 };
+
+        /* Another release is declared, or none, at any look around the end of the rollout. */
+        for (int other = 0; other < 2; other++)
+                for (int look = 0; look < 20; look++) {
+                        struct rollouts t;
+
+                        begin_with(&t, 1, 2, 2000);
+                        want_new(&t, &settings, NULL);
+                        run_until(&t, "check-100", STEP_WAITING);
+                        for (int n = 0; n < look; n++)
+                                (void)pass_once(&t, 300);
+                        sim_want(&t.s, other ? t.next : NULL);
+                        if (other)
+                                sim_plan(&t.s, &settings, NULL);
+                        for (int n = 0; n < 400; n++) {
+                                (void)pass_once(&t, 100);
+                                if (t.s.app.rollout.phase == PHASE_SETTLED || t.s.app.rollout.phase == PHASE_FINISHING)
+                                        assert_string_equal(t.s.app.settled->release, t.s.app.rollout.settled_release);
+                        }
+                        assert_true(sim_is_exactly(&t.s, t.s.app.settled));
+                        if (other)
+                                assert_ptr_equal(t.s.app.settled, t.next);
+                        sim_done(&t.s);
+                }
+}
+
+static void test_a_workload_of_another_release_is_not_gone_back_to(void **state) {
+        struct rollouts t;
+
+        begin_with(&t, 1, 2, -1);
+        want_new(&t, &canary, NULL);
+        run_until(&t, "check-50", STEP_WAITING);
+        /* As if the pass had been killed between writing down what settled and that it did. */
+        t.s.app.settled = t.new;
+        sim_fate(&t.s, sim_service(t.new, 0), FATE_ILL, 0);
+        sim_settle(&t.s);
+        for (int n = 0; n < 200; n++)
+                (void)pass_once(&t, 100);
+        assert_int_equal(sim_running(&t.s, sim_service(t.new, 0)->spec_digest), 0);
+        assert_int_equal(healthy(&t, t.old, 0), 2);
+        sim_done(&t.s);
+}
+
+/*
+ * What fails again and again is tried less and less
+ */
+
+static int refuses(struct simulation *s, const struct action *action, struct fault *fault) {
+        return *(enum action_verb *)s->data == action->verb ? fault_set(fault, FAULT_TRANSIENT, 0, "the engine says no") : 0;
+}
+
+static void test_what_is_replaced_and_cannot_be_removed_is_tried_less_and_less(void **state) {
+        struct rollouts t;
+        enum action_verb verb = VERB_REMOVE;
+        int tries = 0;
+
+        begin_with(&t, 1, 2, -1);
+        t.s.data = &verb;
+        t.s.interfere = refuses;
+        want_new(&t, &one_by_one, NULL);
+        for (int n = 0; n < 3600; n++) {
+                struct decision d = pass_once(&t, 1000);
+
+                tries += count_actions(&d, VERB_REMOVE) > 0;
+        }
+        assert_in_range(tries, 12, 30);
+        assert_string_equal(t.s.app.rollout.settled_release, t.new->release);
+        t.s.interfere = NULL;
+        expect_new(&t);
+        sim_done(&t.s);
+}
+
+static void test_an_app_that_cannot_be_removed_is_tried_less_and_less(void **state) {
+        struct rollouts t;
+        enum action_verb verb = VERB_STOP;
+        int tries = 0;
+
+        begin_with(&t, 1, 2, -1);
+        t.s.data = &verb;
+        t.s.interfere = refuses;
+        sim_want(&t.s, NULL);
+        t.s.app.settings.prune = true;
+        for (int n = 0; n < 3600; n++) {
+                struct decision d = pass_once(&t, 1000);
+
+                tries += count_actions(&d, VERB_STOP) > 0;
+        }
+        assert_in_range(tries, 12, 30);
+        t.s.interfere = NULL;
+        assert_true(sim_run(&t.s, 1000));
+        assert_int_equal(t.s.instances.n, 0);
+        sim_done(&t.s);
+}
+
+static void test_an_app_that_is_declared_again_while_it_is_removed_comes_back(void **state) {
+        struct rollouts t;
+        enum action_verb verb = VERB_REMOVE;
+
+        begin_with(&t, 1, 3, 200);
+        t.s.data = &verb;
+        t.s.interfere = refuses;
+        sim_want(&t.s, NULL);
+        t.s.app.settings.prune = true;
+        for (int n = 0; n < 3; n++)
+                (void)pass_once(&t, 100);
+        assert_int_equal(t.s.app.rollout.phase, PHASE_REMOVING);
+        t.s.interfere = NULL;
+        sim_want(&t.s, t.old);
+        assert_true(sim_run(&t.s, 200));
+        assert_true(sim_is_exactly(&t.s, t.old));
+        assert_true(sim_routes_exactly(&t.s, t.old));
+        assert_int_equal(t.s.app.rollout.phase, PHASE_SETTLED);
+        sim_done(&t.s);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_a_revert_starts_all_that_was_kept_at_once_and_walks_no_plan),
+                cmocka_unit_test(test_a_revert_needs_neither_registry_nor_new_instances),
+                cmocka_unit_test(test_the_old_are_up_before_the_new_stop),
+                cmocka_unit_test(test_a_revert_that_fails_is_loud_and_goes_on_trying),
+                cmocka_unit_test(test_another_release_is_a_way_out_of_a_revert_that_fails),
+                cmocka_unit_test(test_a_clock_that_was_set_back_does_not_keep_the_old_from_starting),
+                cmocka_unit_test(test_an_old_instance_that_ends_again_is_not_started_for_ever),
+                cmocka_unit_test(test_a_release_is_settled_while_what_makes_it_so_is_at_hand),
+                cmocka_unit_test(test_a_workload_of_another_release_is_not_gone_back_to),
+                cmocka_unit_test(test_what_is_replaced_and_cannot_be_removed_is_tried_less_and_less),
+                cmocka_unit_test(test_an_app_that_cannot_be_removed_is_tried_less_and_less),
+                cmocka_unit_test(test_an_app_that_is_declared_again_while_it_is_removed_comes_back),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Stages: roles, dependencies, health, deadlines, scale. */
+
+#include "tests/unit/reconciler/rollouts.h"
+
+static const struct rollout_settings rolling = { .strategy = STRATEGY_ROLLING, .max_parallel = 1 };
+
+/* Service 0 of every release is of @role, and service 1 is a primary. */
+static void begin_with_role(struct rollouts *t, enum service_role role) {
+        make_releases(t, 2, 1, -1);
+        for (int i = 0; i < 3; i++)
+                sim_service(i == 0 ? t->old : i == 1 ? t->new : t->next, 0)->role = role;
+        settle_old(t);
+}
+
+static size_t place_of(const struct string_list *trace, const char *line) {
+        for (size_t i = 0; i < trace->n; i++)
+                if (str_eq(trace->items[i].text, line))
+                        return i;
+        return trace->n;
+}
+
+/*
+ * What runs to its end first
+ */
+
+static void test_init_and_migration_run_to_completion_before_the_primaries(void **state) {
+        static const enum service_role roles[] = { ROLE_INIT, ROLE_MIGRATION };
+
+        for (int i = 0; i < 2; i++) {
+                struct rollouts t;
+                bool ended = false;
+
+                begin_with_role(&t, roles[i]);
+                t.s.job_ms = 5000;
+                want_new(&t, &rolling, NULL);
+                for (int n = 0; n < 400; n++) {
+                        const struct instance *job = first_of(&t, sim_service(t.new, 0)->spec_digest);
+
+                        ended = ended || (job && job->state == INSTANCE_EXITED && job->exit_code == 0);
+                        assert_true(ended || sim_running(&t.s, sim_service(t.new, 1)->spec_digest) == 0);
+                        (void)pass_once(&t, 50);
+                }
+                expect_new(&t);
+                sim_done(&t.s);
+        }
+}
+
+static void test_a_migration_that_fails_touches_nothing_else(void **state) {
+        static const enum service_role roles[] = { ROLE_INIT, ROLE_MIGRATION };
+
+        for (int strategy = 0; strategy < STRATEGY_MAX_; strategy++)
+                for (int i = 0; i < 2; i++) {
+                        struct rollouts t;
+                        struct string_list trace = { .items = NULL };
+                        const char *id;
+
+                        begin_with_role(&t, roles[i]);
+                        id = first_of(&t, sim_service(t.old, 1)->spec_digest)->id;
+                        sim_fate(&t.s, sim_service(t.new, 0), FATE_DIES, 0);
+                        t.s.trace = &trace;
+                        want_new(&t, &(struct rollout_settings){ .strategy = strategy }, NULL);
+                        expect_taken_back(&t, REASON_ROLLOUT_EXITED);
+                        assert_non_null(sim_find(&t.s, id));
+                        for (size_t k = 0; k < trace.n; k++)
+                                assert_null(strstr(trace.items[k].text, "svc0001"));
+                        sim_done(&t.s);
+                }
+}
+
+static void test_a_migration_that_did_not_change_is_not_run_again(void **state) {
+        struct rollouts t;
+        struct string_list trace = { .items = NULL };
+
+        begin_with_role(&t, ROLE_MIGRATION);
+        sim_service(t.new, 0)->spec_digest = sim_service(t.old, 0)->spec_digest;
+        sim_service(t.new, 0)->image = sim_service(t.old, 0)->image;
+        t.s.trace = &trace;
+        want_new(&t, &rolling, NULL);
+        expect_new(&t);
+        assert_int_equal(place_of(&trace, "start svc0000 1"), trace.n);
+        sim_done(&t.s);
+}
+
+static void test_what_ran_to_its_end_is_not_missed_afterwards(void **state) {
+        struct rollouts t;
+
+        begin_with_role(&t, ROLE_MIGRATION);
+        sim_remove(&t.s, first_of(&t, sim_service(t.old, 0)->spec_digest)->id);
+        assert_true(sim_run(&t.s, 50));
+        assert_int_equal(t.s.events[EVENT_REPAIRING], 0);
+        sim_done(&t.s);
+}
+
+static void test_a_sidecar_that_cannot_run_twice_is_replaced_with_the_last_stage(void **state) {
+        static const struct canary_step half[] = { { .weight = 50, .hold_ms = 5000 } };
+        struct rollouts t;
+
+        make_releases(&t, 2, 2, -1);
+        for (int i = 0; i < 2; i++) {
+                sim_service(i ? t.new : t.old, 0)->role = ROLE_SIDECAR;
+                sim_service(i ? t.new : t.old, 0)->exclusive = true;
+                sim_service(i ? t.new : t.old, 0)->replicas = 1;
+        }
+        settle_old(&t);
+        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_CANARY, .steps = { .items = (void *)half, .n = 1 } }, NULL);
+        run_until(&t, "check-50", STEP_WAITING);
+        assert_int_equal(healthy(&t, t.old, 0), 1);
+        assert_int_equal(sim_running(&t.s, sim_service(t.new, 0)->spec_digest), 0);
+        expect_new(&t);
+        sim_done(&t.s);
+}
+
+/*
+ * Health
+ */
+
+static void test_health_must_hold_without_a_break_before_anything_old_stops(void **state) {
+        struct rollouts t;
+        struct instance *new;
+
+        begin_with(&t, 1, 1, -1);
+        t.s.app.settings.min_healthy_ms = 10000;
+        want_new(&t, &rolling, NULL);
+        while (!(new = first_of(&t, sim_service(t.new, 0)->spec_digest)) || new->health != HEALTH_HEALTHY)
+                (void)pass_once(&t, 100);
+        for (int n = 0; n < 90; n++)
+                (void)pass_once(&t, 100);
+        assert_int_equal(healthy(&t, t.old, 0), 1);
+        new = first_of(&t, sim_service(t.new, 0)->spec_digest);
+        new->health = HEALTH_STARTING;
+        (void)pass_once(&t, 100);
+        for (int n = 0; n < 95; n++)
+                (void)pass_once(&t, 100);
+        assert_int_equal(healthy(&t, t.old, 0), 1);
+        expect_new(&t);
+        sim_done(&t.s);
+}
+
+static void test_a_pause_in_which_nobody_looked_proves_nothing(void **state) {
+        struct rollouts t;
+
+        begin_with(&t, 1, 1, -1);
+        t.s.app.settings.min_healthy_ms = 120000;
+        want_new(&t, &rolling, NULL);
+        while (healthy(&t, t.new, 0) == 0)
+                (void)pass_once(&t, 100);
+        (void)pass_once(&t, 100);
+        sim_wait(&t.s, 119000);
+        (void)pass_once(&t, 2000);
+        (void)pass_once(&t, 100);
+        assert_int_equal(healthy(&t, t.old, 0), 1);
+        sim_done(&t.s);
+}
+
+static void test_what_does_not_become_healthy_in_time_is_taken_back(void **state) {
+        for (int strategy = 0; strategy < STRATEGY_MAX_; strategy++) {
+                struct rollouts t;
+                int64_t began;
+
+                begin_with(&t, 1, 2, 200);
+                sim_fate(&t.s, sim_service(t.new, 0), FATE_STARTING, 0);
+                want_new(&t, &(struct rollout_settings){ .strategy = strategy, .max_parallel = 1 }, NULL);
+                began = t.s.mono;
+                while (t.s.events[EVENT_FAILED] == 0)
+                        (void)pass_once(&t, 200);
+                assert_in_range(t.s.mono - began, 60000, 65000);
+                expect_taken_back(&t, REASON_ROLLOUT_UNHEALTHY);
+                sim_done(&t.s);
+        }
+}
+
+static void test_a_crash_loop_is_not_running(void **state) {
+        for (int strategy = 0; strategy < STRATEGY_MAX_; strategy++) {
+                struct rollouts t;
+
+                begin_with(&t, 1, 2, 200);
+                sim_fate(&t.s, sim_service(t.new, 0), FATE_LOOPS, 0);
+                want_new(&t, &(struct rollout_settings){ .strategy = strategy, .max_parallel = 1 }, NULL);
+                expect_taken_back(&t, REASON_ROLLOUT_EXITED);
+                sim_done(&t.s);
+        }
+}
+
+static void test_who_is_ill_goes_before_who_serves(void **state) {
+        struct rollouts t;
+        struct instance *ill = NULL;
+        const char *id;
+
+        begin_with(&t, 1, 3, -1);
+        for (size_t i = 0; i < t.s.instances.n; i++)
+                if (((struct instance *)t.s.instances.items)[i].index == 3)
+                        ill = (struct instance *)t.s.instances.items + i;
+        id = ill->id;
+        sim_fate(&t.s, sim_service(t.old, 0), FATE_WELL, 0);
+        want_new(&t, &rolling, NULL);
+        while (t.s.instances.n < 4)
+                (void)pass_once(&t, 100);
+        for (int n = 0; n < 200; n++) {
+                ill = sim_find(&t.s, id);
+                if (ill && ill->state == INSTANCE_RUNNING)
+                        ill->health = HEALTH_UNHEALTHY;
+                if (sim_running(&t.s, sim_service(t.old, 0)->spec_digest) == 2)
+                        break;
+                (void)pass_once(&t, 10);
+        }
+        ill = sim_find(&t.s, id);
+        assert_int_equal(ill->state, INSTANCE_EXITED);
+        expect_new(&t);
+        sim_done(&t.s);
+}
+
+/*
+ * Scale
+ */
+
+static void expect_scaled(int64_t from, int64_t to, enum drift_mode drift, bool fails) {
+        struct rollouts t;
+
+        begin_with(&t, 2, 1, -1);
+        sim_service(t.old, 0)->replicas = from;
+        assert_true(sim_run(&t.s, 100));
+        assert_true(sim_is_exactly(&t.s, t.old));
+        t.s.events[EVENT_REVERTED] = 0;
+        /* The same specification, so many of it; what fails is the other service. */
+        sim_service(t.new, 0)->spec_digest = sim_service(t.old, 0)->spec_digest;
+        sim_service(t.new, 0)->image = sim_service(t.old, 0)->image;
+        sim_service(t.new, 0)->replicas = to;
+        if (fails)
+                sim_fate(&t.s, sim_service(t.new, 1), FATE_ILL, 3000);
+        t.s.app.settings.min_healthy_ms = 10000;
+        t.s.app.settings.drift = drift;
+        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_ROLLING }, NULL);
+        t.s.app.settings.drift = drift;
+        if (fails)
+                expect_taken_back(&t, REASON_ROLLOUT_UNHEALTHY);
+        else
+                expect_new(&t);
+        sim_done(&t.s);
+}
+
+static void test_a_service_grows_and_shrinks_with_its_release_and_back(void **state) {
+        for (int64_t from = 0; from <= 3; from++)
+                for (int64_t to = 0; to <= 3; to++)
+                        for (int drift = 0; drift < DRIFT_MODE_MAX_; drift++) {
+                                expect_scaled(from, to, drift, false);
+                                expect_scaled(from, to, drift, true);
+                        }
+}
+
+static void test_dependants_start_when_what_they_depend_on_is_healthy(void **state) {
+        struct rollouts t;
+
+        make_releases(&t, 2, 2, -1);
+        sim_depend(&t.s, t.new, 1, 0, DEPEND_HEALTHY);
+        settle_old(&t);
+        sim_fate(&t.s, sim_service(t.new, 0), FATE_SLOW, 4000);
+        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_BLUE_GREEN }, NULL);
+        for (int n = 0; n < 200; n++) {
+                assert_true(healthy(&t, t.new, 0) == 2 || sim_running(&t.s, sim_service(t.new, 1)->spec_digest) == 0);
+                (void)pass_once(&t, 50);
+        }
+        expect_new(&t);
+        sim_done(&t.s);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_init_and_migration_run_to_completion_before_the_primaries),
+                cmocka_unit_test(test_a_migration_that_fails_touches_nothing_else),
+                cmocka_unit_test(test_a_migration_that_did_not_change_is_not_run_again),
+                cmocka_unit_test(test_what_ran_to_its_end_is_not_missed_afterwards),
+                cmocka_unit_test(test_a_sidecar_that_cannot_run_twice_is_replaced_with_the_last_stage),
+                cmocka_unit_test(test_health_must_hold_without_a_break_before_anything_old_stops),
+                cmocka_unit_test(test_a_pause_in_which_nobody_looked_proves_nothing),
+                cmocka_unit_test(test_what_does_not_become_healthy_in_time_is_taken_back),
+                cmocka_unit_test(test_a_crash_loop_is_not_running),
+                cmocka_unit_test(test_who_is_ill_goes_before_who_serves),
+                cmocka_unit_test(test_a_service_grows_and_shrinks_with_its_release_and_back),
+                cmocka_unit_test(test_dependants_start_when_what_they_depend_on_is_healthy),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
