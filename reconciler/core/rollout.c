@@ -194,7 +194,7 @@ static void watch(struct look *s) {
 
         if (gap < 0 || gap > WATCH_GAP_MS || s->next->progress_at > s->world->now) {
                 s->next->progress_at = s->world->now;
-                look_break(s->next);
+                walk_unwatched(s->next, s->world->now);
         }
         s->next->seen_at = s->world->now;
 }

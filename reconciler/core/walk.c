@@ -373,6 +373,15 @@ enum phase walk_phase(const struct look *s) {
         return !touched ? PHASE_PREPARING : busy ? PHASE_STAGING : PHASE_EVALUATING;
 }
 
+void walk_unwatched(struct rollout *r, int64_t now) {
+        struct rollout_step *steps = r->steps.items;
+
+        look_break(r);
+        for (size_t i = 0; i < r->steps.n; i++)
+                if ((steps[i].state == STEP_RUNNING || steps[i].state == STEP_WAITING) && !steps[i].step.wait)
+                        steps[i].started_at = now;
+}
+
 void walk_end(struct rollout *r, int64_t now) {
         struct rollout_step *steps = r->steps.items;
 

@@ -19,6 +19,9 @@ bool walk_is_over(const struct rollout *r);
 /* preparing, staging or evaluating: what the steps under way amount to. */
 enum phase walk_phase(const struct look *s);
 
+/* Nobody looked for a while, or the clock jumped: what had to hold, and the steps' timeouts, begin anew; only a wait counts time that just passes. */
+void walk_unwatched(struct rollout *r, int64_t now);
+
 /* The rollout ends: what was not started is skipped, what runs is cancelled. */
 void walk_end(struct rollout *r, int64_t now);
 
