@@ -14,8 +14,13 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 
 command -v python3 >/dev/null || { echo 'missing: python3'; exit 77; }
 fake_rig
-mkdir "$RIG/metrics"
-python3 "$here/lib/prometheus_stub.py" "$RIG/metrics" >"$RIG/port" 2>/dev/null &
+# metrics "NAME VALUE"…: what the queries of these names are answered
+metrics() {
+        printf '%s\n' "$@" | jq -Rn '[inputs | split(" ") | {key: .[0], value: {body: {status: "success", data: {resultType: "scalar",
+                result: [1700000000, .[1]]}} | tojson}}] | {metrics: "", answers: from_entries}' >"$RIG/metrics.json"
+}
+metrics 'requests 0' 'errors 0'
+python3 "$here/lib/prometheus_stub.py" "$RIG/metrics.json" >"$RIG/port" 2>/dev/null &
 RIG_PID=$!
 disown "$RIG_PID"
 for ((i = 0; i < 200; i++)); do
@@ -200,8 +205,6 @@ judged() {
         printf 'checks: [{name: errors, service: web, interval: 100ms, prometheus: {url: "%s", query: errors, traffic: requests, max: 5, samples: 2}}]' "$prometheus"
 }
 shop 1 "strategy: canary, steps: [{weight: 50, hold: 500ms}], min_healthy_time: 0s, healthy_deadline: 3s, progress_deadline: 3s" "$routed" "$(judged)"
-echo 0 >"$RIG/metrics/requests"
-echo 0 >"$RIG/metrics/errors"
 release 12
 expect 3 tally sync --timeout 2s
 status_is '.apps[0] | "\(.running.version) \(.checks[0].verdict) \(.poisoned | length)"' "10 inconclusive $(status_get '.apps[0].poisoned | length')"
