@@ -17,23 +17,56 @@ static bool mount_is_written(const struct compose_mount *m) {
         return !m->read_only && m->source && (m->type == MOUNT_VOLUME || m->type == MOUNT_BIND);
 }
 
-bool outline_is_exclusive(const struct compose_service *s) {
+static const char *why_ports(const struct compose_service *s, struct arena *a) {
         const struct compose_port *ports = s->ports.items;
-        const struct compose_mount *mounts = s->mounts.items;
-        const struct compose_attachment *networks = s->networks.items;
 
-        if (s->container_name.text || str_eq(s->network_mode.text, "host"))
-                return true;
         for (size_t i = 0; i < s->ports.n; i++)
                 if (port_is_fixed(&ports[i]))
-                        return true;
+                        return arena_printf(a, "it publishes port %lld of the host", (long long)ports[i].published);
+        return NULL;
+}
+
+static const char *why_mounts(const struct compose_service *s, struct arena *a) {
+        const struct compose_mount *mounts = s->mounts.items;
+
         for (size_t i = 0; i < s->mounts.n; i++)
                 if (mount_is_written(&mounts[i]))
-                        return true;
-        for (size_t i = 0; i < s->networks.n; i++)
-                if (networks[i].ipv4_address.text || networks[i].ipv6_address.text || networks[i].mac_address.text)
-                        return true;
-        return false;
+                        return arena_printf(a, "it writes to the %s %s", mounts[i].type == MOUNT_VOLUME ? "volume" : "host's folder",
+                                            mounts[i].source);
+        return NULL;
+}
+
+static const char *why_networks(const struct compose_service *s, struct arena *a) {
+        const struct compose_attachment *networks = s->networks.items;
+
+        for (size_t i = 0; i < s->networks.n; i++) {
+                const struct compose_attachment *n = &networks[i];
+                const char *address = n->ipv4_address.text   ? n->ipv4_address.text
+                                      : n->ipv6_address.text ? n->ipv6_address.text
+                                                             : n->mac_address.text;
+
+                if (address)
+                        return arena_printf(a, "it has the fixed address %s on the network %s", address, n->network);
+        }
+        return NULL;
+}
+
+const char *outline_why_exclusive(const struct compose_service *s, struct arena *a) {
+        const struct node *mac = node_get(s->node, "mac_address");
+        const char *why;
+
+        if (s->container_name.text)
+                return arena_printf(a, "it has the container_name %s", s->container_name.text);
+        if (str_eq(s->network_mode.text, "host"))
+                return "it uses the host's network";
+        why = why_ports(s, a);
+        if (!why)
+                why = why_mounts(s, a);
+        if (!why)
+                why = why_networks(s, a);
+        if (!why && mac && node_is_scalar(mac) && mac->type != NODE_NULL)
+                why = arena_printf(a, "it has the fixed address %s", mac->text);
+        return why;
 }
 
 static struct struct_list outline_depends(const struct compose_service *s, struct arena *a) {
@@ -49,14 +82,18 @@ static struct struct_list outline_depends(const struct compose_service *s, struc
         return (struct struct_list){ .items = to, .n = s->depends_on.n };
 }
 
-static struct workload_service outline_service(const struct compose_service *s, struct arena *a) {
+static struct workload_service outline_service(const struct compose_service *s, const struct app *app, struct arena *a) {
+        const char *why = outline_why_exclusive(s, a);
+
         return (struct workload_service){
                 .name = s->name.text,
                 .image = s->pinned,
                 .replicas = s->replicas,
+                .role = app ? app_role(app, s->name.text) : ROLE_PRIMARY,
                 .depends_on = outline_depends(s, a),
                 .health_checked = s->healthcheck && !s->healthcheck->disable && s->healthcheck->test.n > 0,
-                .exclusive = outline_is_exclusive(s),
+                .exclusive = why != NULL,
+                .why_exclusive = why,
                 .stop_grace_ms = s->stop_grace_ns / 1000000,
         };
 }
@@ -95,6 +132,7 @@ int outline_make(const struct runtime_settings *settings, const char *runtime, c
                 .release = release_id,
                 .version = release->version.text,
                 .runtime = runtime,
+                .traffic = release->of ? release->of->traffic : NULL,
                 .services = { .items = to, .n = compose->services.n },
         };
         int r;
@@ -102,7 +140,7 @@ int outline_make(const struct runtime_settings *settings, const char *runtime, c
         for (size_t i = 0; i < compose->services.n; i++) {
                 if (!from[i].pinned)
                         return fault_set(reterr, FAULT_INTERNAL, EINVAL, "service '%s' has no pinned image", from[i].name.text);
-                to[i] = outline_service(&from[i], a);
+                to[i] = outline_service(&from[i], release->of, a);
         }
         r = outline_artifact(settings, compose, &w, a, reterr);
         if (r < 0)

@@ -10,13 +10,16 @@
 
 #include "providers/runtime.h"
 
-/* Every image is pinned (compose_pin). Borrows from @compose and @settings; the rest lives in @a. */
+/* Every image is pinned (compose_pin). @release->of gives the roles; NULL: all are primaries. Borrows from @compose and @settings; the rest lives in @a. */
 int outline_make(const struct runtime_settings *settings, const char *runtime, const struct compose *compose,
                  const struct release *release, const char *release_id, struct arena *a, struct workload *ret,
                  struct fault *reterr);
 
-/* Something of it can be had by one instance only: a port or an address of the host, a name, or data that is written. */
-bool outline_is_exclusive(const struct compose_service *s);
+/*
+ * What of it can be had by one instance only, for people: "it publishes port 8080 of the host". A port or an address of the
+ * host, a name, or data that is written. NULL when there is no such thing. In @a.
+ */
+const char *outline_why_exclusive(const struct compose_service *s, struct arena *a);
 
 /* The order that an observation promises: app, service, specification, index, id. */
 void outline_sort_instances(struct instance *instances, size_t n);

@@ -2,12 +2,14 @@
 
 #include "providers/runtime.h"
 
+#include "providers/compose/compose.h"
 #include "providers/docker/docker.h"
 #include "providers/fake/fake.h"
 #include "shared/base/text.h"
 
 const struct runtime_ops *const runtime_table[] = {
         &docker_runtime_ops,
+        &compose_runtime_ops,
         &fake_runtime_ops,
         NULL,
 };

@@ -65,7 +65,7 @@ json_t *body_restart(const char *text) {
         return restart;
 }
 
-static json_t *body_labels(const struct body_input *in) {
+json_t *body_labels(const struct body_input *in) {
         const json_t *spec = in->service->spec, *declared = json_object_get(spec, "labels");
         json_t *labels = declared ? json_deep_copy(declared) : json_object();
         char index[24], restart[RESTART_TEXT_MAX];

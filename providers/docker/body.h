@@ -21,6 +21,9 @@ struct body_input {
 /* The body of POST /containers/create; a new reference. */
 int body_create(const struct body_input *in, json_t **ret, struct fault *reterr);
 
+/* All labels of a container: those declared, ours, and those of docker compose; a new reference. */
+json_t *body_labels(const struct body_input *in);
+
 /* FAULT_CONFIG / RUNTIME_UNSUPPORTED when the specification needs a newer API than 1.@api. */
 int body_check_api(const json_t *spec, int api, struct fault *reterr);
 

@@ -21,8 +21,7 @@ static bool is_usable(const json_t *container) {
         return !str_eq(state, "removing") && !str_eq(state, "dead") && engine_id_is_valid(json_get_string(container, "Id"));
 }
 
-/* The container of this very instance in the engine's list; *ret a new reference, or NULL. */
-static int find_same(struct docker *d, const struct body_input *in, json_t **ret, struct fault *reterr) {
+int docker_find_instance(struct docker *d, const struct body_input *in, json_t **ret, struct fault *reterr) {
         own_engine_reply struct engine_reply reply = ENGINE_REPLY_INIT;
         own_buffer struct buffer path = BUFFER_INIT, app = BUFFER_INIT, service = BUFFER_INIT, spec = BUFFER_INIT,
                                  index = BUFFER_INIT;
@@ -70,9 +69,9 @@ static int connect_network(struct docker *d, const struct body_input *in, const 
                              "network %s", name);
 }
 
-/* Networks that a crash, an older API or somebody's hand left it without. @attached: NetworkSettings.Networks. */
-static int connect_missing(struct docker *d, const struct body_input *in, const char *id, const json_t *attached,
-                           struct fault *reterr) {
+/* Networks that a crash, an older API or somebody's hand left it without. */
+int docker_attach_missing(struct docker *d, const struct body_input *in, const char *id, const json_t *attached,
+                          struct fault *reterr) {
         size_t i;
         json_t *network;
         int r;
@@ -87,8 +86,7 @@ static int connect_missing(struct docker *d, const struct body_input *in, const 
         return 0;
 }
 
-/* The name is taken. Whose is it? */
-static int name_taken(struct docker *d, const struct body_input *in, const char *name, struct fault *reterr) {
+int docker_name_taken(struct docker *d, const struct body_input *in, const char *name, struct fault *reterr) {
         own_engine_reply struct engine_reply reply = ENGINE_REPLY_INIT;
         own_buffer struct buffer path = BUFFER_INIT;
         const json_t *labels;
@@ -130,7 +128,7 @@ static int create_path(const struct body_input *in, const char *name, struct buf
         return buffer_check(path, "a request to the engine", reterr);
 }
 
-/* *ret_id is a new string, or NULL with 0 when somebody else was faster and find_same() will see it. */
+/* *ret_id is a new string, or NULL with 0 when somebody else was faster and docker_find_instance() will see it. */
 static int create_container(struct docker *d, const struct body_input *in, struct arena *a, const char **ret_id,
                             struct fault *reterr) {
         own_engine_reply struct engine_reply reply = ENGINE_REPLY_INIT;
@@ -150,7 +148,7 @@ static int create_container(struct docker *d, const struct body_input *in, struc
         if (r < 0)
                 return r;
         if (reply.status == 409)
-                return name_taken(d, in, name, reterr);
+                return docker_name_taken(d, in, name, reterr);
         if (!engine_reply_is_ok(&reply))
                 return create_fault(&reply, in, reterr);
         id = json_get_string(reply.json, "Id");
@@ -159,7 +157,7 @@ static int create_container(struct docker *d, const struct body_input *in, struc
         *ret_id = arena_strdup(a, id);
         attached = json_object_get(json_object_get(body, "NetworkingConfig"), "EndpointsConfig");
         json_incref(attached);
-        return connect_missing(d, in, *ret_id, attached, reterr);
+        return docker_attach_missing(d, in, *ret_id, attached, reterr);
 }
 
 int docker_create(struct runtime *rt, const struct workload *w, const struct workload_service *service, int64_t index,
@@ -175,13 +173,13 @@ int docker_create(struct runtime *rt, const struct workload *w, const struct wor
         if (r < 0)
                 return r;
         in.api = engine_api(d->engine);
-        r = find_same(d, &in, &same, reterr);
+        r = docker_find_instance(d, &in, &same, reterr);
         if (r < 0)
                 return r;
         if (same) {
                 *ret_id = arena_strdup(a, json_get_string(same, "Id"));
-                return connect_missing(d, &in, *ret_id,
-                                       json_object_get(json_object_get(same, "NetworkSettings"), "Networks"), reterr);
+                return docker_attach_missing(d, &in, *ret_id,
+                                             json_object_get(json_object_get(same, "NetworkSettings"), "Networks"), reterr);
         }
         r = docker_image_id(d, service->image, &in.image_id, reterr);
         if (r < 0)

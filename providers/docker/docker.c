@@ -14,29 +14,36 @@
 #include "shared/data/json.h"
 #include "shared/net/http.h"
 
-static void docker_close(struct runtime *rt) {
-        struct docker *d = docker_of(rt);
-
-        if (!d)
-                return;
+void docker_done(struct docker *d) {
         engine_free(d->engine);
         json_decref(d->images);
-        free(d);
+        *d = (struct docker){ .engine = NULL };
+}
+
+int docker_init(struct docker *d, const struct runtime_ops *ops, const struct runtime_settings *settings, struct fault *reterr) {
+        int r;
+
+        *d = (struct docker){ .runtime.ops = ops, .settings = settings, .images = json_object() };
+        r = d->images ? engine_new(settings->endpoint, &d->engine, reterr) : fault_set_oom(reterr);
+        if (r < 0)
+                docker_done(d);
+        return r;
+}
+
+static void docker_close(struct runtime *rt) {
+        if (!rt)
+                return;
+        docker_done(docker_of(rt));
+        free(rt);
 }
 
 static int docker_open(const struct runtime_settings *settings, struct runtime **ret, struct fault *reterr) {
-        struct docker *d = calloc(1, sizeof(*d));
-        int r;
+        own_free struct docker *d = calloc(1, sizeof(*d));
+        int r = d ? docker_init(d, &docker_runtime_ops, settings, reterr) : fault_set_oom(reterr);
 
-        if (!d)
-                return fault_set_oom(reterr);
-        *d = (struct docker){ .runtime.ops = &docker_runtime_ops, .settings = settings, .images = json_object() };
-        r = d->images ? engine_new(settings->endpoint, &d->engine, reterr) : fault_set_oom(reterr);
-        if (r < 0) {
-                docker_close(&d->runtime);
+        if (r < 0)
                 return r;
-        }
-        *ret = &d->runtime;
+        *ret = &take(d)->runtime;
         return 0;
 }
 
@@ -99,15 +106,27 @@ static int prepare_image(struct docker *d, const struct workload_service *s, con
         return 0;
 }
 
+int docker_prepare_images(struct docker *d, const struct workload *w, const struct progress *progress, struct fault *reterr) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < w->services.n; i++)
+                if (services_of(w)[i].replicas > 0)
+                        r = prepare_image(d, &services_of(w)[i], progress, reterr);
+        return r;
+}
+
+int docker_prepare_files(struct docker *d, const struct workload *w, struct fault *reterr) {
+        return files_store(d->settings->files, json_object_get(w->resources, "files"), reterr);
+}
+
 int docker_prepare(struct runtime *rt, const struct workload *w, const struct progress *progress, struct fault *reterr) {
         struct docker *d = docker_of(rt);
-        int r;
+        int r = prepare_check(d, w, reterr);
 
-        r = prepare_check(d, w, reterr);
-        for (size_t i = 0; r == 0 && i < w->services.n; i++)
-                r = prepare_image(d, &services_of(w)[i], progress, reterr);
         if (r == 0)
-                r = files_store(d->settings->files, json_object_get(w->resources, "files"), reterr);
+                r = docker_prepare_images(d, w, progress, reterr);
+        if (r == 0)
+                r = docker_prepare_files(d, w, reterr);
         if (r == 0)
                 r = docker_make_volumes(d, w, reterr);
         return r < 0 ? r : docker_make_networks(d, w, reterr);

@@ -3,11 +3,12 @@
 
 /* The docker runtime's state, and its functions that stand in files of their own. */
 
+#include "providers/docker/body.h"
 #include "providers/docker/engine.h"
 #include "providers/runtime.h"
 
 struct docker {
-        struct runtime runtime;
+        struct runtime runtime; /* ops: of the runtime that it is, or that it is the beginning of */
         const struct runtime_settings *settings;
         struct engine *engine;
         json_t *images;         /* pinned reference → id at the engine, as verified by this process */
@@ -16,6 +17,13 @@ struct docker {
 static inline struct docker *docker_of(struct runtime *rt) {
         return (struct docker *)rt;
 }
+
+/* docker.c: for runtimes that begin with a struct docker. Both accept and leave what docker_done() takes. */
+int docker_init(struct docker *d, const struct runtime_ops *ops, const struct runtime_settings *settings, struct fault *reterr);
+void docker_done(struct docker *d);
+/* docker.c: have the engine hold each service's image and the files that they mount. */
+int docker_prepare_images(struct docker *d, const struct workload *w, const struct progress *progress, struct fault *reterr);
+int docker_prepare_files(struct docker *d, const struct workload *w, struct fault *reterr);
 
 /* docker.c: the id that containers of @pinned will have; NULL when the engine does not hold it. Borrowed. */
 int docker_image_id(struct docker *d, const char *pinned, const char **ret_id, struct fault *reterr);
@@ -54,7 +62,19 @@ void container_done(struct container *c);
 int container_post(struct docker *d, const char *id, const char *verb, const json_t *body, int timeout_ms,
                    struct engine_reply *ret, struct fault *reterr);
 
-/* resources.c */
+/* create.c: the container of this very instance in the engine's list; *ret a new reference, or NULL. */
+int docker_find_instance(struct docker *d, const struct body_input *in, json_t **ret, struct fault *reterr);
+/* create.c: attach @id to the specification's networks that are not in @attached (NetworkSettings.Networks). */
+int docker_attach_missing(struct docker *d, const struct body_input *in, const char *id, const json_t *attached,
+                          struct fault *reterr);
+/* create.c: the fault of a container's name that is taken: RESOURCE_FOREIGN when it isn't ours. */
+int docker_name_taken(struct docker *d, const struct body_input *in, const char *name, struct fault *reterr);
+
+/* resources.c: the fault when @resource ("networks" or "volumes" of the workload's) is there and is somebody else's or another. */
+int docker_check_resource(struct docker *d, const struct workload *w, bool is_volume, const json_t *resource, bool *ret_missing,
+                          struct fault *reterr);
+/* resources.c: the labels that say whose a network or volume is, and from which definition it was made. A new reference. */
+json_t *docker_resource_labels(const struct docker *d, const struct workload *w, const json_t *resource);
 int docker_make_networks(struct docker *d, const struct workload *w, struct fault *reterr);
 int docker_make_volumes(struct docker *d, const struct workload *w, struct fault *reterr);
 

@@ -21,6 +21,8 @@
 #define LABEL_NAME        "tallyman.name"     /* the public name (container_name); absent: the instance keeps its own */
 #define LABEL_RESTART     "tallyman.restart"  /* "always", "on-failure:3", …: the policy while it is in service */
 
+#define LABEL_RUNTIME     "tallyman.runtime"  /* of networks and volumes: whose definition LABEL_SPEC is of; absent: docker */
+
 #define LABEL_COMPOSE_PROJECT "com.docker.compose.project"
 #define LABEL_COMPOSE_SERVICE "com.docker.compose.service"
 #define LABEL_COMPOSE_NUMBER  "com.docker.compose.container-number"

@@ -432,7 +432,7 @@ int docker_observe(struct runtime *rt, const struct workload *wanted, size_t n_w
                    struct observation *ret, struct fault *reterr) {
         own_engine_reply struct engine_reply reply = ENGINE_REPLY_INIT;
         own_fault struct fault why = FAULT_INIT;
-        struct observation seen = { .runtime = "docker" };
+        struct observation seen = { .runtime = rt->ops->name };
         struct docker *d = docker_of(rt);
         int r;
 

@@ -183,7 +183,7 @@ static int render_attachment(const struct compose *c, const struct compose_servi
         return 0;
 }
 
-static int render_networks(const struct compose *c, const struct compose_service *s, json_t *spec, struct fault *reterr) {
+int render_networks(const struct compose *c, const struct compose_service *s, json_t *spec, struct fault *reterr) {
         const struct compose_attachment *items = s->networks.items;
         json_t *networks;
         int r;
@@ -202,7 +202,7 @@ static int render_networks(const struct compose *c, const struct compose_service
         return 0;
 }
 
-static json_t *render_restart(const struct compose_service *s) {
+json_t *render_restart(const struct compose_service *s) {
         json_t *restart = json_object();
 
         put_text(restart, "Name", compose_restart_names[s->restart]);

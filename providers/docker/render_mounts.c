@@ -166,19 +166,34 @@ static int render_mount(const struct compose *c, const struct compose_service *s
         return fault_set(reterr, FAULT_INTERNAL, EINVAL, "a mount of an unknown type");
 }
 
-int render_mounts(const struct compose *c, const struct compose_service *s, json_t *spec, struct fault *reterr) {
-        const struct compose_mount *mounts = s->mounts.items;
+static void render_grants(const struct compose_service *s, json_t *spec) {
         const struct compose_grant *grants = s->grants.items;
         char name[FILES_NAME_MAX];
-        int r;
 
-        for (size_t i = 0; i < s->mounts.n; i++) {
-                r = render_mount(c, s, &mounts[i], spec, reterr);
-                if (r < 0)
-                        return r;
-        }
         for (size_t i = 0; i < s->grants.n; i++)
                 append(spec, "files", json_pack("{ss ss ss sb}", "name", render_grant_name(&grants[i], name), "target",
                                                 grants[i].target, "digest", grants[i].digest.text, "grant", 1));
-        return 0;
+}
+
+int render_mounts(const struct compose *c, const struct compose_service *s, json_t *spec, struct fault *reterr) {
+        const struct compose_mount *mounts = s->mounts.items;
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < s->mounts.n; i++)
+                r = render_mount(c, s, &mounts[i], spec, reterr);
+        if (r == 0)
+                render_grants(s, spec);
+        return r;
+}
+
+int render_mounted_files(const struct compose_service *s, json_t *spec, struct fault *reterr) {
+        const struct compose_mount *mounts = s->mounts.items;
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < s->mounts.n; i++)
+                if (mounts[i].type == MOUNT_FILES)
+                        r = mount_files(s, &mounts[i], spec, reterr);
+        if (r == 0)
+                render_grants(s, spec);
+        return r;
 }

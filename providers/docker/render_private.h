@@ -10,6 +10,13 @@
 json_t *render_host(const struct compose_service *s);
 /* Adds "mounts", "binds" and "files". */
 int render_mounts(const struct compose *c, const struct compose_service *s, json_t *spec, struct fault *reterr);
+/* The "networks" of a service's specification, or "network_mode". */
+int render_networks(const struct compose *c, const struct compose_service *s, json_t *spec, struct fault *reterr);
+json_t *render_restart(const struct compose_service *s);
+/* The "files" of a service's specification alone: what it mounts of the app, and its configs and secrets. */
+int render_mounted_files(const struct compose_service *s, json_t *spec, struct fault *reterr);
+/* The "files" of a workload's resources. */
+void render_files(json_t *resources, const struct compose *c);
 /* "80/tcp" */
 json_t *render_port_key(const struct compose_port *p);
 

@@ -157,7 +157,7 @@ static void add_grant(json_t *by_name, const struct compose_grant *g) {
         put(by_name, name, value);
 }
 
-static void put_files(json_t *resources, const struct compose *c) {
+void render_files(json_t *resources, const struct compose *c) {
         const struct compose_service *services = c->services.items;
         own_json json_t *by_name = json_object();
         json_t *array = json_array(), *value;
@@ -186,7 +186,7 @@ int render_resources(const struct compose *c, json_t **ret, struct fault *reterr
         put_text(resources, "project", c->project);
         put_networks(resources, c);
         put_volumes(resources, c);
-        put_files(resources, c);
+        render_files(resources, c);
         *ret = take(resources);
         return 0;
 }

@@ -36,9 +36,22 @@ static struct digest create_digest(const json_t *create) {
         return digest_of_json(bare);
 }
 
+json_t *docker_resource_labels(const struct docker *d, const struct workload *w, const json_t *resource) {
+        struct digest spec = create_digest(json_object_get(resource, "create"));
+        json_t *labels = json_object();
+
+        json_set_string(labels, LABEL_HOST, d->settings->host);
+        json_set_string(labels, LABEL_ENVIRONMENT, d->settings->environment);
+        json_set_string(labels, LABEL_APP, w->app);
+        json_set_string(labels, LABEL_SPEC, spec.text);
+        if (!str_eq(d->runtime.ops->name, "docker"))
+                json_set_string(labels, LABEL_RUNTIME, d->runtime.ops->name);
+        return labels;
+}
+
 static json_t *create_body(const struct docker *d, const struct kind *kind, const struct workload *w, const json_t *resource) {
         json_t *body = json_deep_copy(json_object_get(resource, "create")), *labels;
-        struct digest spec = create_digest(json_object_get(resource, "create"));
+        own_json json_t *ours = docker_resource_labels(d, w, resource);
 
         if (!body)
                 return NULL;
@@ -47,10 +60,7 @@ static json_t *create_body(const struct docker *d, const struct kind *kind, cons
                 json_object_set_new(body, "Labels", json_object());
                 labels = json_object_get(body, "Labels");
         }
-        json_set_string(labels, LABEL_HOST, d->settings->host);
-        json_set_string(labels, LABEL_ENVIRONMENT, d->settings->environment);
-        json_set_string(labels, LABEL_APP, w->app);
-        json_set_string(labels, LABEL_SPEC, spec.text);
+        json_object_update(labels, ours);
         json_set_string(labels, LABEL_COMPOSE_PROJECT, json_get_string(w->resources, "project"));
         json_set_string(labels, kind->compose_label, json_get_string(resource, "key"));
         /* Engines before API 1.44 would make a second network of the same name. */
@@ -65,6 +75,7 @@ static int check_existing(const struct docker *d, const struct kind *kind, const
         const char *name = json_get_string(resource, "name"), *host, *spec;
         const json_t *labels = json_object_get(found, "Labels");
         struct digest wanted = create_digest(json_object_get(resource, "create"));
+        const char *runtime = json_get_string(labels, LABEL_RUNTIME);
 
         host = json_get_string(labels, LABEL_HOST);
         if (!host && str_eq(json_get_string(labels, LABEL_COMPOSE_PROJECT), json_get_string(w->resources, "project")))
@@ -75,7 +86,8 @@ static int check_existing(const struct docker *d, const struct kind *kind, const
                 fault_hint(reterr, "declare it with `external: true` to use it as it is, or give ours another `name:`");
                 return -EACCES;
         }
-        spec = json_get_string(labels, LABEL_SPEC);
+        /* Another runtime writes definitions in another way; they cannot be compared. */
+        spec = str_eq(runtime ? runtime : "docker", d->runtime.ops->name) ? json_get_string(labels, LABEL_SPEC) : NULL;
         if (spec && !str_eq(spec, wanted.text)) {
                 fault_set_code(reterr, FAULT_CONFIG, REASON_LOAD_INVALID,
                                "%s '%s' is there with other settings, which cannot be changed", kind->name, name);
@@ -99,8 +111,9 @@ static int resource_create(struct docker *d, const struct kind *kind, const stru
         return engine_refused(&reply, REASON_ROLLOUT_START_FAILED, "the engine cannot make it", reterr);
 }
 
-static int resource_make(struct docker *d, const struct kind *kind, const struct workload *w, const json_t *resource,
-                         struct fault *reterr) {
+/* *ret_missing: it is ours to make. A fault when it is there and cannot be used, or not there and is nobody's to make. */
+static int resource_check(struct docker *d, const struct kind *kind, const struct workload *w, const json_t *resource,
+                          bool *ret_missing, struct fault *reterr) {
         own_engine_reply struct engine_reply reply = ENGINE_REPLY_INIT;
         own_buffer struct buffer path = BUFFER_INIT;
         const char *name = json_get_string(resource, "name");
@@ -111,6 +124,7 @@ static int resource_make(struct docker *d, const struct kind *kind, const struct
         r = engine_get(d->engine, buffer_str(&path), &reply, reterr);
         if (r < 0)
                 return r;
+        *ret_missing = false;
         /* The engine also answers to the beginning of a network's id. */
         if (engine_reply_is_ok(&reply) && str_eq(json_get_string(reply.json, "Name"), name))
                 return json_get_bool(resource, "external", false) ? 0 : check_existing(d, kind, w, resource, reply.json, reterr);
@@ -122,7 +136,24 @@ static int resource_make(struct docker *d, const struct kind *kind, const struct
                 fault_hint(reterr, "%s %s", kind->command, name);
                 return -ENOENT;
         }
-        return resource_create(d, kind, w, resource, reterr);
+        *ret_missing = true;
+        return 0;
+}
+
+static int resource_make(struct docker *d, const struct kind *kind, const struct workload *w, const json_t *resource,
+                         struct fault *reterr) {
+        bool missing;
+        int r = resource_check(d, kind, w, resource, &missing, reterr);
+
+        return r < 0 || !missing ? r : resource_create(d, kind, w, resource, reterr);
+}
+
+int docker_check_resource(struct docker *d, const struct workload *w, bool is_volume, const json_t *resource, bool *ret_missing,
+                          struct fault *reterr) {
+        const struct kind *kind = is_volume ? &volume_kind : &network_kind;
+        int r = resource_check(d, kind, w, resource, ret_missing, reterr);
+
+        return r < 0 ? fault_context(reterr, r, "%s %s", kind->name, json_get_string(resource, "name")) : 0;
 }
 
 static int make_all(struct docker *d, const struct kind *kind, const struct workload *w, struct fault *reterr) {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reconciler/cli/lock_files.h"
 #include "shared/base/file.h"
 #include "shared/base/limits.h"
 #include "shared/base/reason.h"
@@ -158,8 +159,8 @@ static int read_services(const struct reader *rd, const struct node *root, const
         return 0;
 }
 
-/* The name of the compose file, which app.yaml may give. */
-static int find_compose(const struct reader *rd, const char *folder, const char **ret, struct fault *reterr) {
+/* app.yaml, which may give another name to the compose file, and the runtime. */
+static int read_app(const struct reader *rd, const char *folder, struct app *ret, struct fault *reterr) {
         struct app app = { .keep = 0 };
         struct text text;
         int r = read_text(rd, rd->app_fd, folder, "app.yaml", &text, reterr);
@@ -168,19 +169,34 @@ static int find_compose(const struct reader *rd, const char *folder, const char 
                 r = read_table(rd, &text, &app_table, &app, reterr);
         if (r < 0)
                 return r;
-        *ret = app.file.text ? app.file.text : DEFAULT_FILE;
+        if (!app.file.text)
+                app.file.text = DEFAULT_FILE;
+        *ret = app;
         return 0;
 }
 
+/* With docker compose a service may stand in a file that is included. */
+static int put_in_files(const struct reader *rd, const char *folder, const struct variables *variables,
+                        const struct node **root, struct fault *reterr) {
+        struct app_files files;
+        const struct compose_input in = { .app = rd->app, .files = &files, .variables = variables };
+        int r = lock_files_read(rd->app_fd, folder, rd->arena, &files, reterr);
+
+        if (r == 0)
+                r = interpolate_node(*root, variables, rd->arena, root, reterr);
+        return r < 0 ? r : compose_flatten(*root, &in, rd->arena, root, reterr);
+}
+
 static int read_compose(const struct reader *rd, struct string_map *ret, struct fault *reterr) {
-        const char *folder = arena_printf(rd->arena, "apps/%s", rd->app), *file = NULL;
+        const char *folder = arena_printf(rd->arena, "apps/%s", rd->app);
         struct variables variables;
         const struct node *root;
         struct text text;
-        int r = find_compose(rd, folder, &file, reterr);
+        struct app app;
+        int r = read_app(rd, folder, &app, reterr);
 
         if (r == 0)
-                r = read_text(rd, rd->app_fd, folder, file, &text, reterr);
+                r = read_text(rd, rd->app_fd, folder, app.file.text, &text, reterr);
         if (r < 0)
                 return r;
         if (!text.bytes)
@@ -188,6 +204,8 @@ static int read_compose(const struct reader *rd, struct string_map *ret, struct 
         r = yaml_parse(text.path, text.bytes, text.size, rd->arena, &root, reterr);
         if (r == 0)
                 r = read_variables(rd, &variables, reterr);
+        if (r == 0 && app.runtime == APP_COMPOSE)
+                r = put_in_files(rd, folder, &variables, &root, reterr);
         return r < 0 ? r : read_services(rd, root, &variables, ret, reterr);
 }
 

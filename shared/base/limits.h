@@ -19,6 +19,8 @@
 #define LIMIT_CHECKS             64                   /* checks of one app */
 #define LIMIT_SERVICES           2000                 /* services of one app */
 #define LIMIT_REPLICAS           256
+#define LIMIT_COMPOSE_FILES      64                   /* files that one app includes or extends */
+#define LIMIT_EXTENDS_DEPTH      16                   /* services that extend each other, files that include each other */
 #define LIMIT_COMMIT_BYTES       (256 * 1024)         /* one raw commit object */
 #define LIMIT_COMMIT_PARENTS     16
 #define LIMIT_RANGE_COMMITS      200000               /* commits verified in one pass */

@@ -34,6 +34,55 @@ const struct node *node_get(const struct node *map, const char *key) {
 }
 
 /*
+ * Copies
+ */
+
+const struct node *node_list(const struct source_pos *at, const struct node *const *items, size_t n, struct arena *a) {
+        struct node *node = arena_new_of(a, struct node);
+
+        *node = (struct node){ .type = NODE_LIST, .at = *at, .text = "", .items = items, .n = n };
+        return node;
+}
+
+const struct node *node_map(const struct source_pos *at, const struct node_entry *entries, size_t n, struct arena *a) {
+        struct node *node = arena_new_of(a, struct node);
+
+        *node = (struct node){ .type = NODE_MAP, .at = *at, .text = "", .entries = entries, .n = n };
+        return node;
+}
+
+const struct node *node_string(const struct source_pos *at, const char *text, struct arena *a) {
+        struct node *node = arena_new_of(a, struct node);
+
+        *node = (struct node){ .type = NODE_STRING, .at = *at, .text = text, .quoted = true };
+        return node;
+}
+
+const struct node *node_with(const struct node *map, const char *key, const struct node *value, struct arena *a) {
+        struct node_entry *entries = arena_array(a, map->n + 1, sizeof(*entries));
+        size_t i = 0;
+
+        if (map->n > 0)
+                memcpy(entries, map->entries, map->n * sizeof(*entries));
+        while (i < map->n && strcmp(entries[i].key, key) != 0)
+                i++;
+        if (i == map->n)
+                entries[i] = (struct node_entry){ .key = key, .at = value->at };
+        entries[i].value = value;
+        return node_map(&map->at, entries, i == map->n ? map->n + 1 : map->n, a);
+}
+
+const struct node *node_without(const struct node *map, const char *key, struct arena *a) {
+        struct node_entry *entries = arena_array(a, map->n, sizeof(*entries));
+        size_t n = 0;
+
+        for (size_t i = 0; i < map->n; i++)
+                if (strcmp(map->entries[i].key, key) != 0)
+                        entries[n++] = map->entries[i];
+        return node_map(&map->at, entries, n, a);
+}
+
+/*
  * From JSON
  */
 

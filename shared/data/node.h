@@ -59,6 +59,17 @@ static inline bool node_is_scalar(const struct node *n) {
         return n->type < NODE_LIST;
 }
 
+/*
+ * Changed copies, in @a; what did not change is shared. node_with() puts @value in the place of @key's, or behind the
+ * others; node_without() leaves @key out. @map is a map.
+ */
+const struct node *node_with(const struct node *map, const char *key, const struct node *value, struct arena *a);
+const struct node *node_without(const struct node *map, const char *key, struct arena *a);
+/* A list or map of these, at @at; a string at @at. The arrays and @text are borrowed. */
+const struct node *node_list(const struct source_pos *at, const struct node *const *items, size_t n, struct arena *a);
+const struct node *node_map(const struct source_pos *at, const struct node_entry *entries, size_t n, struct arena *a);
+const struct node *node_string(const struct source_pos *at, const char *text, struct arena *a);
+
 /* A tree from parsed JSON. Positions carry @source (may be NULL) without line. Fails beyond LIMIT_JSON_DEPTH. */
 int node_from_json(const json_t *json, const struct source *source, struct arena *a, const struct node **ret,
                    struct fault *reterr);

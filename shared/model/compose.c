@@ -120,7 +120,7 @@ static int check_size(const struct compose_draft *draft, struct fault *reterr) {
         return 0;
 }
 
-static int resolve(const struct compose_context *x, struct fault *reterr) {
+int compose_resolve(const struct compose_context *x, struct fault *reterr) {
         int r = check_size(x->draft, reterr);
 
         if (r == 0)
@@ -155,7 +155,7 @@ int compose_read(const struct node *root, const struct compose_input *in, struct
         if (r < 0)
                 return r;
         compose.project = draft.name ? draft.name : in->app;
-        r = resolve(&x, reterr);
+        r = compose_resolve(&x, reterr);
         if (r < 0)
                 return r;
         *ret = compose;

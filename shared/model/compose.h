@@ -216,7 +216,7 @@ struct compose {
         struct struct_list networks;
         struct struct_list volumes;     /* struct compose_volume that a service uses, sorted by key */
         const struct app_files *files;  /* borrowed */
-        const struct node *root;        /* the whole file, interpolated */
+        const struct node *root;        /* the whole file, interpolated; of compose_read_whole() with what it includes */
 };
 
 struct compose_input {
@@ -228,6 +228,20 @@ struct compose_input {
 /* Read @root. FAULT_CONFIG with the position and code LOAD_INVALID, LOAD_REFERENCE or LOAD_LIMIT. */
 int compose_read(const struct node *root, const struct compose_input *in, struct arena *a, struct compose *ret,
                  struct fault *reterr);
+
+/*
+ * The same for a file that docker compose carries out (`runtime: compose`): every key of the specification is taken, `include` and
+ * `extends` of files of the app are put in, and a service whose profile is not in the variable COMPOSE_PROFILES has no replicas.
+ * The model holds what is decided about and what is ours to bring: images, order, replicas, ports, names, mounts,
+ * environment, configs, secrets, networks, health; all else stands in each service's node. Refused at their position: what is
+ * remote or outside of the app's files, builds, and what would end with another container's replacement.
+ */
+int compose_read_whole(const struct node *root, const struct compose_input *in, struct arena *a, struct compose *ret,
+                       struct fault *reterr);
+
+/* @root, interpolated, with the files of the app that it includes and extends put in; the first thing that the above does. */
+int compose_flatten(const struct node *root, const struct compose_input *in, struct arena *a, const struct node **ret,
+                    struct fault *reterr);
 
 /*
  * Put the release's pins (service: reference) on the services. Every pin names a service and has a digest, every service

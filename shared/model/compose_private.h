@@ -177,8 +177,20 @@ const char *compose_map_get(const struct string_map *map, const char *key);
 int compose_refuse(const struct node *root, struct fault *reterr);
 
 /*
+ * The whole specification (compose_whole.c)
+ */
+
+/* Keys that docker compose itself would carry out, but not beside what Tallyman does (compose_refuse.c). */
+int compose_refuse_whole(const struct node *root, struct fault *reterr);
+/* A service's key that the specification has and the docker runtime does not carry out. */
+bool compose_is_refused(const char *key);
+
+/*
  * Stages after the tables
  */
+
+/* All of them, from a draft to a model. */
+int compose_resolve(const struct compose_context *x, struct fault *reterr);
 
 int compose_resolve_env(const struct compose_context *x, struct service_draft *d, struct fault *reterr);
 int compose_resolve_mounts(const struct compose_context *x, struct service_draft *d, struct fault *reterr);

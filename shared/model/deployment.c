@@ -45,7 +45,10 @@ static int read_compose(const struct app *app, const struct app_files *files, co
                 return fault_set(reterr, FAULT_INTERNAL, ENOENT, "apps/%s/%s was not read", app->app.text,
                                  app->file.text);
         r = yaml_parse(arena_printf(a, "%s/%s", files->folder, file->path), file->bytes, file->size, a, &root, reterr);
-        return r < 0 ? r : compose_read(root, &in, a, ret, reterr);
+        if (r < 0)
+                return r;
+        return app->runtime == APP_COMPOSE ? compose_read_whole(root, &in, a, ret, reterr)
+                                           : compose_read(root, &in, a, ret, reterr);
 }
 
 int fleet_resolve(const struct fleet *f, const struct release *release, struct arena *a, struct deployment *ret,

@@ -178,6 +178,21 @@ static void write_env_files(struct buffer *out, const struct node *node) {
         }
 }
 
+/* A list of K=V, or a map. */
+static bool environment_has(const struct node *node, const char *key) {
+        size_t n = strlen(key);
+
+        if (node->type == NODE_MAP)
+                return node_get(node, key) != NULL;
+        for (size_t i = 0; i < node->n; i++) {
+                const char *text = node->items[i]->text;
+
+                if (strncmp(text, key, n) == 0 && (text[n] == '=' || text[n] == '\0'))
+                        return true;
+        }
+        return false;
+}
+
 /* What `environment` says, with the values it takes from variables. What env files add stays with them. */
 static void write_environment(struct buffer *out, const struct compose_service *s, const struct node *node) {
         if (node_is_scalar(node) || node->n == 0)
@@ -187,7 +202,7 @@ static void write_environment(struct buffer *out, const struct compose_service *
         for (size_t i = 0; i < s->environment.n; i++) {
                 const struct string_pair *pair = &s->environment.items[i];
 
-                if (pair->key.at.source != node->at.source)
+                if (!environment_has(node, pair->key.text))
                         continue;
                 if (pair->value.text) {
                         write_pair(out, 3, pair->key.text, pair->value.text);
@@ -201,8 +216,9 @@ static void write_environment(struct buffer *out, const struct compose_service *
 static void write_labels(struct buffer *out, const struct compose_service *s, const struct lockfile_input *in) {
         const struct { const char *key, *value; } ours[] = {
                 { "tallyman.app", in->app },         { "tallyman.environment", in->environment },
-                { "tallyman.host", in->host },       { "tallyman.release", in->release },
-                { "tallyman.service", s->name.text }, { "tallyman.version", in->version },
+                { "tallyman.host", in->host },       { "tallyman.image", s->pinned },
+                { "tallyman.release", in->release }, { "tallyman.service", s->name.text },
+                { "tallyman.version", in->version },
         };
 
         write_key(out, 2, "labels");

@@ -13,6 +13,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* What may be included and extended. */
+static const char other[] =
+        "include: [../sub/other.yaml]\n"
+        "services: {base: {image: a, env_file: ../web.env, volumes: ['../conf:/c', './x:/x'], ports: ['80']}}\n";
+
 static const char pin[] = "web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 /* The release gives every service a digest. */
@@ -44,9 +49,23 @@ static void lock(struct compose *c, const struct app_files *files, struct arena 
                 assert(fault.code && strcmp(fault.code, "LOAD_LIMIT") == 0);
 }
 
+typedef int (*reader)(const struct node *root, const struct compose_input *in, struct arena *a, struct compose *ret,
+                      struct fault *reterr);
+
+static void read_and_lock(reader read, const struct node *root, const struct compose_input *in, struct arena *a) {
+        own_fault struct fault fault = FAULT_INIT;
+        struct compose c;
+
+        if (read(root, in, a, &c, &fault) == 0)
+                lock(&c, in->files, a);
+        else
+                assert(fault.kind == FAULT_CONFIG && fault.code && fault.line > 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         static const struct desired_entry entries[] = {
                 { .path = "apps/shop/conf/x", .bytes = "x", .size = 1 },
+                { .path = "apps/shop/sub/other.yaml", .bytes = other, .size = sizeof(other) - 1 },
                 { .path = "apps/shop/web.env", .bytes = "A=1\nB=$A\n", .size = 9 },
         };
         static const struct variable items[] = { { "A", "value" }, { "N", "2" } };
@@ -56,15 +75,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         struct app_files files;
         struct compose_input in = { .app = "shop", .files = &files, .variables = &variables };
         const struct node *root;
-        struct compose c;
 
-        assert(app_files_make("apps/shop", entries, 2, a, &files, &fault) == 0);
+        assert(app_files_make("apps/shop", entries, 3, a, &files, &fault) == 0);
         if (yaml_parse("compose.yaml", data, size, a, &root, &fault) < 0)
                 return 0;
-        if (compose_read(root, &in, a, &c, &fault) < 0) {
-                assert(fault.kind == FAULT_CONFIG && fault.code && fault.line > 0);
-                return 0;
-        }
-        lock(&c, &files, a);
+        read_and_lock(compose_read, root, &in, a);
+        read_and_lock(compose_read_whole, root, &in, a);
         return 0;
 }

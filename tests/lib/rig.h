@@ -77,7 +77,7 @@ static inline int rig_try_compose(struct rig *rig, const char *app, const char *
         if (r == 0)
                 r = yaml_parse("apps/shop/compose.yaml", text, strlen(text), rig->arena, &root, reterr);
         if (r == 0)
-                r = compose_read(root, &in, rig->arena, ret, reterr);
+                r = (strcmp(rig->runtime->ops->name, "compose") == 0 ? compose_read_whole : compose_read)(root, &in, rig->arena, ret, reterr);
         return r < 0 ? r : compose_pin(ret, NULL, rig->arena, reterr);
 }
 

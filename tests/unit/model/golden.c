@@ -5,8 +5,8 @@
  *
  *      golden [--update] tests/golden
  *
- * Each folder is a case. With a compose.yaml at its top it is the folder of app "shop"; else it is a whole desired state. Its
- * file `expected` holds the fault as it is printed. --update writes those that are missing or differ.
+ * Each folder is a case. With a compose.yaml at its top it is the folder of app "shop", named whole-… for the runtime
+ * compose; else it is a whole desired state. Its file `expected` holds the fault as it is printed. --update writes those that are missing or differ.
  */
 
 #include <dirent.h>
@@ -56,7 +56,7 @@ static void read_tree(const char *folder, const char *prefix, struct arena *a, s
         free(names);
 }
 
-static int read_app(const struct tree *tree, struct arena *a, struct fault *reterr) {
+static int read_app(const struct tree *tree, bool whole, struct arena *a, struct fault *reterr) {
         static const struct variable items[] = { { "GIVEN", "g" } };
         static const struct variables variables = { .items = items, .n = 1 };
         struct compose_input in = { .app = "shop", .variables = &variables };
@@ -72,7 +72,7 @@ static int read_app(const struct tree *tree, struct arena *a, struct fault *rete
         file = app_files_find(&files, "compose.yaml");
         r = yaml_parse("apps/shop/compose.yaml", file->bytes, file->size, a, &root, reterr);
         if (r == 0)
-                r = compose_read(root, &in, a, &compose, reterr);
+                r = whole ? compose_read_whole(root, &in, a, &compose, reterr) : compose_read(root, &in, a, &compose, reterr);
         return r < 0 ? r : compose_pin(&compose, NULL, a, reterr);
 }
 
@@ -83,14 +83,14 @@ static int read_fleet(const struct tree *tree, struct arena *a, struct fault *re
         return r < 0 ? r : fleet_check(&fleet, a, NULL, reterr);
 }
 
-static char *run_case(const char *folder, struct arena *a) {
+static char *run_case(const char *folder, bool whole, struct arena *a) {
         own_fault struct fault fault = FAULT_INIT;
         struct tree tree = { 0 };
         bool app = access(arena_printf(a, "%s/compose.yaml", folder), F_OK) == 0;
         int r;
 
         read_tree(folder, app ? "apps/shop/" : "", a, &tree);
-        r = app ? read_app(&tree, a, &fault) : read_fleet(&tree, a, &fault);
+        r = app ? read_app(&tree, whole, a, &fault) : read_fleet(&tree, a, &fault);
         return r < 0 ? fault_text(&fault) : strdup("no fault\n");
 }
 
@@ -99,7 +99,7 @@ static int check_case(const char *root, const char *name, bool update) {
         own_fault struct fault fault = FAULT_INIT;
         own_buffer struct buffer expected = BUFFER_INIT;
         const char *folder = arena_printf(a, "%s/%s", root, name), *path = arena_printf(a, "%s/expected", folder);
-        own_free char *actual = run_case(folder, a);
+        own_free char *actual = run_case(folder, str_after(name, "whole-") != NULL, a);
 
         (void)file_read(AT_FDCWD, path, 1 << 20, &expected, &fault);
         if (strcmp(actual, buffer_str(&expected)) == 0)

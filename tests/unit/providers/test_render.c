@@ -170,19 +170,19 @@ static void our_labels_are_not_for_users(void **state) {
 static void what_cannot_stand_twice_is_exclusive(void **state) {
         static const struct {
                 const char *settings;
-                bool exclusive;
+                const char *why;
         } table[] = {
-                { "init: true", false },
-                { "ports: ['80']", false },
-                { "ports: ['8000-8009:80']", false },
-                { "ports: ['8080:80']", true },
-                { "container_name: one", true },
-                { "network_mode: host", true },
-                { "volumes: ['data:/data']", true },
-                { "volumes: ['data:/data:ro']", false },
-                { "volumes: ['/srv:/srv']", true },
-                { "volumes: ['/anonymous']", false },
-                { "networks: {n: {ipv4_address: 10.1.0.2}}", true },
+                { "init: true", NULL },
+                { "ports: ['80']", NULL },
+                { "ports: ['8000-8009:80']", NULL },
+                { "ports: ['8080:80']", "it publishes port 8080 of the host" },
+                { "container_name: one", "it has the container_name one" },
+                { "network_mode: host", "it uses the host's network" },
+                { "volumes: ['data:/data']", "it writes to the volume data" },
+                { "volumes: ['data:/data:ro']", NULL },
+                { "volumes: ['/srv:/srv']", "it writes to the host's folder /srv" },
+                { "volumes: ['/anonymous']", NULL },
+                { "networks: {n: {ipv4_address: 10.1.0.2}}", "it has the fixed address 10.1.0.2 on the network n" },
         };
         struct rig *rig = *state;
 
@@ -193,7 +193,11 @@ static void what_cannot_stand_twice_is_exclusive(void **state) {
                                                 network ? "networks: {n: {ipam: {config: [{subnet: 10.1.0.0/24}]}}}\n" : "");
                 struct workload w = rig_workload(rig, "shop", "1", yaml);
 
-                assert_int_equal(rig_service(&w, "web")->exclusive, table[i].exclusive);
+                assert_int_equal(rig_service(&w, "web")->exclusive, table[i].why != NULL);
+                if (table[i].why)
+                        assert_string_equal(rig_service(&w, "web")->why_exclusive, table[i].why);
+                else
+                        assert_null(rig_service(&w, "web")->why_exclusive);
         }
 }
 
