@@ -140,13 +140,14 @@ static json_t *give_cookie(const struct rendering *r, enum variation v) {
 
 /*
  * When no target could be connected to ("dial tcp …: connection refused"), or all have failed a moment ago, the request
- * was sent nowhere, and @handler may have it. Any other error is passed on: what no route here takes would become an
- * empty 200.
+ * was sent nowhere, and @handler may have it; when a target took it and gave no answer, only what is safe to repeat and has
+ * no body. Any other error is passed on: what no route here takes would become an empty 200.
  */
 static json_t *otherwise(json_t *handler) {
-        return json_pack("{s[{s[{ss}] s[o] sb} {s[{ss ss}]}]}", "routes", "match", "expression",
-                         "{http.error.message}.startsWith(\"dial \") || {http.error.message}.endsWith(\"no upstreams available\")", "handle",
-                         handler, "terminal", 1, "handle", "handler", "error", "status_code", "{http.error.status_code}");
+        return json_pack("{s[{s[{ss} {s[sss]}] s[o] sb} {s[{ss ss}]}]}", "routes", "match", "expression",
+                         "{http.error.message}.startsWith(\"dial \") || {http.error.message}.endsWith(\"no upstreams available\")",
+                         "method", "GET", "HEAD", "OPTIONS", "handle", handler, "terminal", 1, "handle", "handler", "error",
+                         "status_code", "{http.error.status_code}");
 }
 
 /*

@@ -255,6 +255,25 @@ static void a_dead_target_is_passed_over(void **state) {
         expect_between(lost, 0, w->kind == ROUTER_CADDY ? 3 : 0);
 }
 
+/* A published port without anybody behind it: what is safe to repeat is answered by somebody else. */
+static void a_target_that_only_closes_is_passed_over(void **state) {
+        struct world *w = *state;
+        struct route route = route_to(w, 0, 2, 0), both = route_to(w, 50, 1, 1);
+        int port = w->a[1].port;
+
+        apply(w, &route);
+        backend_stop(&w->a[1]);
+        backend_start(&w->a[1], "!", port);
+        assert_int_equal(count(w, 200, NULL, NULL).a[0], 200);
+        if (w->kind == ROUTER_HAPROXY)
+                return; /* to its checks such a candidate is there: no current one takes over */
+        port = w->b[0].port;
+        backend_stop(&w->b[0]);
+        backend_start(&w->b[0], "!", port);
+        apply(w, &both);
+        assert_int_equal(count(w, 200, NULL, NULL).a[0], 200);
+}
+
 static int64_t hits(const struct world *w) {
         return *w->a[0].hits + *w->a[1].hits + *w->b[0].hits + *w->b[1].hits;
 }
@@ -425,6 +444,7 @@ int main(int argc, char **argv) {
                 TEST(host_and_path_say_which_requests),
                 TEST(an_operators_own_server_uses_the_group),
                 TEST(a_dead_target_is_passed_over),
+                TEST(a_target_that_only_closes_is_passed_over),
                 TEST(what_may_have_been_carried_out_is_not_sent_again),
                 TEST(what_was_begun_is_finished),
                 TEST(shifts_lose_nothing),

@@ -92,7 +92,7 @@ static void *serve(void *data) {
         char request[REQUEST_MAX], answer[256];
 
         patience(c->fd);
-        if (read_request(c->fd, request)) {
+        if (c->backend->tag[0] != '!' && read_request(c->fd, request)) {
                 __atomic_add_fetch(c->backend->hits, 1, __ATOMIC_SEQ_CST);
                 if (strstr(request, " /slow"))
                         (void)usleep(SLOW_MS * 1000);

@@ -5,7 +5,8 @@
  * Backends: small HTTP servers on loopback, and a client that asks through a router which of them answers
  *
  * A backend is a child process. It answers every request with its tag; /slow… after SLOW_MS, /die with nothing but the end of
- * the connection. Requests are counted, per backend, in memory that is shared.
+ * the connection. One whose tag begins with ! takes connections and closes them, as an engine's proxy for a published port does when nobody
+ * listens behind it. Requests are counted, per backend, in memory that is shared.
  */
 
 #include <stdbool.h>
