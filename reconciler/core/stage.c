@@ -427,6 +427,14 @@ void stage_admit(struct look *s) {
         }
 }
 
+/*
+ * Whether an exit belongs to this rollout. What ran and ended before it began was stopped for another release, or failed
+ * for one: it is started, and then judged.
+ */
+static bool ended_here(const struct look *s, const struct instance *i) {
+        return i->state != INSTANCE_EXITED || (i->started_at > 0 && i->started_at >= s->next->started_at);
+}
+
 const struct instance *stage_first_failure(const struct look *s, const char **ret_code, const char **ret_text) {
         const struct instance *items = s->app->instances.items;
 
@@ -437,7 +445,7 @@ const struct instance *stage_first_failure(const struct look *s, const char **re
 
                 if (!lookup_is_wanted(s->lookup, i) || look_is_kept(s, i))
                         continue;
-                if (instance_has_failed(i, job) && (i->started_at > 0 || i->state != INSTANCE_EXITED)) {
+                if (instance_has_failed(i, job) && ended_here(s, i)) {
                         *ret_code = REASON_ROLLOUT_EXITED;
                         *ret_text = arena_printf(s->arena, "%s stopped by itself (%s, exit code %lld, restarted %lld times)",
                                                  i->name, instance_state_names[i->state], (long long)i->exit_code,

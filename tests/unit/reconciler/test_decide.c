@@ -582,6 +582,45 @@ static void test_a_newer_release_overtakes_one_under_way(void **state) {
         sim_done(&s);
 }
 
+/* Acts until an instance of @spec is in @wanted; what else the look wanted is left undone, as by a kill. */
+static void act_until(struct simulation *s, const char *spec, enum instance_state wanted) {
+        for (int n = 0; n < 200; n++) {
+                struct decision d = sim_decide(s);
+
+                for (size_t i = 0; i < d.actions.n; i++) {
+                        sim_act(s, (struct action *)d.actions.items + i);
+                        s->world.now += 10;
+                        for (size_t k = 0; k < s->instances.n; k++) {
+                                const struct instance *here = (struct instance *)s->instances.items + k;
+
+                                if (str_eq(here->spec, spec) && here->state == wanted)
+                                        return;
+                        }
+                }
+                s->world.now += 100;
+        }
+        fail_msg("no instance is %s", instance_state_names[wanted]);
+}
+
+/* Release 2 begins, 3 takes it back, 4 wants it again: what of 2 is left was stopped by us, and did not fail. */
+static void test_what_was_stopped_for_another_release_is_no_failure(void **state) {
+        struct simulation s;
+        settled_simulation(&s);
+        sim_want(&s, sim_workload(&s, "2.0", 2, 1, V2));
+        const char *spec = ((const struct workload_service *)s.app.wanted->services.items)->spec_digest;
+        act_until(&s, spec, INSTANCE_RUNNING);
+        s.world.now += 1000;
+        sim_want(&s, sim_workload(&s, "3.0", 2, 1, V1));
+        act_until(&s, spec, INSTANCE_EXITED);
+        s.world.now += 1000;
+        sim_want(&s, sim_workload(&s, "4.0", 2, 1, V2));
+        assert_true(sim_run(&s, 100));
+        assert_true(sim_is_exactly(&s, s.app.wanted));
+        assert_null(s.app.rollout.failure_code);
+        assert_int_equal(s.app.rollout.poisoned.n, 0);
+        sim_done(&s);
+}
+
 static void test_a_failure_ends_with_the_app_that_failed(void **state) {
         struct simulation s;
         failing_release(&s, true, false);
@@ -820,6 +859,7 @@ int main(void) {
                 cmocka_unit_test(test_undeclared_app_stays_without_prune_and_goes_with_it),
                 cmocka_unit_test(test_service_that_left_the_release_is_removed_only_with_prune),
                 cmocka_unit_test(test_a_newer_release_overtakes_one_under_way),
+                cmocka_unit_test(test_what_was_stopped_for_another_release_is_no_failure),
                 cmocka_unit_test(test_a_failure_ends_with_the_app_that_failed),
                 cmocka_unit_test(test_what_ended_by_itself_is_stopped_before_another_takes_its_name),
                 cmocka_unit_test(test_clock_set_back_neither_expires_nor_blocks_a_rollout),
