@@ -224,13 +224,9 @@ static void make_checks(struct story *t, struct story_release *r) {
         r->checks = s->app.checks;
 }
 
-void story_begin(struct story *t, uint64_t seed, uint64_t round, uint32_t troubles) {
-        struct shape shape;
-        bool verbose = t->verbose, thorough = t->thorough;
-
-        *t = (struct story){ .app_random = seed ^ (round * 0x100000001b3u), .troubles = troubles, .wanted = -1,
-                             .verbose = verbose, .thorough = thorough };
-        t->fate_random = ~t->app_random;
+static void make_host(struct story *t, uint64_t seed, uint32_t troubles) {
+        *t = (struct story){ .app_random = seed, .fate_random = ~seed, .troubles = troubles, .wanted = -1, .verbose = t->verbose,
+                             .thorough = t->thorough };
         sim_init(&t->sim);
         sim_forget(&t->sim);
         t->sim.data = t;
@@ -239,6 +235,48 @@ void story_begin(struct story *t, uint64_t seed, uint64_t round, uint32_t troubl
         t->sim.interfere = trouble_interfere;
         t->sim.gate = "window";
         t->sim.gate_says = VERDICT_ALLOW;
+}
+
+/* A migration, three replicas of one primary, two of another that depends on it and is routed, and a hook that only an own plan runs. */
+void story_begin_plain(struct story *t, enum rollout_strategy strategy, enum rollout_order order, bool own_plan, enum mood mood) {
+        static const struct canary_step weights[] = { { .weight = 40, .hold_ms = 2000 } };
+        const struct rollout_settings settings = { .strategy = strategy, .order = order, .max_parallel = 1, .bake_ms = 2000,
+                                                   .steps = { .items = (void *)weights, .n = 1 } };
+        struct shape shape = { .n = 4, .roles = { ROLE_MIGRATION, ROLE_PRIMARY, ROLE_PRIMARY, ROLE_HOOK }, .replicas = { 1, 3, 2, 1 },
+                               .depends = { [2] = { true, true } }, .routed = true, .served = 2, .drain_ms = 300, .hooks = true, .prune = true };
+        struct struct_list own = { .items = NULL };
+
+        make_host(t, 1, 0);
+        t->sim.has_health_check = true;
+        if (own_plan)
+                make_steps(t, &shape, &own);
+        for (int i = 0; i < STORY_RELEASES; i++) {
+                struct story_release *r = &t->releases[i];
+
+                t->app_random = 3; /* the same shape of each */
+                r->workload = make_workload(t, &shape, i);
+                for (size_t n = 0; n < shape.n; n++) {
+                        sim_service(r->workload, n)->replicas = shape.replicas[n];
+                        sim_service(r->workload, n)->spec_digest = sim_digest(&t->sim, arena_printf(t->sim.arena, "plain %zu %d", n, i));
+                }
+                r->mood = i == 1 ? mood : MOOD_GOOD;
+                r->settings = (struct world_settings){
+                        .strategy = strategy, .order = order, .max_parallel = 1, .min_healthy_ms = 500, .healthy_deadline_ms = 60000,
+                        .progress_deadline_ms = 120000, .drift = DRIFT_REPAIR, .prune = true,
+                };
+                plan_make(&settings, &own, true, t->sim.arena, &r->plan);
+                t->sim.app.checks = (struct struct_list){ .items = NULL };
+                (void)sim_check(&t->sim, "up", sim_service(r->workload, 2), 1000, 2);
+                r->checks = t->sim.app.checks;
+                make_mood(t, r);
+        }
+        watch_begin(t);
+}
+
+void story_begin(struct story *t, uint64_t seed, uint64_t round, uint32_t troubles) {
+        struct shape shape;
+
+        make_host(t, seed ^ (round * 0x100000001b3u), troubles);
         t->sim.has_health_check = one_in(t, 2);
         make_shape(t, &shape);
         for (int i = 0; i < STORY_RELEASES; i++) {
@@ -308,7 +346,8 @@ bool story_look(struct story *t, bool *ret_quiet) {
         if (t->verbose)
                 tell_look(t, &d, whole);
         watch_after(t, &d, whole);
-        t->sim.kill_at = -1;
+        if (!whole)
+                t->sim.kill_at = -1;
         *ret_quiet = whole && d.actions.n == 0 && out->event == EVENT_NONE && !out->wake_at;
         pause = !whole || d.actions.n > 0 || out->event != EVENT_NONE ? 1 + story_random(&t->fate_random, 40)
                 : out->wake_at                                        ? out->wake_at - t->sim.world.now
@@ -317,7 +356,7 @@ bool story_look(struct story *t, bool *ret_quiet) {
         return !t->failure[0];
 }
 
-static bool looks(struct story *t, int n, bool troubled) {
+bool story_looks(struct story *t, int n, bool troubled) {
         bool quiet;
         int still = 0;
 
@@ -356,7 +395,7 @@ bool story_converges(struct story *t) {
                 t->sim.app.settings.drift = DRIFT_REPAIR;
                 t->sim.app.settings.prune = true;
                 t->sim.app.settings.on_failure = ON_FAILURE_ROLLBACK;
-                if (!looks(t, 3000, false))
+                if (!story_looks(t, 3000, false))
                         return false;
                 if (t->sim.app.rollout.phase == PHASE_PAUSED)
                         story_want(t, settled_index(t));
@@ -377,11 +416,11 @@ bool story_converges(struct story *t) {
 
 bool story_tell(struct story *t) {
         story_want(t, 0);
-        if (!looks(t, 400, one_in(t, 3)))
+        if (!story_looks(t, 400, one_in(t, 3)))
                 return false;
         for (int i = 1; i < STORY_RELEASES - 1; i++) {
                 story_want(t, i);
-                if (!looks(t, 60 + (int)any(t, 200), true))
+                if (!story_looks(t, 60 + (int)any(t, 200), true))
                         return false;
         }
         return story_converges(t);

@@ -98,6 +98,8 @@ uint32_t story_random(uint64_t *state, uint32_t below);
 
 /* Begin round @round of @seed. */
 void story_begin(struct story *t, uint64_t seed, uint64_t round, uint32_t troubles);
+/* One of which everything is known: no troubles, and release 1 is in this mood. */
+void story_begin_plain(struct story *t, enum rollout_strategy strategy, enum rollout_order order, bool own_plan, enum mood mood);
 void story_end(struct story *t);
 
 /* Declare the release with this index (-1: none), with its own settings, checks and plan. */
@@ -105,6 +107,9 @@ void story_want(struct story *t, int release);
 
 /* One look, as far as it comes; then time passes. False when an invariant broke. @ret_quiet: nothing was due, and nothing is. */
 bool story_look(struct story *t, bool *ret_quiet);
+
+/* Looks until three in a row are quiet, at most @n; with troubles when @troubled. */
+bool story_looks(struct story *t, int n, bool troubled);
 
 /* A first release, then others, with troubles; at the end nothing happens any more and it must come to rest. False: see failure. */
 bool story_tell(struct story *t);
