@@ -26,8 +26,8 @@ static int compose_open(const struct runtime_settings *settings, struct runtime 
         return 0;
 }
 
-static int compose_render(struct runtime *rt, const struct compose *compose, const struct release *release, const char *release_id,
-                          struct arena *a, struct workload *ret, struct fault *reterr) {
+static int compose_render(struct runtime *rt, const struct compose *compose, const struct release *release,
+                          const char *release_id, struct arena *a, struct workload *ret, struct fault *reterr) {
         return locked_render(compose_runtime_of(rt)->docker.settings, compose, release, release_id, a, ret, reterr);
 }
 
@@ -40,7 +40,8 @@ static int compose_doctor(struct runtime *rt, json_t *out, struct fault *reterr)
         if (r < 0)
                 return r;
         if (program_find(&c->program, &why) < 0) {
-                line = json_pack("{ss ss ss}", "check", "compose", "state", "fail", "detail", why.message ? why.message : "not found");
+                line = json_pack("{ss ss ss}", "check", "compose", "state", "fail", "detail",
+                                 why.message ? why.message : "not found");
                 json_set_string(line, "hint", why.hint);
         } else {
                 line = json_pack("{ss ss so}", "check", "compose", "state", "ok", "detail",

@@ -17,8 +17,8 @@
 #define CREATE_TIMEOUT_MS (10 * 60 * 1000)
 
 static void list_path(const char *project, const char *service, struct buffer *path) {
-        own_json json_t *filters = json_pack("{s[s+ s+ s]}", "label", LABEL_COMPOSE_PROJECT "=", project, LABEL_COMPOSE_SERVICE "=",
-                                             service, LABEL_COMPOSE_ONEOFF "=False");
+        own_json json_t *filters = json_pack("{s[s+ s+ s]}", "label", LABEL_COMPOSE_PROJECT "=", project,
+                                             LABEL_COMPOSE_SERVICE "=", service, LABEL_COMPOSE_ONEOFF "=False");
         own_free char *text = filters ? json_dumps(filters, JSON_COMPACT) : NULL;
 
         buffer_puts(path, "/containers/json?all=1&filters=");
@@ -118,9 +118,10 @@ static int run_create(struct compose_runtime *c, const struct body_input *in, si
 /* The container, with whatever of its networks a crash, an older API or somebody's hand left it without. */
 static int use(struct compose_runtime *c, const struct body_input *in, const json_t *found, struct arena *a, const char **ret_id,
                struct fault *reterr) {
+        const json_t *attached = json_object_get(json_object_get(found, "NetworkSettings"), "Networks");
+
         *ret_id = arena_strdup(a, json_get_string(found, "Id"));
-        return docker_attach_missing(&c->docker, in, *ret_id, json_object_get(json_object_get(found, "NetworkSettings"), "Networks"),
-                                     reterr);
+        return docker_attach_missing(&c->docker, in, *ret_id, attached, reterr);
 }
 
 int compose_create(struct runtime *rt, const struct workload *w, const struct workload_service *service, int64_t index,
@@ -153,6 +154,7 @@ int compose_create(struct runtime *rt, const struct workload *w, const struct wo
         if (r < 0)
                 return r;
         if (!made)
-                return fault_set(reterr, FAULT_TRANSIENT, EPROTO, "docker compose says that it made a container, but there is none");
+                return fault_set(reterr, FAULT_TRANSIENT, EPROTO,
+                                 "docker compose says that it made a container, but there is none");
         return use(c, &in, made, a, ret_id, reterr);
 }

@@ -28,8 +28,8 @@ int locked_render(const struct runtime_settings *settings, const struct compose 
                   const char *release_id, struct arena *a, struct workload *ret, struct fault *reterr);
 
 /*
- * The documents that docker compose reads, with every '$' doubled; new references. locked_instance(): the one service of @in, with all
- * labels, its networks and volumes as external. locked_all(): every service that way, to be checked only.
+ * The documents that docker compose reads, with every '$' doubled; new references. locked_instance(): the one service of @in,
+ * with all labels, its networks and volumes as external. locked_all(): every service that way, to be checked only.
  * locked_resources(): networks and volumes named by @networks and @volumes (elements of the resources), and a service that
  * uses them and has no instances, called LOCKED_NO_SERVICE.
  */

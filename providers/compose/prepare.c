@@ -47,8 +47,8 @@ static int find_missing(struct compose_runtime *c, const struct workload *w, boo
 /* A service without instances that uses them: docker compose makes what its services use. */
 static int make_resources(struct compose_runtime *c, const struct workload *w, struct fault *reterr) {
         static const char *const args[] = {
-                "up", "--no-start", "--no-recreate", "--no-deps", "--no-build", "--pull", "never", "--scale", LOCKED_NO_SERVICE "=0",
-                LOCKED_NO_SERVICE, NULL,
+                "up", "--no-start", "--no-recreate", "--no-deps", "--no-build", "--pull", "never", "--scale",
+                LOCKED_NO_SERVICE "=0", LOCKED_NO_SERVICE, NULL,
         };
         own_json json_t *networks = NULL, *volumes = NULL, *document = NULL;
         own_process_result struct process_result result = { .exit_code = 0 };

@@ -152,12 +152,14 @@ static bool try_program(struct program *p, const char *path, const char *second,
 
 static int fault_none(const struct search *s, struct fault *reterr) {
         if (s->version)
-                fault_set_code(reterr, FAULT_CONFIG, REASON_RUNTIME_UNSUPPORTED, "docker compose %s (%s) is too old: at least %d.%d is needed",
-                               s->version, s->path ? s->path : "?", PROGRAM_MAJOR_MIN, PROGRAM_MINOR_MIN);
+                fault_set_code(reterr, FAULT_CONFIG, REASON_RUNTIME_UNSUPPORTED,
+                               "docker compose %s (%s) is too old: at least %d.%d is needed", s->version,
+                               s->path ? s->path : "?", PROGRAM_MAJOR_MIN, PROGRAM_MINOR_MIN);
         else
                 fault_set_code(reterr, FAULT_CONFIG, REASON_RUNTIME_UNSUPPORTED,
                                "the runtime compose needs docker compose v2, which this host does not have");
-        fault_hint(reterr, "install docker-compose (Debian 13) or docker-compose-plugin (Docker's packages), or write `runtime: docker`");
+        fault_hint(reterr, "install docker-compose (Debian 13) or docker-compose-plugin (Docker's packages), or write "
+                           "`runtime: docker`");
         return -ENOTSUP;
 }
 
@@ -184,7 +186,8 @@ static int make_environment(const struct runtime_settings *settings, const char 
 
         r = asprintf(&envp[(*n)++], "PATH=%s", path && *path ? path : PATH_DEFAULT);
         if (r >= 0)
-                r = asprintf(&envp[(*n)++], "DOCKER_HOST=%s%s", settings->endpoint[0] == '/' ? "unix://" : "", settings->endpoint);
+                r = asprintf(&envp[(*n)++], "DOCKER_HOST=%s%s", settings->endpoint[0] == '/' ? "unix://" : "",
+                             settings->endpoint);
         if (r >= 0)
                 r = asprintf(&envp[(*n)++], "DOCKER_CONFIG=%s", home);
         if (r >= 0)
