@@ -137,7 +137,7 @@ stories_fit() {
                 n=$((n + 1))
                 case $file in
                 *.c) [ "$(grep -cwF -- "$words" "$source/$file")" -ge 2 ] ;;
-                *) grep -vE '^ *#' "$source/$file" | grep -qF -- "$words" ;;
+                *) grep -qF -- "$words" <(grep -vE '^ *#' "$source/$file") ;;
                 esac || { echo "$file does not prove: $words"; missing=yes; }
         done < <(sed -n 's/^| .* | .* | \(`tests.*\) |$/\1/p' "$source/docs/stories.md" | sed 's/<br>/\n/g' | sed 's/^`\([^`]*\)`: /\1\t/')
         [ -z "$missing" ] && [ "$n" -ge 70 ] && [ "$n" -ge "$(grep -o '`tests/[a-z/_-]*\.[a-z]*`' "$source/docs/stories.md" | wc -l)" ]

@@ -31,6 +31,7 @@ struct look {
         bool *stopped;                 /* beside app->instances: an action of this look stops it */
         bool *admitted;                /* beside app->instances: new instances that are proven enough to get requests */
         const char *code, *text;       /* why the stage or check that is looked at failed */
+        bool lets_go;                  /* a repair waits until the router let go of what is to be made anew */
         bool folded;                   /* the facts of the checks were taken in */
         bool acts;                     /* an action was added */
 };

@@ -76,17 +76,33 @@ static void repair_all(struct look *s) {
         }
 }
 
+/* The instance that a repair of @d would make anew; NULL: none. */
+static const struct instance *made_anew(const struct look *s, const struct drift *d) {
+        const struct workload_service *service = lookup_service(s->lookup, d->service);
+        const struct instance *instance = service ? lookup_instance(s->lookup, service, d->index) : NULL;
+
+        if (!instance || str_eq(d->code, REASON_DRIFT_EXTRA) || str_eq(d->code, REASON_DRIFT_ROUTE) || !is_repairable(s, d) ||
+            starts_in_place(d, instance))
+                return NULL;
+        return instance;
+}
+
 /* What has to be made anew and still takes requests leaves the route first. False while the router leads to any of it. */
 static bool let_go(struct look *s) {
         const struct drift *drift = s->out->drift.items;
         bool free = true;
 
+        /* All of it first: they must not wait for each other. Where nobody else is left to serve, nothing is gained by waiting. */
         for (size_t i = 0; s->traffic && i < s->out->drift.n; i++) {
-                const struct workload_service *service = lookup_service(s->lookup, drift[i].service);
-                const struct instance *instance = service ? lookup_instance(s->lookup, service, drift[i].index) : NULL;
+                const struct instance *instance = made_anew(s, &drift[i]);
 
-                if (instance && !str_eq(drift[i].code, REASON_DRIFT_EXTRA) && !str_eq(drift[i].code, REASON_DRIFT_ROUTE) &&
-                    is_repairable(s, &drift[i]) && !starts_in_place(&drift[i], instance))
+                if (instance)
+                        s->retiring[look_place(s, instance)] = true;
+        }
+        for (size_t i = 0; s->traffic && i < s->out->drift.n; i++) {
+                const struct instance *instance = made_anew(s, &drift[i]);
+
+                if (instance)
                         free = split_releases(s, instance) && free;
         }
         return free;
@@ -107,8 +123,12 @@ void repair(struct look *s) {
                 look_wait(s, breaker_why(&s->next->breaker), wait);
                 return;
         }
-        if ((look_has_drift(s, REASON_DRIFT_ROUTE) && look_waits_to_route(s)) || !let_go(s))
+        if (look_has_drift(s, REASON_DRIFT_ROUTE) && look_waits_to_route(s))
                 return;
+        if (!let_go(s)) {
+                s->lets_go = true;
+                return;
+        }
         repair_all(s);
         breaker_repaired(&s->next->breaker, s->world->now, s->arena);
         s->out->event = EVENT_REPAIRING;

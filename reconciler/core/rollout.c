@@ -142,7 +142,7 @@ static void put_right(struct look *s) {
 
         repair(s);
         /* A split that somebody changed is put right only with what else drifted; otherwise it follows the instances. */
-        if (s->out->event == EVENT_REPAIRING || !look_has_drift(s, REASON_DRIFT_ROUTE))
+        if (s->out->event == EVENT_REPAIRING || s->lets_go || !look_has_drift(s, REASON_DRIFT_ROUTE))
                 split_apply(s);
         if (s->acts || s->out->event != EVENT_REPAIRING)
                 return;

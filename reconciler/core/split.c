@@ -191,6 +191,9 @@ static bool is_in_force(const struct look *s, const struct route *r) {
 static const struct instance *first_out_of_reach(const struct look *s) {
         const struct instance *items = s->app->instances.items;
 
+        /* A release that leaves the router need not be in its reach. */
+        if (!s->goal || !s->goal->traffic)
+                return NULL;
         for (size_t i = 0; i < s->app->instances.n && s->next->phase != PHASE_REVERTING && s->next->phase != PHASE_STUCK; i++)
                 if (is_new(s, &items[i]) && may_serve(s, &items[i]) && !address_of(s, &items[i]))
                         return &items[i];

@@ -292,9 +292,40 @@ static int64_t earliest_wake(const struct decision *d, int64_t *ret_due) {
         return earliest;
 }
 
+/* Looks in a row that decide the very same actions had no effect by them: each waits longer, and then the pass is over. */
+struct pace {
+        struct digest actions;
+        int64_t wait_ms;
+};
+#define PACE_FIRST_MS 100
+#define PACE_MAX_MS   5000
+
+/* False when it is better to go on with the next pass. */
+static bool keep_pace(struct pass *p, struct pace *pace) {
+        const struct action *actions = p->decision.actions.items;
+        own_json json_t *array = json_array();
+        struct digest digest;
+
+        for (size_t i = 0; i < p->decision.actions.n; i++)
+                json_array_append_new(array, table_write(&action_table, &actions[i]));
+        digest = digest_of_json(array);
+        if (p->decision.actions.n == 0 || !digest_equal(&digest, &pace->actions)) {
+                *pace = (struct pace){ .actions = digest, .wait_ms = PACE_FIRST_MS };
+                return true;
+        }
+        if (pace->wait_ms > PACE_MAX_MS) {
+                p->wake_at = clock_wall_ms() + PACE_MAX_MS;
+                return false;
+        }
+        clock_sleep_ms(pace->wait_ms);
+        pace->wait_ms *= 2;
+        return true;
+}
+
 /* Look and act until nothing is due soon. */
 static int run_looks(struct pass *p, struct fault *reterr) {
         int64_t stay_until = clock_monotonic_ns() / 1000000 + p->options->linger_ms;
+        struct pace pace = { .wait_ms = PACE_FIRST_MS };
 
         for (int n = 0; n < LOOKS_MAX; n++) {
                 int64_t wake, due, now;
@@ -304,6 +335,8 @@ static int run_looks(struct pass *p, struct fault *reterr) {
                         return r;
                 p->wake_at = wake = earliest_wake(&p->decision, &due);
                 if (p->decision.actions.n > 0 || has_event(&p->decision)) {
+                        if (!has_event(&p->decision) && !keep_pace(p, &pace))
+                                return persist_rollouts(p, reterr);
                         r = carry_out(p, reterr);
                         if (r < 0 || interrupted)
                                 return r;

@@ -72,7 +72,7 @@ same "$runs" "$(what_runs)" 'what runs'
 same "$head" "$(ledger_git rev-parse tally/web1)" 'head of the ledger'
 proved 'a thousand whole passes at a host that is as declared: no action, no record, no commit'
 
-fake_set '.start["shop/web"] = {"exit_code": 1}'
+fake_set '.start["shop/web@5000"] = {"exit_code": 1}'
 release 5000
 expect 5 tally sync --timeout 20s
 head=$(ledger_git rev-parse tally/web1)
@@ -85,6 +85,21 @@ same 0 "$(fake "$effects")" 'what 100 passes did about a release that failed'
 same "$head" "$(ledger_git rev-parse tally/web1)" 'head of the ledger'
 proved 'a release that failed is not tried again by the next poll, nor by a hundred, and nothing new is said'
 fake_set 'del(.start)'
+
+# Neither the new nor the old release runs for longer than a moment, and an engine whose clock stands still says so of both.
+fake_set '.start["shop/web"] = {"exit_code": 1} | .trace = []'
+fake_set '.start["shop/web@5000"] = {"exit_code": 1}'
+release 5000.1
+code=0
+OUT=$(timeout 60 "$TALLY" --config "$FLEET/etc/tally.yaml" pass 2>&1) || code=$?
+[ "$code" = 3 ] || [ "$code" = 5 ] || fail "the pass ended with $code"
+starts=$(fake '[.trace[] | select(startswith("start "))] | length')
+[ "$starts" -le 20 ] || fail "one pass started things $starts times"
+fake_set "del(.start) | .now = $(date +%s)000"
+settles=0
+OUT=$(tally sync --timeout 60s 2>&1) || settles=$?
+same 5 "$settles" 'the exit code when the old release runs again'
+proved 'actions that have no effect are not repeated at full speed: a pass slows down, and ends'
 
 #
 # Polling that is off

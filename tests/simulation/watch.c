@@ -212,7 +212,8 @@ static bool goes_back_stop_first(const struct story *t) {
 static void check_promises(struct story *t) {
         const struct workload_service *services = t->releases[0].workload->services.items;
 
-        if (goes_back_stop_first(t))
+        /* Of what nobody declares any more nothing is promised. */
+        if (goes_back_stop_first(t) || now_of(&t->sim)->phase == PHASE_REMOVING || now_of(&t->sim)->phase == PHASE_ABSENT)
                 t->promises = false;
         if (!t->promises || t->taken)
                 return;
