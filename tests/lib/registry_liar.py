@@ -7,7 +7,7 @@ what happens to them:
 
     lie         the last byte is another one (also without MODE_FILE)
     cut         the connection ends in the middle
-    stall       it stays open in the middle, for a minute
+    stall       it stays open in the middle, for twenty seconds
     trickle     they come in small pieces, about three seconds long
     pass        nothing
 """
@@ -57,7 +57,7 @@ class Liar(http.server.BaseHTTPRequestHandler):
         if what in ("cut", "stall"):
             self.wfile.write(body[: len(body) // 2])
             self.wfile.flush()
-            time.sleep(60 if what == "stall" else 0)
+            time.sleep(20 if what == "stall" else 0)
             self.close_connection = True
             return
         step = len(body) // 30 + 1 if what == "trickle" else len(body) + 1
