@@ -51,8 +51,7 @@ static void collect_runtime(struct pass *p, struct runtime *runtime, struct work
         for (size_t i = 0; i < p->n_apps; i++) {
                 const struct pass_app *app = &p->apps[i];
 
-                if (app->runtime != runtime)
-                        continue;
+                /* Of every runtime: docker and compose share an engine, and what one keeps the other must not collect. */
                 if (app->wanted)
                         workloads[keep.n_workloads++] = *app->wanted;
                 if (app->settled)

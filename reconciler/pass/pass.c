@@ -202,7 +202,7 @@ static void action_done(void *data, const struct world_app *app, const struct ac
 
 static bool uses_engine(const struct pass *p) {
         for (size_t i = 0; i < p->n_runtimes; i++)
-                if (str_eq(p->runtimes[i]->ops->name, "docker"))
+                if (str_eq(p->runtimes[i]->ops->name, "docker") || str_eq(p->runtimes[i]->ops->name, "compose"))
                         return true;
         return false;
 }

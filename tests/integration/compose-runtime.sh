@@ -201,6 +201,13 @@ same /the-db "$(inspect "$(instance_of shop db)" .Name)" 'the name of db'
 status_is .state converged
 proved 'a container that is gone, one that is stopped and one that is detached are told and repaired'
 
+expect 0 tally pass
+[ -e "$FLEET/state/quiet.json" ] || fail 'a host that is as declared is not remembered as quiet'
+engine_api POST "/containers/$(instance_of shop db)/stop?t=1" >/dev/null
+expect 0 tally pass
+same 'db web web' "$(instances shop | awk '$5 == "running" { print $3 }' | sort | paste -sd' ')" 'what runs after a quiet time'
+proved 'a quiet pass looks at the engine of an app of the runtime compose, too'
+
 echo 'color = blue' >"$app/parts/web.conf"
 fleet_release shop 4 "web=$two" "db=$one" "debug=$debug"
 fleet_commit 'shop 4'
