@@ -43,7 +43,7 @@ same 'color = green' "$(inside "$(instance_of shop web)" /etc/web.conf)" 'the mo
 
 # What a person would do. An hour of quiet passes between two of them.
 fresh() {
-        jq '.repairs = 0' "$FLEET/state/rollouts/shop.json" >"$RIG/rollout.json"
+        jq 'del(.breaker)' "$FLEET/state/rollouts/shop.json" >"$RIG/rollout.json"
         cat "$RIG/rollout.json" >"$FLEET/state/rollouts/shop.json"
         records_mark
 }
