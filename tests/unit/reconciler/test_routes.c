@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "reconciler/core/rollout.h"
+#include "reconciler/pass/decide.h"
+#include "shared/base/reason.h"
+#include "shared/base/text.h"
+
+#define NOW 1000000000000
+#define DRAIN_MS 1000
+
+static const char OLD_SPEC[] = "sha256:0000000000000000000000000000000000000000000000000000000000000001";
+static const char NEW_SPEC[] = "sha256:0000000000000000000000000000000000000000000000000000000000000002";
+
+/* An app of one service with two instances of each release, beside a router. */
+struct rig {
+        struct arena *arena;
+        struct traffic traffic;
+        struct workload_service old_service, new_service;
+        struct workload old, new;
+        struct instance instances[4];   /* web 1 and 2 of the old, then of the new specification */
+        struct endpoint endpoints[4];
+        struct world_app app;
+        struct world world;
+        struct decision decision;
+};
+
+static void make_workload(struct rig *r, struct workload *w, struct workload_service *service, const char *release, const char *spec) {
+        *service = (struct workload_service){ .name = "web", .image = "r/web@x", .spec_digest = spec, .replicas = 2 };
+        *w = (struct workload){
+                .app = "shop", .release = release, .version = release, .runtime = "fake", .traffic = &r->traffic,
+                .services = { .items = service, .n = 1 },
+        };
+}
+
+static void make_instance(struct rig *r, int at) {
+        r->endpoints[at] = (struct endpoint){ .port = 80, .address = arena_printf(r->arena, "127.0.0.1:%d", 32768 + at) };
+        r->instances[at] = (struct instance){
+                .id = arena_printf(r->arena, "i%d", at), .name = arena_printf(r->arena, "i%d", at), .app = "shop", .service = "web",
+                .index = at % 2 + 1, .spec = at < 2 ? OLD_SPEC : NEW_SPEC, .release = at < 2 ? "old" : "new", .image = "r/web@x",
+                .image_matches = true, .state = INSTANCE_RUNNING, .started_at = NOW - 60000,
+                .endpoints = { .items = &r->endpoints[at], .n = 1 },
+        };
+}
+
+static void setup(struct rig *r) {
+        *r = (struct rig){ .arena = arena_new() };
+        r->traffic = (struct traffic){ .router = ROUTER_NGINX, .service.text = "web", .port = 80, .path = "/", .drain_ms = DRAIN_MS };
+        make_workload(r, &r->old, &r->old_service, "old", OLD_SPEC);
+        make_workload(r, &r->new, &r->new_service, "new", NEW_SPEC);
+        for (int i = 0; i < 4; i++)
+                make_instance(r, i);
+        r->app = (struct world_app){
+                .app = "shop", .runtime = "fake", .observed = true, .declared = true, .wanted = &r->new, .settled = &r->old,
+                .settings = { .strategy = STRATEGY_ROLLING, .max_parallel = 2, .healthy_deadline_ms = 60000, .progress_deadline_ms = 60000 },
+                .instances = { .items = r->instances, .n = 4 },
+                .route = { .available = true, .present = true, .route.app = "shop" },
+                .rollout = {
+                        .app = "shop", .intent = -1, .candidate = -1, .settled_release = "old", .settled_version = "old", .router = "nginx",
+                        .seen_at = NOW, .progress_at = NOW,
+                },
+        };
+}
+
+/* In force: a route to these instances, all alike. */
+static void in_force(struct rig *r, int from, int to) {
+        struct route *route = &r->app.route.route;
+
+        route->targets.n = 0;
+        for (int i = from; i <= to; i++) {
+                struct route_target *t = arena_push(r->arena, &route->targets.items, &route->targets.n, sizeof(*t));
+
+                *t = (struct route_target){ .instance = r->instances[i].id, .address = r->endpoints[i].address };
+        }
+}
+
+static void keep_old(struct rig *r) {
+        r->app.rollout.kept.n = 0;
+        for (int i = 0; i < 2; i++)
+                ((struct text_at *)arena_push(r->arena, &r->app.rollout.kept.items, &r->app.rollout.kept.n, sizeof(struct text_at)))->text =
+                        r->instances[i].id;
+}
+
+static const struct decision_app *look(struct rig *r, int64_t now) {
+        const struct decision_app *out;
+
+        r->world = (struct world){
+                .schema = WORLD_SCHEMA, .host = "web1", .environment = "prod", .commit = "0123456789012345678901234567890123456789",
+                .now = now, .ledger_writable = true, .apps = { .items = &r->app, .n = 1 },
+        };
+        decide(&r->world, r->arena, &r->decision);
+        out = r->decision.apps.items;
+        r->app.rollout = out->rollout;
+        return out;
+}
+
+static int count(const struct rig *r, enum action_verb verb) {
+        const struct action *actions = r->decision.actions.items;
+        int n = 0;
+
+        for (size_t i = 0; i < r->decision.actions.n; i++)
+                n += actions[i].verb == verb;
+        return n;
+}
+
+static const struct action *first(const struct rig *r, enum action_verb verb) {
+        const struct action *actions = r->decision.actions.items;
+
+        for (size_t i = 0; i < r->decision.actions.n; i++)
+                if (actions[i].verb == verb)
+                        return &actions[i];
+        fail_msg("no action '%s'", verb_names[verb]);
+        return NULL;
+}
+
+static void test_an_app_that_leaves_its_router_does_so_when_the_release_is_proven(void **state) {
+        struct rig r;
+
+        setup(&r);
+        r.new.traffic = NULL;
+        r.app.rollout.phase = PHASE_EVALUATING;
+        r.app.rollout.release = r.app.rollout.version = "new";
+        keep_old(&r);
+        in_force(&r, 0, 1);
+        look(&r, NOW);
+        assert_int_equal(count(&r, VERB_UNROUTE), 0);
+
+        r.app.rollout = (struct rollout){
+                .app = "shop", .phase = PHASE_SETTLED, .settled_release = "new", .settled_version = "new", .router = "nginx", .intent = -1,
+                .candidate = -1,
+        };
+        r.app.settled = &r.new;
+        r.app.instances = (struct struct_list){ .items = &r.instances[2], .n = 2 };
+        look(&r, NOW + 5000);
+        assert_string_equal(first(&r, VERB_UNROUTE)->router, "nginx");
+        rollout_action_done(&r.app.rollout, first(&r, VERB_UNROUTE), NOW + 6000, r.arena);
+        look(&r, NOW + 6000);
+        assert_int_equal(r.decision.actions.n, 0);
+        arena_free(r.arena);
+}
+
+static void test_an_instance_is_made_anew_only_after_the_route_let_go_of_it(void **state) {
+        struct rig r;
+
+        setup(&r);
+        r.app.wanted = &r.old;
+        r.app.instances.n = 2;
+        r.app.rollout.phase = PHASE_SETTLED;
+        in_force(&r, 0, 1);
+        r.app.rollout.routed = arena_strdup(r.arena, route_digest(&r.app.route.route).text);
+        r.instances[0].image_matches = false;
+
+        look(&r, NOW);
+        assert_int_equal(r.decision.actions.n, 1);
+        assert_int_equal(first(&r, VERB_ROUTE)->route->targets.n, 1);
+        rollout_action_done(&r.app.rollout, first(&r, VERB_ROUTE), NOW, r.arena);
+
+        in_force(&r, 1, 1);
+        assert_int_equal(look(&r, NOW + 1)->event, EVENT_NONE);
+        assert_int_equal(r.decision.actions.n, 0);
+        assert_int_equal(look(&r, NOW + DRAIN_MS)->event, EVENT_REPAIRING);
+        assert_string_equal(first(&r, VERB_STOP)->instance, "i0");
+        assert_int_equal(r.app.rollout.breaker.repairs, 1);
+
+        /* Nobody else could take the requests: nothing is gained by waiting. */
+        r.instances[1].state = INSTANCE_EXITED;
+        r.app.rollout.breaker = (struct breaker){ .repairs = 0 };
+        in_force(&r, 0, 1);
+        r.app.rollout.routed = arena_strdup(r.arena, route_digest(&r.app.route.route).text);
+        look(&r, NOW + 2 * DRAIN_MS);
+        assert_int_equal(count(&r, VERB_STOP), 1);
+        arena_free(r.arena);
+}
+
+static void test_a_revert_ends_when_the_old_instances_take_requests(void **state) {
+        struct rig r;
+
+        setup(&r);
+        r.app.rollout.phase = PHASE_REVERTING;
+        r.app.rollout.release = r.app.rollout.version = "new";
+        keep_old(&r);
+        r.app.instances.n = 2;
+        in_force(&r, 2, 3);
+        r.instances[0].health = r.instances[1].health = HEALTH_STARTING;
+        assert_int_equal(look(&r, NOW)->event, EVENT_NONE);
+        assert_int_equal(r.app.rollout.phase, PHASE_REVERTING);
+
+        r.instances[1].health = HEALTH_HEALTHY;
+        look(&r, NOW + 1000);
+        assert_int_equal(first(&r, VERB_ROUTE)->route->targets.n, 1);
+        r.app.route.available = false;
+        assert_int_equal(look(&r, NOW + 1500)->event, EVENT_NONE);
+        r.app.route.available = true;
+        in_force(&r, 1, 1);
+        assert_int_equal(look(&r, NOW + 2000)->event, EVENT_REVERTED);
+        arena_free(r.arena);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_an_app_that_leaves_its_router_does_so_when_the_release_is_proven),
+                cmocka_unit_test(test_an_instance_is_made_anew_only_after_the_route_let_go_of_it),
+                cmocka_unit_test(test_a_revert_ends_when_the_old_instances_take_requests),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
