@@ -207,7 +207,6 @@ static void check_ledger(struct examination *e) {
 
 static void check_last_pass(struct examination *e) {
         own_state struct state state = STATE_INIT;
-        own_json json_t *status = NULL;
         struct fault fault = FAULT_INIT;
         struct accepted accepted;
         int64_t age;

@@ -7,7 +7,7 @@
 
 set -euo pipefail
 
-TALLY=$1
+TALLY=$(realpath "$1")
 here=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=tests/lib/fleet.sh
 . "$here/lib/fleet.sh"

@@ -108,7 +108,6 @@ static void test_any_progression_ends_at_all_of_it(void **state) {
                         own_arena struct arena *a = arena_new();
                         struct progression p = { .kind = kind, .start = start };
                         struct struct_list plan;
-                        own_fault struct fault fault = FAULT_INIT;
 
                         plan_make(&(struct rollout_settings){ .strategy = STRATEGY_CANARY, .progression = &p }, NULL, true, a, &plan);
                         assert_in_range(plan.n, 4, 400);
