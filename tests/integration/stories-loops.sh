@@ -72,6 +72,8 @@ same "$runs" "$(what_runs)" 'what runs'
 same "$head" "$(ledger_git rev-parse tally/web1)" 'head of the ledger'
 proved 'a thousand whole passes at a host that is as declared: no action, no record, no commit'
 
+# The fake engine's clock stands still unless it is set: what it starts now was not started before the rollout.
+fake_set ".now = $(($(date +%s) + 60))000"
 fake_set '.start["shop/web@5000"] = {"exit_code": 1}'
 release 5000
 expect 5 tally sync --timeout 20s
