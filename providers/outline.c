@@ -170,3 +170,26 @@ void outline_sort_instances(struct instance *instances, size_t n) {
         if (n > 1)
                 qsort(instances, n, sizeof(*instances), by_identity);
 }
+
+static void release_spec(void *spec) {
+        json_decref(spec);
+}
+
+int outline_specs(const struct compose *compose,
+                  int (*spec_of)(const struct compose *c, const struct compose_service *s, json_t **ret, struct fault *reterr),
+                  struct arena *a, struct workload *w, struct fault *reterr) {
+        const struct compose_service *from = compose->services.items;
+        struct workload_service *to = w->services.items;
+
+        for (size_t i = 0; i < w->services.n; i++) {
+                struct digest digest;
+                int r = spec_of(compose, &from[i], &to[i].spec, reterr);
+
+                if (r < 0)
+                        return r;
+                arena_defer(a, release_spec, to[i].spec);
+                digest = digest_of_json(to[i].spec);
+                to[i].spec_digest = arena_strdup(a, digest.text);
+        }
+        return 0;
+}

@@ -21,5 +21,13 @@ int outline_make(const struct runtime_settings *settings, const char *runtime, c
  */
 const char *outline_why_exclusive(const struct compose_service *s, struct arena *a);
 
+/*
+ * The specification of every service of @w, as @spec_of makes it (a new reference, which the arena releases), and its digest. The
+ * services of @w are those of @compose, in the same order.
+ */
+int outline_specs(const struct compose *compose,
+                  int (*spec_of)(const struct compose *c, const struct compose_service *s, json_t **ret, struct fault *reterr),
+                  struct arena *a, struct workload *w, struct fault *reterr);
+
 /* The order that an observation promises: app, service, specification, index, id. */
 void outline_sort_instances(struct instance *instances, size_t n);

@@ -301,25 +301,15 @@ static void release_json(void *p) {
 
 int locked_render(const struct runtime_settings *settings, const struct compose *compose, const struct release *release,
                   const char *release_id, struct arena *a, struct workload *ret, struct fault *reterr) {
-        const struct compose_service *from = compose->services.items;
-        struct workload_service *to;
         struct workload w;
         int r;
 
         r = outline_make(settings, "compose", compose, release, release_id, a, &w, reterr);
         if (r < 0)
                 return r;
-        to = w.services.items;
-        for (size_t i = 0; i < w.services.n; i++) {
-                struct digest digest;
-
-                r = spec_of(compose, &from[i], &to[i].spec, reterr);
-                if (r < 0)
-                        return r;
-                arena_defer(a, release_json, to[i].spec);
-                digest = digest_of_json(to[i].spec);
-                to[i].spec_digest = arena_strdup(a, digest.text);
-        }
+        r = outline_specs(compose, spec_of, a, &w, reterr);
+        if (r < 0)
+                return r;
         w.resources = resources_of(compose);
         arena_defer(a, release_json, w.resources);
         *ret = w;

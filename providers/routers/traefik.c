@@ -222,15 +222,15 @@ static bool wait_for(struct traefik *t, const char *app, const json_t *config, s
         for (;;) {
                 own_fault struct fault why = FAULT_INIT;
                 own_json json_t *rawdata = NULL;
-                char name[ROUTE_NAME_MAX + 16];
+                char name[ROUTE_NAME_MAX];
 
                 if (get(t, "/api/rawdata", &rawdata, &why) == 0) {
                         if (config)
                                 *ret_why = traefik_difference(config, rawdata, a);
                         else {
-                                route_name(app, name);
-                                (void)strcat(name, "@file");
-                                *ret_why = json_object_get(json_object_get(rawdata, "services"), name) ? "Traefik still has its services" : NULL;
+                                const char *service = arena_printf(a, "%s@file", route_name(app, name));
+
+                                *ret_why = json_object_get(json_object_get(rawdata, "services"), service) ? "Traefik still has its services" : NULL;
                         }
                         if (!*ret_why)
                                 return true;

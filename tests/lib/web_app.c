@@ -81,7 +81,7 @@ static bool read_request(int fd, char buf[static REQUEST_MAX]) {
                 if (!end)
                         continue;
                 length = strcasestr(buf, "\r\ncontent-length:");
-                if (!length || length > end || n - (size_t)(end + 4 - buf) >= (size_t)atoi(length + strlen("\r\ncontent-length:")))
+                if (!length || length > end || n - (size_t)(end + 4 - buf) >= strtoul(length + strlen("\r\ncontent-length:"), NULL, 10))
                         return true;
         }
         return false;
