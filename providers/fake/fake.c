@@ -64,6 +64,7 @@ static void fake_close(struct runtime *rt) {
 static int fake_open(const struct runtime_settings *settings, struct runtime **ret, struct fault *reterr) {
         struct fake *f = calloc(1, sizeof(*f));
         const char *path;
+        int r;
 
         if (!f)
                 return fault_set_oom(reterr);
@@ -72,9 +73,10 @@ static int fake_open(const struct runtime_settings *settings, struct runtime **r
                 .runtime.ops = &fake_runtime_ops,
                 .settings = settings,
         };
-        if (script_init(&f->script, path && *path ? path : NULL, reterr) < 0) {
+        r = script_init(&f->script, path && *path ? path : NULL, reterr);
+        if (r < 0) {
                 free(f);
-                return -ENOMEM;
+                return r;
         }
         *ret = &f->runtime;
         return 0;
@@ -235,14 +237,18 @@ static int fake_create(struct runtime *rt, const struct workload *w, const struc
 
 /* What @script ("start", "exec") says about an instance; NULL: nothing. */
 static const json_t *fake_fate(const struct fake *f, const char *script, const json_t *entry) {
-        const json_t *fates = json_object_get(f->script.world, script), *fate;
-        const char *app = json_get_string(entry, "app"), *service = json_get_string(entry, "service");
-        own_json json_t *exact = json_sprintf("%s/%s@%s", text_or(app, ""), text_or(service, ""),
-                                              text_or(json_get_string(entry, "version"), ""));
-        own_json json_t *any = json_sprintf("%s/%s", text_or(app, ""), text_or(service, ""));
+        const json_t *fates = json_object_get(f->script.world, script), *fate = NULL;
+        const char *app = text_or(json_get_string(entry, "app"), ""), *service = text_or(json_get_string(entry, "service"), "");
+        const char *version = text_or(json_get_string(entry, "version"), "");
+        const int index = (int)json_get_integer(entry, "index", 0);
+        own_json json_t *one = json_sprintf("%s/%s/%d@%s", app, service, index, version);
+        own_json json_t *all = json_sprintf("%s/%s@%s", app, service, version);
+        own_json json_t *any = json_sprintf("%s/%s", app, service);
+        const json_t *const keys[] = { one, all, any };
 
-        fate = json_object_get(fates, json_string_value(exact));
-        return fate ? fate : json_object_get(fates, json_string_value(any));
+        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]) && !fate; i++)
+                fate = json_object_get(fates, json_string_value(keys[i]));
+        return fate;
 }
 
 static void fake_run(struct fake *f, json_t *entry) {

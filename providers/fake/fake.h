@@ -24,7 +24,7 @@
  *        "instances": [ … as instance_table writes them, with "public": bool … ] }
  *
  * "call" is a function's name or "*"; "nth" counts from 1 and "last" (default: nth; 0: for ever) ends the range. A start or an exec is looked up
- * as "app/service@version", then "app/service". Endpoints and address go when the instance is stopped.
+ * as "app/service/index@version", then "app/service@version", then "app/service". Endpoints and address go when the instance is stopped.
  */
 
 #include "providers/runtime.h"

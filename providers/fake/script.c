@@ -3,6 +3,8 @@
 #include "providers/fake/script.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "shared/base/clock.h"
@@ -11,9 +13,24 @@
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 
+static int make_folder_of(const char *path, struct fault *reterr) {
+        own_free char *folder = strdup(path);
+        own_fd int fd = -1;
+        char *slash = folder ? strrchr(folder, '/') : NULL;
+
+        if (!folder)
+                return fault_set_oom(reterr);
+        if (!slash || slash == folder)
+                return 0;
+        *slash = '\0';
+        return dir_make(AT_FDCWD, folder, 0755, &fd, reterr);
+}
+
 int script_init(struct script *s, const char *path, struct fault *reterr) {
-        *s = (struct script){ .path = path, .world = json_object() };
-        return s->world ? 0 : fault_set_oom(reterr);
+        int r = path ? make_folder_of(path, reterr) : 0;
+
+        *s = (struct script){ .path = path, .world = r == 0 ? json_object() : NULL };
+        return r < 0 || s->world ? r : fault_set_oom(reterr);
 }
 
 void script_done(struct script *s) {

@@ -31,6 +31,7 @@ struct script_call {
         int64_t nth, any;
 };
 
+/* The folder of @path is made. */
 int script_init(struct script *s, const char *path, struct fault *reterr);
 void script_done(struct script *s);
 

@@ -2,7 +2,6 @@
 
 #include "providers/routers/memory.h"
 
-#include <fcntl.h>
 #include <string.h>
 
 #include "providers/fake/script.h"
@@ -38,12 +37,9 @@ static void memory_close(struct router *r) {
 }
 
 static int memory_prepare(struct memory *m, const char *state, struct fault *reterr) {
-        own_fd int folder = -1;
-        int r = state ? dir_make(AT_FDCWD, state, 0755, &folder, reterr) : 0;
-
-        if (r == 0 && state && asprintf(&m->path, "%s/memory.json", state) < 0)
+        if (state && asprintf(&m->path, "%s/memory.json", state) < 0)
                 return fault_set_oom(reterr);
-        return r < 0 ? r : script_init(&m->script, m->path, reterr);
+        return script_init(&m->script, m->path, reterr);
 }
 
 static int memory_open(const struct router_settings *settings, struct router **ret, struct fault *reterr) {

@@ -30,7 +30,7 @@ static int open_runtime(struct pass *p, const char *name, struct runtime **ret, 
         *settings = (struct runtime_settings){
                 .host = p->config->host.text,
                 .environment = p->desired.host ? p->desired.host->environment.text : "",
-                .endpoint = str_eq(name, "fake") ? arena_printf(p->arena, "fake:%s/fake.json", p->config->state)
+                .endpoint = str_eq(name, "fake") ? arena_printf(p->arena, "fake:%s/fake/world.json", p->config->state)
                                                  : p->config->docker.host,
                 .registry_config = p->config->docker.config,
                 .files = arena_printf(p->arena, "%s/files", p->config->state),

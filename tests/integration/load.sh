@@ -24,7 +24,7 @@ mv "$FLEET/work/hosts/web1.yaml" "$RIG/web1.yaml"
 fleet_commit 'a fleet without web1'
 expect 3 tally pass
 same 'blocked HOST_NOT_ENROLLED' "$(status_get '"\(.state) \(.blocked.code)"')" 'a host that is not enrolled'
-[ ! -e "$FLEET/state/fake.json" ] || fail 'a host that is not enrolled looked at a runtime'
+[ ! -e "$FLEET/state/fake/world.json" ] || fail 'a host that is not enrolled looked at a runtime'
 status_get .blocked.message | sed '1d; /^$/d' >"$FLEET/work/hosts/web1.yaml"
 cmp -s "$RIG/web1.yaml" "$FLEET/work/hosts/web1.yaml" || fail "it says to merge something else than init did"
 proved 'a host that is not enrolled touches nothing and says what to merge'

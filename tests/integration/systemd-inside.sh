@@ -198,8 +198,8 @@ had=$(failures)
 converged() {
         ! has_entries $pass_lost 1 || fail "a worker was lost"
         [ "$(failures)" = "$had" ] || fail "a pass failed"
-        [ -s /var/lib/tally/fake.json ] && [ -e /srv/fleet.git/refs/heads/tally/web1 ] &&
-                [[ $(show StatusText) == *converged* ]] && grep -q '"running"' /var/lib/tally/fake.json
+        [ -s /var/lib/tally/fake/world.json ] && [ -e /srv/fleet.git/refs/heads/tally/web1 ] &&
+                [[ $(show StatusText) == *converged* ]] && grep -q '"running"' /var/lib/tally/fake/world.json
 }
 systemctl start tallyd.service
 is_state active || fail "$(show ActiveState)"

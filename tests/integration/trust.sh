@@ -422,10 +422,10 @@ for lost in state key; do
         rm -rf "$RIG/kept"
         mkdir "$RIG/kept"
         cp "$FLEET"/state/id_ed25519* "$RIG/kept/"
-        cp "$FLEET/state/fake.json" "$RIG/kept/"
+        cp "$FLEET/state/fake/world.json" "$RIG/kept/"
         rm -rf "$FLEET/state"
         mkdir -m 700 "$FLEET/state"
-        cp "$RIG/kept/fake.json" "$FLEET/state/"
+        mkdir -p "$FLEET/state/fake" && cp "$RIG/kept/world.json" "$FLEET/state/fake/"
         [ "$lost" = key ] || cp "$RIG/kept"/id_ed25519* "$FLEET/state/"
         force "$older"
         expect 4 tally pass

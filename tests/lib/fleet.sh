@@ -266,14 +266,14 @@ fake_release() {
 
 # fake JQ: of the fake runtime's world; fake_set JQ: change it
 fake() {
-        jq -r "$1" "$FLEET/state/fake.json"
+        jq -r "$1" "$FLEET/state/fake/world.json"
 }
 fake_set() {
         local world='{}'
-        [ ! -f "$FLEET/state/fake.json" ] || world=$(cat "$FLEET/state/fake.json")
-        mkdir -p "$FLEET/state"
+        [ ! -f "$FLEET/state/fake/world.json" ] || world=$(cat "$FLEET/state/fake/world.json")
+        mkdir -p "$FLEET/state/fake"
         jq "$1" <<<"$world" >"$RIG/fake.new"
-        mv "$RIG/fake.new" "$FLEET/state/fake.json"
+        mv "$RIG/fake.new" "$FLEET/state/fake/world.json"
 }
 
 # running [APP]: the versions that run
@@ -331,7 +331,7 @@ count_records() {
 
 # what_runs: the fake runtime's instances, in one line
 what_runs() {
-        [ ! -f "$FLEET/state/fake.json" ] || jq -c .instances "$FLEET/state/fake.json"
+        [ ! -f "$FLEET/state/fake/world.json" ] || jq -c .instances "$FLEET/state/fake/world.json"
 }
 
 # accepted WHAT [VERSION]: a pass accepts the tip, and what it declares runs
