@@ -16,6 +16,7 @@
 #include "shared/base/file.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
+#include "shared/git/compact.h"
 #include "shared/git/refs.h"
 
 #define MACHINE_ID      "/etc/machine-id"
@@ -421,8 +422,10 @@ int ledger_open(struct state *s, const struct sshkey_private *key, const struct 
         l->public = key->key;
         l->has_public = true;
         r = open_clone(l, reterr);
-        if (r == 0)
+        if (r == 0) {
+                mirror_sweep(l->mirror); /* the one writer before may have been killed */
                 r = read_head(l, reterr);
+        }
         if (r == 0)
                 r = find_head(l, reterr);
         if (r == 0)

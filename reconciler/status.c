@@ -267,6 +267,11 @@ static json_t *desired_json(const struct status_facts *facts) {
         return o;
 }
 
+/* An app that was removed is told by the records of that, no longer by what is. */
+static bool is_gone(const struct world_app *app, const struct decision_app *d) {
+        return !app->declared && app->observed && app->instances.n == 0 && rollout_is_over(&d->rollout);
+}
+
 json_t *status_document(const struct world *world, const struct decision *decision, const struct status_facts *facts) {
         const struct world_app *apps = world->apps.items;
         const struct decision_app *decided = decision->apps.items;
@@ -287,7 +292,8 @@ json_t *status_document(const struct world *world, const struct decision *decisi
                 json_object_set_new(o, "blocked", blocked);
         }
         for (size_t i = 0; i < decision->apps.n; i++)
-                json_array_append_new(array, app_json(&apps[i], &decided[i], world->now, scratch));
+                if (!is_gone(&apps[i], &decided[i]))
+                        json_array_append_new(array, app_json(&apps[i], &decided[i], world->now, scratch));
         json_object_set_new(o, "apps", array);
         return o;
 }

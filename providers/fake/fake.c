@@ -4,6 +4,7 @@
 
 #include "providers/fake/script.h"
 #include "providers/outline.h"
+#include "shared/base/clock.h"
 #include "shared/base/limits.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
@@ -261,7 +262,7 @@ static void fake_run(struct fake *f, json_t *entry) {
         json_set_string(entry, "health", health ? health : health_names[checked ? HEALTH_HEALTHY : HEALTH_NONE]);
         json_object_set_new(entry, "exit_code", json_integer(json_integer_value(code)));
         json_object_set_new(entry, "image_matches", json_boolean(json_get_bool(fate, "image_matches", true)));
-        json_object_set_new(entry, "started_at", json_integer(json_get_integer(f->script.world, "now", 0)));
+        json_object_set_new(entry, "started_at", json_integer(json_get_integer(f->script.world, "now", clock_wall_ms())));
         for (size_t i = 0; i < sizeof(reach) / sizeof(reach[0]); i++)
                 if (json_object_get(fate, reach[i]) && !code)
                         json_object_set(entry, reach[i], json_object_get(fate, reach[i]));

@@ -18,7 +18,7 @@
  *        "exec": { "shop/web@1.4.2": {"exit_code": 1, "output": "…", "timeout": true} },  // what a command in it does; default: exit code 0
  *        "foreign": ["shop/web"],                         // create() of these finds the name taken by somebody else
  *        "slow": 0,                                       // every call takes this many milliseconds before its effect
- *        "now": 0,                                        // started_at of what is started
+ *        "now": 12,                                       // started_at of what is started; none: the time it is
  *        "prepared": ["<release id>"],
  *        "images": ["<repository@sha256:…>"],             // of the older ones, collect() leaves as many as its budget has bytes
  *        "instances": [ … as instance_table writes them, with "public": bool … ] }

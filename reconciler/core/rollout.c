@@ -76,6 +76,7 @@ static void begin(struct look *s) {
                 keep_running(s);
         use_retry(s);
         take_plan(s);
+        s->next->runtime = wanted->runtime;
         s->next->release = wanted->release;
         s->next->version = wanted->version;
         s->next->prepared = false;

@@ -129,13 +129,17 @@ static int add_remembered(struct pass *p, struct fault *reterr) {
         return r;
 }
 
+/* The runtime of an app that is no longer declared. A state of before its rollout told: all there was then. */
+static const char *runtime_before(const struct pass_app *app) {
+        return app->settled ? app->settled->runtime : app->rollout.runtime ? app->rollout.runtime : "docker";
+}
+
 int pass_recall(struct pass *p, struct fault *reterr) {
         int r = add_remembered(p, reterr);
 
         for (size_t i = 0; r == 0 && i < p->n_apps; i++)
                 if (!p->apps[i].runtime)
-                        r = open_runtime(p, p->apps[i].settled ? p->apps[i].settled->runtime : "docker",
-                                         &p->apps[i].runtime, reterr);
+                        r = open_runtime(p, runtime_before(&p->apps[i]), &p->apps[i].runtime, reterr);
         return r;
 }
 

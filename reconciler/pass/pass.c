@@ -155,9 +155,7 @@ static int persist_rollouts(struct pass *p, struct fault *reterr) {
                 struct digest digest;
                 int r;
 
-                /* Nothing is known of it and nothing is to be remembered. */
-                if (app->held || (app->rollout.phase == PHASE_ABSENT && !app->deployment && app->rollout.poisoned.n == 0 &&
-                                  !digest_is_set(&app->persisted)))
+                if (app->held || (!app->deployment && rollout_is_over(&app->rollout) && !digest_is_set(&app->persisted)))
                         continue;
                 json = table_write(&rollout_table, &app->rollout);
                 digest = digest_of_json(json);
@@ -460,6 +458,19 @@ static const char *graph_of(const struct pass *p) {
         return arena_strndup(p->arena, buffer_str(&out), out.size);
 }
 
+/* What was removed is on record now: the host has nothing more to remember of it. */
+static int forget_removed(struct pass *p, struct fault *reterr) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < p->n_apps; i++) {
+                const struct pass_app *app = &p->apps[i];
+
+                if (!app->held && !app->deployment && rollout_is_over(&app->rollout) && digest_is_set(&app->persisted))
+                        r = state_rollout_remove(&p->state, app->app, reterr);
+        }
+        return r;
+}
+
 static int finish(struct pass *p, struct pass_result *ret, struct fault *reterr) {
         int r = 0;
 
@@ -469,6 +480,8 @@ static int finish(struct pass *p, struct pass_result *ret, struct fault *reterr)
                 ret->graph = graph_of(p);
         } else {
                 r = pass_record(p, &ret->status, reterr);
+                if (r == 0 && !p->ledger_failed && !p->facts.blocked)
+                        r = forget_removed(p, reterr);
         }
         if (r < 0)
                 return r;

@@ -23,6 +23,8 @@ static const struct field rollout_fields[] = {
         { .key = "app", .type = FIELD_STRING, .at = AT(app), .flags = FIELD_REQUIRED, .doc = "The app." },
         { .key = "phase", .type = FIELD_ENUM, .at = AT(phase), .flags = FIELD_REQUIRED, .names = phase_names,
           .doc = "Where it stands." },
+        { .key = "runtime", .type = FIELD_STRING, .at = AT(runtime), .flags = FIELD_OMIT,
+          .doc = "The runtime that a release was last brought to." },
         { .key = "release", .type = FIELD_STRING, .at = AT(release), .flags = FIELD_OMIT,
           .doc = "The release it is going to." },
         { .key = "version", .type = FIELD_STRING, .at = AT(version), .flags = FIELD_OMIT, .doc = "Its version." },
@@ -86,6 +88,10 @@ bool rollout_is_poisoned(const struct rollout *r, const char *release) {
                 if (str_eq(r->poisoned.items[i].text, release))
                         return true;
         return false;
+}
+
+bool rollout_is_over(const struct rollout *r) {
+        return r->phase == PHASE_ABSENT && r->poisoned.n == 0 && r->retried.n == 0 && r->intent < 0;
 }
 
 bool rollout_has_used(const struct rollout *r, const char *retry) {

@@ -34,6 +34,7 @@ extern const char *const phase_names[];
 struct rollout {
         const char *app;
         enum phase phase;
+        const char *runtime;                    /* what it was last brought to; NULL: nothing was */
         const char *release, *version;          /* where it is going; NULL when settled and nothing was deployed */
         const char *settled_release, *settled_version; /* the last release proven here; NULL: none yet */
         int64_t settled_at;                     /* wall ms: since when */
@@ -65,6 +66,9 @@ struct rollout {
 extern const struct table rollout_table;
 
 bool rollout_is_poisoned(const struct rollout *r, const char *release);
+
+/* Nothing is here and nothing is to be remembered: what an app leaves that is no longer declared. */
+bool rollout_is_over(const struct rollout *r);
 
 /* Was the signed retry with this id used up here? */
 bool rollout_has_used(const struct rollout *r, const char *retry);

@@ -115,6 +115,10 @@ same precious "$(cat "$(engine_api GET "/volumes/$volume" | jq -r .Mountpoint)/k
 same '' "$(engine_api GET /networks | jq -r '.[].Name | select(. == "shop_default")')" 'the network of an app that is gone'
 proved 'an app that is no longer declared goes with its network; its volumes never do'
 
+[ ! -e "$FLEET/state/rollouts/shop.json" ] || fail 'the state remembers an app that is gone'
+status_is '[.apps[] | select(.app == "shop")] | length' 0
+proved 'what was removed is forgotten'
+
 fleet_release shop 3 "web=$image"
 fleet_commit 'shop again'
 expect 0 tally pass

@@ -28,7 +28,7 @@ static void test_what_is_written_reads_back_equal(void **state) {
         own_arena struct arena *a = arena_new();
         struct text_at kept[] = { { .text = "c1" }, { .text = "c2" } }, poisoned[] = { { .text = "sha256:bad" } };
         const struct rollout in = {
-                .app = "shop", .phase = PHASE_EVALUATING, .release = "sha256:new", .version = "2",
+                .app = "shop", .phase = PHASE_EVALUATING, .runtime = "docker", .release = "sha256:new", .version = "2",
                 .settled_release = "sha256:old", .settled_version = "1", .kept = { kept, 2 }, .prepared = true,
                 .started_at = 1, .progress_at = 2, .seen_at = 3, .routed_at = 4, .attempts = 5, .retry_at = 6,
                 .failure_code = "ROLLOUT_EXITED", .failure_text = "it stopped", .poisoned = { poisoned, 1 }, .intent = 7,
@@ -75,6 +75,24 @@ static void test_a_release_is_poisoned_by_its_id_alone(void **state) {
         assert_false(rollout_is_poisoned(&none, "sha256:a"));
 }
 
+static void test_it_is_over_when_nothing_is_here_and_nothing_to_remember(void **state) {
+        struct text_at ids[] = { { .text = "sha256:a" } };
+        struct rollout r = { .app = "shop", .phase = PHASE_ABSENT, .runtime = "docker", .intent = -1 };
+
+        assert_true(rollout_is_over(&r));
+        r.intent = 4;
+        assert_false(rollout_is_over(&r));
+        r.intent = -1;
+        r.poisoned = (struct string_list){ ids, 1 };
+        assert_false(rollout_is_over(&r));
+        r.poisoned = (struct string_list){ .items = NULL };
+        r.retried = (struct string_list){ ids, 1 };
+        assert_false(rollout_is_over(&r));
+        r.retried = (struct string_list){ .items = NULL };
+        r.phase = PHASE_SETTLED;
+        assert_false(rollout_is_over(&r));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_every_phase_has_a_word),
@@ -82,6 +100,7 @@ int main(void) {
                 cmocka_unit_test(test_no_intent_is_open_unless_one_is_named),
                 cmocka_unit_test(test_a_phase_that_there_is_not_is_refused),
                 cmocka_unit_test(test_a_release_is_poisoned_by_its_id_alone),
+                cmocka_unit_test(test_it_is_over_when_nothing_is_here_and_nothing_to_remember),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
