@@ -617,11 +617,10 @@ static void restart(struct simulation *s, const json_t *persisted) {
 }
 
 bool sim_pass(struct simulation *s, struct decision *ret) {
-        own_json json_t *persisted = NULL, *next = NULL;
+        own_json json_t *next = NULL;
         const struct decision_app *out;
 
         sim_look(s);
-        persisted = table_write(&rollout_table, &s->app.rollout);
         decide(&s->world, s->scratch, ret);
         if (s->judge)
                 s->judge(s, ret);
@@ -632,7 +631,8 @@ bool sim_pass(struct simulation *s, struct decision *ret) {
         if (killed(s))
                 return false;
         s->app.rollout = out->rollout;
-        next = table_write(&rollout_table, &s->app.rollout);
+        /* Only who dies needs it: whoever lives on has it in memory. */
+        next = s->kill_at >= 0 ? table_write(&rollout_table, &s->app.rollout) : NULL;
         if (act_until_killed(s, ret))
                 return true;
         restart(s, next);

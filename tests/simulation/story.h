@@ -90,7 +90,9 @@ struct story {
         int64_t states_of;           /* started_at of the rollout that states[] are of; 0: none */
         const char *states_release;
         int64_t looks;
-        bool verbose, thorough;      /* thorough: the world goes through its JSON, too */
+        bool verbose;
+        bool thorough;               /* the same world is decided again at every look, not only at some */
+        uint64_t sample_random;      /* which those are */
         char failure[400];           /* empty: all is well */
 };
 
