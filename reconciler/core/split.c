@@ -41,21 +41,20 @@ static const struct route_target *in_force(const struct look *s, const char *add
         return NULL;
 }
 
-/*
- * The route that is in force became so by us a moment ago, and a crash kept us from writing that down: what it let go of has had no time yet.
- */
-static void notice(struct look *s) {
+void split_notice(struct look *s) {
         const struct route_state *state = &s->app->route;
-        struct digest digest;
+        struct digest found;
 
-        if (!state->available || !state->present || state->altered)
+        if (!s->traffic || !state->available || !state->present)
                 return;
-        digest = route_digest(&state->route);
-        if (!str_eq(s->next->routed, digest.text)) {
-                s->next->routed = arena_strdup(s->arena, digest.text);
+        found = route_digest(&state->route);
+        if (!str_eq(found.text, s->next->routed)) {
+                s->next->routed = arena_strdup(s->arena, found.text);
                 s->next->routed_at = s->world->now;
         }
-        s->next->router = router_kind_names[s->traffic->router];
+        /* Another one is a router that the app is still to leave. */
+        if (!s->next->router)
+                s->next->router = router_kind_names[s->traffic->router];
 }
 
 /*
@@ -75,16 +74,6 @@ static bool another_serves(const struct look *s, const struct instance *i) {
         return false;
 }
 
-void split_notice(struct look *s) {
-        struct digest found;
-
-        if (!s->traffic || !s->app->route.available || !s->app->route.present)
-                return;
-        found = route_digest(&s->app->route.route);
-        if (!str_eq(found.text, s->next->routed))
-                s->next->routed_at = s->world->now;
-}
-
 bool split_releases(struct look *s, const struct instance *i) {
         const struct traffic *t = s->traffic;
         const char *address = t ? address_of(s, i) : NULL;
@@ -102,7 +91,7 @@ bool split_releases(struct look *s, const struct instance *i) {
                 look_wait(s, "the router to let go of what is to stop", LOOK_AGAIN_MS);
                 return false;
         }
-        notice(s);
+        split_notice(s);
         left = s->next->routed_at + t->drain_ms - s->world->now;
         if (left <= 0 || left > t->drain_ms)
                 return true;
@@ -280,7 +269,7 @@ void split_apply(struct look *s) {
                 return;
         }
         if (is_in_force(s, r)) {
-                notice(s);
+                split_notice(s);
                 return;
         }
         if (!s->app->route.available) {
