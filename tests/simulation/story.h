@@ -83,6 +83,7 @@ struct story {
         const struct decision *decision; /* that is carried out */
         int64_t promised[8];         /* of each service of the app, by its place */
         bool promises;
+        struct string_list ran;      /* specifications of which an instance ended well since the rollout began */
         struct string_list used;     /* retries that were used up */
         struct string_list poisoned; /* as last persisted */
         enum step_state states[64];
