@@ -435,6 +435,7 @@ static void start(struct simulation *s, struct instance *i) {
         i->health = s->has_health_check && !life->job ? HEALTH_STARTING : HEALTH_NONE;
         life->started = s->mono;
         life->let_go = 0;
+        life->routed = false;
         life->passed = (struct string_list){ .items = NULL };
         if (!life->port)
                 return;
@@ -444,11 +445,13 @@ static void start(struct simulation *s, struct instance *i) {
         e->address = arena_printf(s->arena, "127.0.0.1:%d", s->next_port++);
 }
 
+/* To where it is now: an address from before it was started again leads nowhere. */
 static bool leads_to(const struct route *r, const struct instance *i) {
         const struct route_target *targets = r->targets.items;
+        const struct endpoint *own = i->endpoints.items;
 
-        for (size_t n = 0; n < r->targets.n; n++)
-                if (str_eq(targets[n].instance, i->id))
+        for (size_t n = 0; n < r->targets.n && i->endpoints.n > 0; n++)
+                if (str_eq(targets[n].instance, i->id) && str_eq(targets[n].address, own->address))
                         return true;
         return false;
 }
@@ -481,7 +484,7 @@ static void put_route(struct simulation *s, struct sim_router *router, const str
         for (size_t i = 0; i < r->targets.n; i++)
                 targets[i] = (struct route_target){ .instance = arena_strdup(s->arena, from[i].instance),
                                                     .address = arena_strdup(s->arena, from[i].address),
-                                                    .variation = from[i].variation };
+                                                    .variation = from[i].variation, .release = arena_strdup(s->arena, from[i].release) };
         router->state = (struct route_state){ .available = true, .present = true,
                                               .route = { .app = "shop", .candidate = r->candidate,
                                                          .targets = { .items = targets, .n = r->targets.n } } };
