@@ -57,19 +57,26 @@ void split_notice(struct look *s) {
                 s->next->router = router_kind_names[s->traffic->router];
 }
 
-/*
- * Letting go
- */
-
 static const char *address_of(const struct look *s, const struct instance *i) {
         return instance_reach(i, s->traffic->port, s->arena);
 }
+
+/* What serves already, though it should not any more, is better than nobody: left over from a release that was overtaken. */
+static bool may_serve_on(const struct look *s, const struct instance *i) {
+        const char *address = takes_requests(s, i) && is_well(i) && !s->retiring[look_place(s, i)] ? address_of(s, i) : NULL;
+
+        return address && in_force(s, address);
+}
+
+/*
+ * Letting go
+ */
 
 static bool another_serves(const struct look *s, const struct instance *i) {
         const struct instance *items = s->app->instances.items;
 
         for (size_t n = 0; n < s->app->instances.n; n++)
-                if (&items[n] != i && may_serve(s, &items[n]) && address_of(s, &items[n]))
+                if (&items[n] != i && ((may_serve(s, &items[n]) && address_of(s, &items[n])) || may_serve_on(s, &items[n])))
                         return true;
         return false;
 }
@@ -149,7 +156,7 @@ static void share(struct route *r, int64_t candidate) {
         }
 }
 
-static struct route *route_of(struct look *s) {
+static struct route *route_to(struct look *s, bool (*may)(const struct look *s, const struct instance *i)) {
         const struct instance *items = s->app->instances.items;
         struct route *r = arena_new_of(s->arena, struct route);
 
@@ -157,7 +164,7 @@ static struct route *route_of(struct look *s) {
         for (size_t i = 0; i < s->app->instances.n; i++) {
                 struct route_target *target;
 
-                if (!may_serve(s, &items[i]) || !address_of(s, &items[i]))
+                if (!may(s, &items[i]) || !address_of(s, &items[i]))
                         continue;
                 target = arena_push(s->arena, &r->targets.items, &r->targets.n, sizeof(struct route_target));
                 *target = (struct route_target){
@@ -170,6 +177,10 @@ static struct route *route_of(struct look *s) {
         if (r->targets.n > 1)
                 qsort(r->targets.items, r->targets.n, sizeof(struct route_target), compare_targets);
         return r;
+}
+
+static struct route *route_of(struct look *s) {
+        return route_to(s, may_serve);
 }
 
 static bool is_in_force(const struct look *s, const struct route *r) {
@@ -262,12 +273,14 @@ void split_apply(struct look *s) {
         if (!leave_former(s) || !s->traffic)
                 return;
         r = route_of(s);
-        /* Nobody who could serve: what is in force stays, it cannot get better. */
         if (r->targets.n == 0) {
                 if (somebody_comes(s))
                         look_wait(s, "an instance that can take requests", LOOK_AGAIN_MS);
-                return;
+                r = route_to(s, may_serve_on);
         }
+        /* Nobody at all: what is in force stays, it cannot get better. */
+        if (r->targets.n == 0)
+                return;
         if (is_in_force(s, r)) {
                 split_notice(s);
                 return;

@@ -54,6 +54,34 @@ static void test_what_serves_stops_only_after_the_route_let_go_and_drain_passed(
         }
 }
 
+/* The old ones are stopped, the new ones take the requests, and just then another release overtakes: those it replaces are all that serves. */
+static void test_what_is_overtaken_serves_on_where_nobody_else_does(void **state) {
+        static const struct rollout_settings at_once = { .strategy = STRATEGY_RECREATE };
+        static const struct rollout_settings in_turn = { .strategy = STRATEGY_ROLLING, .order = ORDER_STOP_FIRST, .max_parallel = 1 };
+        struct rollouts t;
+        const struct instance *overtaken;
+        int stops = 0;
+
+        begin_with(&t, 1, 2, 700);
+        want_new(&t, &at_once, NULL);
+        do {
+                (void)pass_once(&t, 37);
+                overtaken = first_of(&t, sim_service(t.new, 0)->spec_digest);
+        } while (!overtaken || !is_routed(&t, overtaken->id));
+        assert_string_equal(t.s.app.rollout.settled_release, t.old->release);
+        assert_int_equal(healthy(&t, t.old, 0), 0);
+
+        t.s.data = &stops;
+        t.s.witness = watch_stop;
+        sim_want(&t.s, t.next);
+        sim_plan(&t.s, &in_turn, NULL);
+        for (int n = 0; n < 100 && stops == 0; n++)
+                (void)pass_once(&t, 37);
+        assert_int_equal(stops, 1);
+        assert_int_equal(router(&t)->state.route.targets.n, 1);
+        sim_done(&t.s);
+}
+
 static void test_a_crash_after_the_route_changed_does_not_cut_the_drain_short(void **state) {
         struct rollouts t;
         struct decision d;
@@ -359,6 +387,7 @@ static void test_an_app_that_no_longer_has_a_router_is_forgotten_by_it(void **st
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_what_serves_stops_only_after_the_route_let_go_and_drain_passed),
+                cmocka_unit_test(test_what_is_overtaken_serves_on_where_nobody_else_does),
                 cmocka_unit_test(test_a_crash_after_the_route_changed_does_not_cut_the_drain_short),
                 cmocka_unit_test(test_where_all_must_stop_nobody_waits_for_the_others),
                 cmocka_unit_test(test_the_route_follows_a_restarted_instance_to_its_new_port),
