@@ -146,14 +146,27 @@ static void share(struct route *r, int64_t candidate) {
 
         r->candidate = candidate;
         if (candidate < 0) {
-                for (size_t i = 0; i < r->targets.n; i++)
+                /* Both releases in one: a client has met neither. */
+                for (size_t i = 0; i < r->targets.n; i++) {
                         targets[i].variation = VARIATION_CURRENT;
+                        targets[i].release = current > 0 && candidates > 0 ? NULL : targets[i].release;
+                }
                 r->candidate = 0;
         } else if (candidates == 0 || (candidate == 0 && current > 0)) {
                 reduce(r, VARIATION_CURRENT);
         } else if (current == 0 || candidate >= 100) {
                 reduce(r, VARIATION_CANDIDATE);
         }
+}
+
+/*
+ * What the cookie of a client says that met the new release, or the one before. A word that outlives the rollout: who met the candidate of
+ * today must not be taken for one who met that of the next release.
+ */
+static const char *cookie_of(const struct look *s, bool new) {
+        const char *release = new ? s->goal->release : s->next->settled_release;
+
+        return s->traffic->sticky && release ? str_after(release, "sha256:") : NULL;
 }
 
 static struct route *route_to(struct look *s, bool (*may)(const struct look *s, const struct instance *i)) {
@@ -171,6 +184,7 @@ static struct route *route_to(struct look *s, bool (*may)(const struct look *s, 
                         .instance = items[i].id,
                         .address = address_of(s, &items[i]),
                         .variation = is_new(s, &items[i]) ? VARIATION_CANDIDATE : VARIATION_CURRENT,
+                        .release = cookie_of(s, is_new(s, &items[i])),
                 };
         }
         share(r, s->next->candidate);

@@ -119,6 +119,60 @@ static void test_where_all_must_stop_nobody_waits_for_the_others(void **state) {
         sim_done(&t.s);
 }
 
+/* All targets of this variation are of @release, as the cookie says it. */
+static void expect_cookie(const struct rollouts *t, enum variation v, const struct workload *release) {
+        const struct route *r = &router(t)->state.route;
+        const struct route_target *targets = r->targets.items;
+        size_t n = 0;
+
+        for (size_t i = 0; i < r->targets.n; i++)
+                if (targets[i].variation == v) {
+                        assert_string_equal(targets[i].release, strchr(release->release, ':') + 1);
+                        n++;
+                }
+        assert_true(n > 0);
+}
+
+static void test_the_cookie_of_sticky_sessions_outlives_the_rollout(void **state) {
+        static const struct canary_step half[] = { { .weight = 50, .hold_ms = 5000 } };
+        static const struct sticky sticky = { .cookie = "release", .duration_ms = 3600000 };
+        struct rollouts t;
+
+        make_releases(&t, 1, 2, 300);
+        ((struct traffic *)t.old->traffic)->sticky = ((struct traffic *)t.new->traffic)->sticky = &sticky;
+        settle_old(&t);
+        expect_cookie(&t, VARIATION_CURRENT, t.old);
+        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_CANARY, .steps = { .items = (void *)half, .n = 1 } }, NULL);
+        while (router(&t)->state.route.candidate != 50)
+                (void)pass_once(&t, 100);
+        expect_cookie(&t, VARIATION_CURRENT, t.old);
+        expect_cookie(&t, VARIATION_CANDIDATE, t.new);
+        expect_new(&t);
+        expect_cookie(&t, VARIATION_CURRENT, t.new);
+        sim_done(&t.s);
+}
+
+/* While both serve as one, a cookie could only name the wrong one. */
+static void test_where_releases_are_not_told_apart_no_cookie_names_one(void **state) {
+        static const struct sticky sticky = { .cookie = "release", .duration_ms = 3600000 };
+        struct rollouts t;
+        struct route_target *targets;
+
+        make_releases(&t, 1, 2, 300);
+        ((struct traffic *)t.old->traffic)->sticky = ((struct traffic *)t.new->traffic)->sticky = &sticky;
+        settle_old(&t);
+        want_new(&t, &one_by_one, NULL);
+        do {
+                (void)pass_once(&t, 37);
+                targets = router(&t)->state.route.targets.items;
+        } while (!first_of(&t, sim_service(t.new, 0)->spec_digest) || !is_routed(&t, first_of(&t, sim_service(t.new, 0)->spec_digest)->id));
+        for (size_t i = 0; i < router(&t)->state.route.targets.n; i++)
+                assert_null(targets[i].release);
+        expect_new(&t);
+        expect_cookie(&t, VARIATION_CURRENT, t.new);
+        sim_done(&t.s);
+}
+
 /*
  * The route follows
  */
@@ -390,6 +444,8 @@ int main(void) {
                 cmocka_unit_test(test_what_is_overtaken_serves_on_where_nobody_else_does),
                 cmocka_unit_test(test_a_crash_after_the_route_changed_does_not_cut_the_drain_short),
                 cmocka_unit_test(test_where_all_must_stop_nobody_waits_for_the_others),
+                cmocka_unit_test(test_the_cookie_of_sticky_sessions_outlives_the_rollout),
+                cmocka_unit_test(test_where_releases_are_not_told_apart_no_cookie_names_one),
                 cmocka_unit_test(test_the_route_follows_a_restarted_instance_to_its_new_port),
                 cmocka_unit_test(test_the_route_follows_while_images_cannot_be_pulled),
                 cmocka_unit_test(test_the_route_follows_while_a_rollout_is_paused),
