@@ -394,11 +394,27 @@ static void (*const phases[PHASE_MAX_])(struct look *s) = {
         [PHASE_REMOVING] = phase_removing,
 };
 
+/*
+ * A pass that was killed when it had written the release down as the settled one, and had not yet written down the rollout. What is proven
+ * stays proven; of the release before only the instances are left, and nothing to make new ones from.
+ */
+static bool was_proven(const struct look *s) {
+        const struct rollout *r = s->next;
+
+        return s->app->settled && r->settled_release && str_eq(s->app->settled->release, r->release) &&
+               !str_eq(r->release, r->settled_release) && r->phase >= PHASE_PREPARING && r->phase <= PHASE_FINISHING;
+}
+
 void rollout_look(struct look *s) {
         enum phase before;
 
         if (s->next->phase != PHASE_SETTLED && s->next->phase != PHASE_ABSENT)
                 split_notice(s);
+        if (was_proven(s)) {
+                s->next->candidate = -1;
+                settle(s);
+                return;
+        }
         /* An event ends the look: it is recorded before anything follows from it. */
         do {
                 before = s->next->phase;
