@@ -469,6 +469,12 @@ static void note_routed(struct simulation *s, const struct route *r) {
         }
 }
 
+void sim_reroute(struct simulation *s, enum router_kind router) {
+        const struct route_state *state = &s->routers[router].state;
+
+        note_routed(s, state->present ? &state->route : NULL);
+}
+
 static struct sim_router *router_of(struct simulation *s, const struct action *action) {
         for (size_t i = 0; i < ROUTER_KIND_MAX_; i++)
                 if (str_eq(router_kind_names[i], action->router))
@@ -500,13 +506,11 @@ static int change_router(struct simulation *s, const struct action *action, stru
                 return fault_set(fault, router->for_good ? FAULT_CONFIG : FAULT_TRANSIENT, 0, "the router refuses");
         }
         router->moves++;
-        if (action->verb == VERB_UNROUTE) {
+        if (action->verb == VERB_UNROUTE)
                 router->state = (struct route_state){ .available = true };
-                note_routed(s, NULL);
-        } else {
+        else
                 put_route(s, router, action->route);
-                note_routed(s, &router->state.route);
-        }
+        sim_reroute(s, (enum router_kind)(router - s->routers));
         return 0;
 }
 

@@ -131,6 +131,8 @@ struct plan_step *sim_step(struct simulation *s, struct struct_list *steps, cons
 struct instance *sim_find(struct simulation *s, const char *id);
 struct sim_life *sim_life(struct simulation *s, const char *id);
 void sim_remove(struct simulation *s, const char *id);
+/* What @router has in force was changed: whom it let go of is let go as of now. */
+void sim_reroute(struct simulation *s, enum router_kind router);
 
 /* What time does to instances: checks pass or fail, processes end. */
 void sim_settle(struct simulation *s);
