@@ -101,6 +101,8 @@ struct simulation {
 };
 
 void sim_init(struct simulation *s);
+/* The same, where release 1.0 of two services is in service. */
+void sim_init_settled(struct simulation *s);
 void sim_done(struct simulation *s);
 
 /* From now on every look has memory of its own, released at the next one: decisions live that long only. */
