@@ -33,11 +33,9 @@ static void *slot_of(const struct field *f, void *object) {
 
 /* By hand: it is made for every key that is read, for a message that hardly ever comes. */
 static const char *quoted(struct reader *r, const char *key) {
-        size_t n = strlen(key);
-        char *text = arena_alloc(r->a, n + 3);
+        char *text = arena_alloc(r->a, strlen(key) + 3);
 
-        text[0] = text[n + 1] = '\'';
-        memcpy(text + 1, key, n);
+        (void)stpcpy(stpcpy(stpcpy(text, "'"), key), "'");
         return text;
 }
 
@@ -203,16 +201,14 @@ static const char *an_item_of(struct reader *r, const struct input *list) {
 
 static int read_string_list(struct reader *r, const struct field *f, const struct input *in, void *slot) {
         struct string_list list = { .n = 0 };
-        const char *what = NULL;
+        struct input item = { .what = an_item_of(r, in) };
         int error;
 
         if (in->node->type != NODE_LIST)
                 return refuse_type(r, in, "a list");
         list.items = arena_array(r->a, in->node->n, sizeof(*list.items));
-        what = in->node->n > 0 ? an_item_of(r, in) : NULL;
         for (; list.n < in->node->n; list.n++) {
-                struct input item = { in->node->items[list.n], what };
-
+                item.node = in->node->items[list.n];
                 error = read_text(r, f, &item, &list.items[list.n]);
                 if (error < 0)
                         return error;
@@ -257,16 +253,14 @@ static int read_struct_ptr(struct reader *r, const struct field *f, const struct
 
 static int read_struct_list(struct reader *r, const struct field *f, const struct input *in, void *slot) {
         struct struct_list list = { .n = 0 };
-        const char *what = NULL;
+        struct input item = { .what = an_item_of(r, in) };
         int error;
 
         if (in->node->type != NODE_LIST)
                 return refuse_type(r, in, "a list");
         list.items = arena_array(r->a, in->node->n, f->sub->size);
-        what = in->node->n > 0 ? an_item_of(r, in) : NULL;
         for (; list.n < in->node->n; list.n++) {
-                struct input item = { in->node->items[list.n], what };
-
+                item.node = in->node->items[list.n];
                 error = read_table(r, f->sub, &item, NULL, (char *)list.items + list.n * f->sub->size);
                 if (error < 0)
                         return error;
