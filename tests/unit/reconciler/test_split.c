@@ -263,6 +263,24 @@ static void test_a_dead_router_stops_nothing_and_the_rollout_fails_at_its_deadli
         }
 }
 
+/* Nothing waits for the router before all else is done: the old ones are stopped first. */
+static void test_a_router_that_is_dead_at_last_fails_the_rollout_at_its_deadline(void **state) {
+        struct rollouts t;
+        int64_t began;
+
+        begin_with(&t, 1, 2, 200);
+        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_RECREATE }, NULL);
+        t.s.routers[ROUTER_MEMORY].away = true;
+        assert_true(sim_run_to(&t.s, PHASE_FINISHING, 300));
+        began = t.s.mono;
+        for (int n = 0; n < 2000 && !rollout_is_poisoned(&t.s.app.rollout, t.new->release); n++)
+                (void)pass_once(&t, 500);
+        assert_in_range(t.s.mono - began, t.s.app.settings.progress_deadline_ms - 5000, t.s.app.settings.progress_deadline_ms + 5000);
+        t.s.routers[ROUTER_MEMORY].away = false;
+        expect_taken_back(&t, REASON_ROUTER_UNAVAILABLE);
+        sim_done(&t.s);
+}
+
 static void test_a_revert_does_not_claim_success_while_the_router_is_dead(void **state) {
         struct rollouts t;
 
@@ -450,6 +468,7 @@ int main(void) {
                 cmocka_unit_test(test_the_route_follows_while_images_cannot_be_pulled),
                 cmocka_unit_test(test_the_route_follows_while_a_rollout_is_paused),
                 cmocka_unit_test(test_a_dead_router_stops_nothing_and_the_rollout_fails_at_its_deadline),
+                cmocka_unit_test(test_a_router_that_is_dead_at_last_fails_the_rollout_at_its_deadline),
                 cmocka_unit_test(test_a_revert_does_not_claim_success_while_the_router_is_dead),
                 cmocka_unit_test(test_a_router_that_refuses_holds_up_its_own_next_try_and_nothing_else),
                 cmocka_unit_test(test_a_router_that_refuses_for_ever_is_asked_less_and_less),
