@@ -169,6 +169,33 @@ static void test_a_release_is_settled_while_what_makes_it_so_is_at_hand(void **s
                 }
 }
 
+/* Whatever share it had: from the moment that it is taken back, none is meant for it. */
+static void test_a_release_that_is_taken_back_has_no_share(void **state) {
+        struct rollouts t;
+        int reverting = 0;
+
+        begin_with(&t, 1, 2, 300);
+        want_new(&t, &canary, NULL);
+        while (router(&t)->state.route.candidate != 50)
+                (void)pass_once(&t, 100);
+        sim_fate(&t.s, sim_service(t.new, 0), FATE_ILL, 0);
+        sim_settle(&t.s);
+        for (int n = 0; n < 300 && t.s.events[EVENT_REVERTED] == 0; n++) {
+                bool before = t.s.app.rollout.phase == PHASE_REVERTING;
+
+                (void)pass_once(&t, 37);
+                if (!before || t.s.app.rollout.phase != PHASE_REVERTING)
+                        continue;
+                reverting++;
+                assert_int_equal(t.s.app.rollout.candidate, 0);
+                assert_int_equal(router(&t)->state.route.candidate, 0);
+        }
+        assert_true(reverting > 0);
+        assert_int_equal(t.s.app.rollout.candidate, -1);
+        expect_taken_back(&t, REASON_ROLLOUT_UNHEALTHY);
+        sim_done(&t.s);
+}
+
 static void test_a_workload_of_another_release_is_not_gone_back_to(void **state) {
         struct rollouts t;
 
@@ -297,6 +324,7 @@ int main(void) {
                 cmocka_unit_test(test_a_clock_that_was_set_back_does_not_keep_the_old_from_starting),
                 cmocka_unit_test(test_an_old_instance_that_ends_again_is_not_started_for_ever),
                 cmocka_unit_test(test_a_release_is_settled_while_what_makes_it_so_is_at_hand),
+                cmocka_unit_test(test_a_release_that_is_taken_back_has_no_share),
                 cmocka_unit_test(test_a_workload_of_another_release_is_not_gone_back_to),
                 cmocka_unit_test(test_what_was_proven_stays_so_when_a_crash_kept_the_rollout_from_being_written),
                 cmocka_unit_test(test_what_is_replaced_and_cannot_be_removed_is_tried_less_and_less),
