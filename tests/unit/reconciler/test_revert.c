@@ -169,6 +169,22 @@ static void test_a_release_is_settled_while_what_makes_it_so_is_at_hand(void **s
                 }
 }
 
+/* Nothing of it is ill or ended; it is just not there any more. */
+static void test_what_is_gone_while_health_must_hold_takes_the_release_back(void **state) {
+        struct rollouts t;
+
+        begin_with(&t, 1, 2, -1);
+        want_new(&t, &canary, NULL);
+        run_until(&t, "check-50", STEP_WAITING);
+        sim_remove(&t.s, first_of(&t, sim_service(t.new, 0)->spec_digest)->id);
+        for (int n = 0; n < 300; n++) {
+                (void)pass_once(&t, 100);
+                assert_int_equal(sim_state_of(&t.s, "check-50"), STEP_WAITING);
+        }
+        expect_taken_back(&t, REASON_ROLLOUT_UNHEALTHY);
+        sim_done(&t.s);
+}
+
 /* Whatever share it had: from the moment that it is taken back, none is meant for it. */
 static void test_a_release_that_is_taken_back_has_no_share(void **state) {
         struct rollouts t;
@@ -324,6 +340,7 @@ int main(void) {
                 cmocka_unit_test(test_a_clock_that_was_set_back_does_not_keep_the_old_from_starting),
                 cmocka_unit_test(test_an_old_instance_that_ends_again_is_not_started_for_ever),
                 cmocka_unit_test(test_a_release_is_settled_while_what_makes_it_so_is_at_hand),
+                cmocka_unit_test(test_what_is_gone_while_health_must_hold_takes_the_release_back),
                 cmocka_unit_test(test_a_release_that_is_taken_back_has_no_share),
                 cmocka_unit_test(test_a_workload_of_another_release_is_not_gone_back_to),
                 cmocka_unit_test(test_what_was_proven_stays_so_when_a_crash_kept_the_rollout_from_being_written),
