@@ -6,68 +6,8 @@
 
 #include "shared/base/text.h"
 #include "shared/data/digest.h"
+#include "shared/model/exclusive.h"
 #include "shared/model/lockfile.h"
-
-static bool port_is_fixed(const struct compose_port *p) {
-        return p->published > 0 && p->published_last <= p->published;
-}
-
-/* Two writers on one volume or folder are how a database is lost. */
-static bool mount_is_written(const struct compose_mount *m) {
-        return !m->read_only && m->source && (m->type == MOUNT_VOLUME || m->type == MOUNT_BIND);
-}
-
-static const char *why_ports(const struct compose_service *s, struct arena *a) {
-        const struct compose_port *ports = s->ports.items;
-
-        for (size_t i = 0; i < s->ports.n; i++)
-                if (port_is_fixed(&ports[i]))
-                        return arena_printf(a, "it publishes port %lld of the host", (long long)ports[i].published);
-        return NULL;
-}
-
-static const char *why_mounts(const struct compose_service *s, struct arena *a) {
-        const struct compose_mount *mounts = s->mounts.items;
-
-        for (size_t i = 0; i < s->mounts.n; i++)
-                if (mount_is_written(&mounts[i]))
-                        return arena_printf(a, "it writes to the %s %s", mounts[i].type == MOUNT_VOLUME ? "volume" : "host's folder",
-                                            mounts[i].source);
-        return NULL;
-}
-
-static const char *why_networks(const struct compose_service *s, struct arena *a) {
-        const struct compose_attachment *networks = s->networks.items;
-
-        for (size_t i = 0; i < s->networks.n; i++) {
-                const struct compose_attachment *n = &networks[i];
-                const char *address = n->ipv4_address.text   ? n->ipv4_address.text
-                                      : n->ipv6_address.text ? n->ipv6_address.text
-                                                             : n->mac_address.text;
-
-                if (address)
-                        return arena_printf(a, "it has the fixed address %s on the network %s", address, n->network);
-        }
-        return NULL;
-}
-
-const char *outline_why_exclusive(const struct compose_service *s, struct arena *a) {
-        const struct node *mac = node_get(s->node, "mac_address");
-        const char *why;
-
-        if (s->container_name.text)
-                return arena_printf(a, "it has the container_name %s", s->container_name.text);
-        if (str_eq(s->network_mode.text, "host"))
-                return "it uses the host's network";
-        why = why_ports(s, a);
-        if (!why)
-                why = why_mounts(s, a);
-        if (!why)
-                why = why_networks(s, a);
-        if (!why && mac && node_is_scalar(mac) && mac->type != NODE_NULL)
-                why = arena_printf(a, "it has the fixed address %s", mac->text);
-        return why;
-}
 
 static struct struct_list outline_depends(const struct compose_service *s, struct arena *a) {
         const struct compose_depend *from = s->depends_on.items;
@@ -83,7 +23,7 @@ static struct struct_list outline_depends(const struct compose_service *s, struc
 }
 
 static struct workload_service outline_service(const struct compose_service *s, const struct app *app, struct arena *a) {
-        const char *why = outline_why_exclusive(s, a);
+        const char *why = exclusive_why(s, a, NULL);
 
         return (struct workload_service){
                 .name = s->name.text,

@@ -16,12 +16,6 @@ int outline_make(const struct runtime_settings *settings, const char *runtime, c
                  struct fault *reterr);
 
 /*
- * What of it can be had by one instance only, for people: "it publishes port 8080 of the host". A port or an address of the
- * host, a name, or data that is written. NULL when there is no such thing. In @a.
- */
-const char *outline_why_exclusive(const struct compose_service *s, struct arena *a);
-
-/*
  * The specification of every service of @w, as @spec_of makes it (a new reference, which the arena releases), and its digest. The
  * services of @w are those of @compose, in the same order.
  */

@@ -52,21 +52,31 @@ static bool goes(const struct look *s, const struct instance *i) {
         return !belongs_to_old(s, i) && i->state != INSTANCE_REMOVING;
 }
 
-/* Stop those of the new ones that @now says; false when one has to wait. */
+/* Also what ended by itself: it may still carry the name that the old one takes back. */
+static bool is_to_stop(const struct look *s, const struct instance *i, bool beside) {
+        return goes(s, i) && i->state != INSTANCE_CREATED && runs_beside(s, i) == beside;
+}
+
+static bool serves_until_old_comes(const struct look *s, const struct instance *i, bool beside) {
+        return beside && i->state == INSTANCE_RUNNING && old_is_coming(s, i);
+}
+
+/* Stop those of the new ones whose service can run twice, or the others. */
 static void stop_new(struct look *s, bool beside) {
         const struct instance *items = s->app->instances.items;
 
+        /* All of them first: none of them is who serves in the other's place. */
+        for (size_t n = 0; n < s->app->instances.n; n++)
+                if (is_to_stop(s, &items[n], beside) && !serves_until_old_comes(s, &items[n], beside))
+                        s->retiring[n] = true;
         for (size_t n = 0; n < s->app->instances.n; n++) {
                 const struct instance *i = &items[n];
 
-                /* Also what ended by itself: it may still carry the name that the old one takes back. */
-                if (!goes(s, i) || i->state == INSTANCE_CREATED || runs_beside(s, i) != beside)
+                if (!is_to_stop(s, i, beside))
                         continue;
-                if (beside && i->state == INSTANCE_RUNNING && old_is_coming(s, i)) {
+                if (serves_until_old_comes(s, i, beside))
                         look_wait(s, "the instances before to run again", LOOK_AGAIN_MS);
-                        continue;
-                }
-                if (split_releases(s, i))
+                else if (split_releases(s, i))
                         look_act(s, VERB_STOP, NULL, i->index, i, s->next->failure_code, "the release is taken back");
         }
 }

@@ -2,6 +2,7 @@
 
 #include "reconciler/core/rollout.h"
 
+#include "reconciler/core/begin.h"
 #include "reconciler/core/checks.h"
 #include "reconciler/core/repair.h"
 #include "reconciler/core/revert.h"
@@ -15,105 +16,13 @@
 #define WATCH_GAP_MS (60 * 1000)
 
 /*
- * Beginning
+ * Phases
  */
-
-static void keep_running(struct look *s) {
-        const struct instance *instances = s->app->instances.items;
-
-        s->next->kept = (struct string_list){ .items = NULL };
-        for (size_t i = 0; i < s->app->instances.n; i++)
-                if (instances[i].state == INSTANCE_RUNNING || instances[i].state == INSTANCE_RESTARTING ||
-                    instances[i].state == INSTANCE_PAUSED) {
-                        struct text_at *kept = arena_push(s->arena, &s->next->kept.items, &s->next->kept.n, sizeof(struct text_at));
-
-                        kept->text = instances[i].id;
-                }
-}
-
-static struct string_list without(const struct string_list *list, const char *text, struct arena *a) {
-        struct string_list rest = { .items = NULL };
-
-        for (size_t i = 0; i < list->n; i++)
-                if (!str_eq(list->items[i].text, text))
-                        *(struct text_at *)arena_push(a, &rest.items, &rest.n, sizeof(struct text_at)) = list->items[i];
-        return rest;
-}
-
-/* A signed retry lets a poisoned release begin once more, and is used up by it. */
-static void use_retry(struct look *s) {
-        const char *release = s->app->wanted->release;
-        const struct world_retry *retry = world_retry_for(s->app, release, s->world->now);
-        struct string_list used = { .items = NULL };
-
-        if (!retry || !rollout_is_poisoned(s->next, release))
-                return;
-        s->next->poisoned = without(&s->next->poisoned, release, s->arena);
-        used = without(&s->next->retried, retry->id, s->arena);
-        ((struct text_at *)arena_push(s->arena, &used.items, &used.n, sizeof(struct text_at)))->text = retry->id;
-        s->next->retried = used;
-}
-
-/* The plan that the declared release comes with; a copy, for it is walked. */
-static void take_plan(struct look *s) {
-        const struct rollout_settings settings = { .strategy = s->app->settings.strategy };
-
-        if (s->app->plan.n == 0) {
-                plan_make(&settings, NULL, s->traffic != NULL, s->arena, &s->next->steps);
-                return;
-        }
-        s->next->steps = (struct struct_list){
-                .items = arena_array(s->arena, s->app->plan.n, sizeof(struct rollout_step)), .n = s->app->plan.n,
-        };
-        memcpy(s->next->steps.items, s->app->plan.items, s->app->plan.n * sizeof(struct rollout_step));
-}
-
-static void begin(struct look *s) {
-        const struct workload *wanted = s->app->wanted;
-
-        /* A release that overtakes a running rollout goes back to the same old instances if it fails. */
-        if (s->next->phase == PHASE_SETTLED || s->next->phase == PHASE_ABSENT)
-                keep_running(s);
-        use_retry(s);
-        take_plan(s);
-        s->next->runtime = wanted->runtime;
-        s->next->release = wanted->release;
-        s->next->version = wanted->version;
-        s->next->prepared = false;
-        s->next->doomed = false;
-        s->next->checks = (struct struct_list){ .items = NULL };
-        s->next->candidate = -1;
-        s->next->started_at = s->world->now;
-        s->next->seen_at = s->world->now;
-        s->next->failure_code = NULL;
-        s->next->failure_text = NULL;
-        look_go(s, PHASE_PREPARING);
-        s->out->event = EVENT_STARTED;
-}
-
-static bool gates_allow(const struct look *s) {
-        return verdict_combined(&s->app->verdicts) == VERDICT_ALLOW;
-}
-
-/* Another release than the one under way, or than the settled one, may begin. */
-static bool may_begin(const struct look *s, const char *than) {
-        return s->app->declared && s->app->wanted && !str_eq(s->app->wanted->release, than) && gates_allow(s);
-}
-
-/* The release that failed may be tried once more: a signed retry names it. */
-static bool may_try_again(const struct look *s) {
-        return s->app->declared && s->app->wanted && rollout_is_poisoned(s->next, s->app->wanted->release) &&
-               world_retry_for(s->app, s->app->wanted->release, s->world->now) && gates_allow(s);
-}
 
 /* The settled release as it was rendered; NULL when it is lost, or was written for another that a crash kept from settling. */
 static const struct workload *settled_workload(const struct look *s) {
         return s->app->settled && str_eq(s->app->settled->release, s->next->settled_release) ? s->app->settled : NULL;
 }
-
-/*
- * Phases
- */
 
 static void phase_undeclared(struct look *s) {
         const struct instance *items = s->app->instances.items;
@@ -156,7 +65,7 @@ static void phase_settled(struct look *s) {
                 phase_undeclared(s);
                 return;
         }
-        if (may_begin(s, s->next->settled_release)) {
+        if (begin_is_due(s, s->next->settled_release)) {
                 begin(s);
                 return;
         }
@@ -181,7 +90,7 @@ static bool is_withdrawn(const struct look *s) {
 }
 
 static bool may_overtake(const struct look *s) {
-        return may_begin(s, s->next->release) && !is_withdrawn(s);
+        return begin_is_due(s, s->next->release) && !is_withdrawn(s);
 }
 
 /* True when the release under way is no longer the one that is wanted, and the rollout was turned. */
@@ -426,7 +335,7 @@ static void phase_paused(struct look *s) {
                 look_go(s, PHASE_REVERTING);
                 return;
         }
-        if (may_overtake(s) || may_try_again(s)) {
+        if (may_overtake(s) || begin_is_due_again(s)) {
                 begin(s);
                 return;
         }
@@ -485,11 +394,27 @@ static void (*const phases[PHASE_MAX_])(struct look *s) = {
         [PHASE_REMOVING] = phase_removing,
 };
 
+/*
+ * A pass that was killed when it had written the release down as the settled one, and had not yet written down the rollout. What is proven
+ * stays proven; of the release before only the instances are left, and nothing to make new ones from.
+ */
+static bool was_proven(const struct look *s) {
+        const struct rollout *r = s->next;
+
+        return s->app->settled && r->settled_release && str_eq(s->app->settled->release, r->release) &&
+               !str_eq(r->release, r->settled_release) && r->phase >= PHASE_PREPARING && r->phase <= PHASE_FINISHING;
+}
+
 void rollout_look(struct look *s) {
         enum phase before;
 
         if (s->next->phase != PHASE_SETTLED && s->next->phase != PHASE_ABSENT)
                 split_notice(s);
+        if (was_proven(s)) {
+                s->next->candidate = -1;
+                settle(s);
+                return;
+        }
         /* An event ends the look: it is recorded before anything follows from it. */
         do {
                 before = s->next->phase;

@@ -41,48 +41,44 @@ static const struct route_target *in_force(const struct look *s, const char *add
         return NULL;
 }
 
-/*
- * The route that is in force became so by us a moment ago, and a crash kept us from writing that down: what it let go of has had no time yet.
- */
-static void notice(struct look *s) {
+void split_notice(struct look *s) {
         const struct route_state *state = &s->app->route;
-        struct digest digest;
+        struct digest found;
 
-        if (!state->available || !state->present || state->altered)
+        if (!s->traffic || !state->available || !state->present)
                 return;
-        digest = route_digest(&state->route);
-        if (!str_eq(s->next->routed, digest.text)) {
-                s->next->routed = arena_strdup(s->arena, digest.text);
+        found = route_digest(&state->route);
+        if (!str_eq(found.text, s->next->routed)) {
+                s->next->routed = arena_strdup(s->arena, found.text);
                 s->next->routed_at = s->world->now;
         }
-        s->next->router = router_kind_names[s->traffic->router];
+        /* Another one is a router that the app is still to leave. */
+        if (!s->next->router)
+                s->next->router = router_kind_names[s->traffic->router];
+}
+
+static const char *address_of(const struct look *s, const struct instance *i) {
+        return instance_reach(i, s->traffic->port, s->arena);
+}
+
+/* What serves already, though it should not any more, is better than nobody: left over from a release that was overtaken. */
+static bool may_serve_on(const struct look *s, const struct instance *i) {
+        const char *address = takes_requests(s, i) && is_well(i) && !s->retiring[look_place(s, i)] ? address_of(s, i) : NULL;
+
+        return address && in_force(s, address);
 }
 
 /*
  * Letting go
  */
 
-static const char *address_of(const struct look *s, const struct instance *i) {
-        return instance_reach(i, s->traffic->port, s->arena);
-}
-
 static bool another_serves(const struct look *s, const struct instance *i) {
         const struct instance *items = s->app->instances.items;
 
         for (size_t n = 0; n < s->app->instances.n; n++)
-                if (&items[n] != i && may_serve(s, &items[n]) && address_of(s, &items[n]))
+                if (&items[n] != i && ((may_serve(s, &items[n]) && address_of(s, &items[n])) || may_serve_on(s, &items[n])))
                         return true;
         return false;
-}
-
-void split_notice(struct look *s) {
-        struct digest found;
-
-        if (!s->traffic || !s->app->route.available || !s->app->route.present)
-                return;
-        found = route_digest(&s->app->route.route);
-        if (!str_eq(found.text, s->next->routed))
-                s->next->routed_at = s->world->now;
 }
 
 bool split_releases(struct look *s, const struct instance *i) {
@@ -102,7 +98,7 @@ bool split_releases(struct look *s, const struct instance *i) {
                 look_wait(s, "the router to let go of what is to stop", LOOK_AGAIN_MS);
                 return false;
         }
-        notice(s);
+        split_notice(s);
         left = s->next->routed_at + t->drain_ms - s->world->now;
         if (left <= 0 || left > t->drain_ms)
                 return true;
@@ -150,8 +146,11 @@ static void share(struct route *r, int64_t candidate) {
 
         r->candidate = candidate;
         if (candidate < 0) {
-                for (size_t i = 0; i < r->targets.n; i++)
+                /* Both releases in one: a client has met neither. */
+                for (size_t i = 0; i < r->targets.n; i++) {
                         targets[i].variation = VARIATION_CURRENT;
+                        targets[i].release = current > 0 && candidates > 0 ? NULL : targets[i].release;
+                }
                 r->candidate = 0;
         } else if (candidates == 0 || (candidate == 0 && current > 0)) {
                 reduce(r, VARIATION_CURRENT);
@@ -160,7 +159,17 @@ static void share(struct route *r, int64_t candidate) {
         }
 }
 
-static struct route *route_of(struct look *s) {
+/*
+ * What the cookie of a client says that met the new release, or the one before. A word that outlives the rollout: who met the candidate of
+ * today must not be taken for one who met that of the next release.
+ */
+static const char *cookie_of(const struct look *s, bool new) {
+        const char *release = new ? s->goal->release : s->next->settled_release;
+
+        return s->traffic->sticky && release ? str_after(release, "sha256:") : NULL;
+}
+
+static struct route *route_to(struct look *s, bool (*may)(const struct look *s, const struct instance *i)) {
         const struct instance *items = s->app->instances.items;
         struct route *r = arena_new_of(s->arena, struct route);
 
@@ -168,19 +177,24 @@ static struct route *route_of(struct look *s) {
         for (size_t i = 0; i < s->app->instances.n; i++) {
                 struct route_target *target;
 
-                if (!may_serve(s, &items[i]) || !address_of(s, &items[i]))
+                if (!may(s, &items[i]) || !address_of(s, &items[i]))
                         continue;
                 target = arena_push(s->arena, &r->targets.items, &r->targets.n, sizeof(struct route_target));
                 *target = (struct route_target){
                         .instance = items[i].id,
                         .address = address_of(s, &items[i]),
                         .variation = is_new(s, &items[i]) ? VARIATION_CANDIDATE : VARIATION_CURRENT,
+                        .release = cookie_of(s, is_new(s, &items[i])),
                 };
         }
         share(r, s->next->candidate);
         if (r->targets.n > 1)
                 qsort(r->targets.items, r->targets.n, sizeof(struct route_target), compare_targets);
         return r;
+}
+
+static struct route *route_of(struct look *s) {
+        return route_to(s, may_serve);
 }
 
 static bool is_in_force(const struct look *s, const struct route *r) {
@@ -273,14 +287,16 @@ void split_apply(struct look *s) {
         if (!leave_former(s) || !s->traffic)
                 return;
         r = route_of(s);
-        /* Nobody who could serve: what is in force stays, it cannot get better. */
         if (r->targets.n == 0) {
                 if (somebody_comes(s))
                         look_wait(s, "an instance that can take requests", LOOK_AGAIN_MS);
-                return;
+                r = route_to(s, may_serve_on);
         }
+        /* Nobody at all: what is in force stays, it cannot get better. */
+        if (r->targets.n == 0)
+                return;
         if (is_in_force(s, r)) {
-                notice(s);
+                split_notice(s);
                 return;
         }
         if (!s->app->route.available) {

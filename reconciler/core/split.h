@@ -18,8 +18,8 @@
 bool split_releases(struct look *s, const struct instance *i);
 
 /*
- * Begin a look at an app that is on its way: a route other than the one that was written down was changed by somebody, or by a pass that
- * was killed before it could do so. Whom it let go is let go as of now.
+ * Write down which route is in force. One that is not the one before was put there by somebody, or by a pass that was killed before it
+ * could write that down: whom it let go is let go as of now. Not where such a route is a drift that is still to be told (split_drift).
  */
 void split_notice(struct look *s);
 

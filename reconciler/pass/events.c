@@ -166,11 +166,14 @@ static void note_artifact(struct pass *p, const struct workload *w) {
 }
 
 static int note_settled(struct pass *p, struct pass_app *app, const struct decision_app *d, struct fault *reterr) {
-        int r = settled_write(&p->state, app->wanted, p->world.now, reterr);
+        /* A pass that was killed may have written it already; since then another release may be declared. */
+        bool written = app->settled && str_eq(app->settled->release, d->rollout.settled_release);
+        int r = written ? 0 : settled_write(&p->state, app->wanted, p->world.now, reterr);
 
         if (r < 0)
                 return r;
-        app->settled = app->wanted;
+        if (!written)
+                app->settled = app->wanted;
         app->outcome = "success";
         log_write(LOG_LEVEL_NOTICE,
                   LOG_FIELDS({ "MESSAGE_ID", MESSAGE_ROLLOUT_SETTLED }, { "TALLY_APP", app->app },

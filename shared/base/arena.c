@@ -176,18 +176,22 @@ char *arena_strndup(struct arena *a, const char *s, size_t n) {
 
 char *arena_printf(struct arena *a, const char *fmt, ...) {
         va_list ap, again;
-        char *text;
+        char brief[128], *text;
         int n;
 
         assert(fmt); /* gcc with UBSan warns of a null format without it */
         va_start(ap, fmt);
         va_copy(again, ap);
-        n = vsnprintf(NULL, 0, fmt, ap);
+        n = vsnprintf(brief, sizeof(brief), fmt, ap);
         va_end(ap);
         if (n < 0)
                 abort();
         text = arena_alloc(a, (size_t)n + 1);
-        (void)vsnprintf(text, (size_t)n + 1, fmt, again);
+        /* Most texts are brief, and need not be made twice. */
+        if ((size_t)n < sizeof(brief))
+                memcpy(text, brief, (size_t)n + 1);
+        else
+                (void)vsnprintf(text, (size_t)n + 1, fmt, again);
         va_end(again);
         return text;
 }

@@ -31,8 +31,12 @@ static void *slot_of(const struct field *f, void *object) {
         return (char *)object + f->at;
 }
 
+/* By hand: it is made for every key that is read, for a message that hardly ever comes. */
 static const char *quoted(struct reader *r, const char *key) {
-        return arena_printf(r->a, "'%s'", key);
+        char *text = arena_alloc(r->a, strlen(key) + 3);
+
+        (void)stpcpy(stpcpy(stpcpy(text, "'"), key), "'");
+        return text;
 }
 
 static int refuse_type(struct reader *r, const struct input *in, const char *wanted) {
@@ -191,16 +195,20 @@ static int read_enum(struct reader *r, const struct field *f, const struct input
  * Lists and maps
  */
 
+static const char *an_item_of(struct reader *r, const struct input *list) {
+        return arena_printf(r->a, "an item of %s", list->what);
+}
+
 static int read_string_list(struct reader *r, const struct field *f, const struct input *in, void *slot) {
         struct string_list list = { .n = 0 };
+        struct input item = { .what = an_item_of(r, in) };
         int error;
 
         if (in->node->type != NODE_LIST)
                 return refuse_type(r, in, "a list");
         list.items = arena_array(r->a, in->node->n, sizeof(*list.items));
         for (; list.n < in->node->n; list.n++) {
-                struct input item = { in->node->items[list.n], arena_printf(r->a, "an item of %s", in->what) };
-
+                item.node = in->node->items[list.n];
                 error = read_text(r, f, &item, &list.items[list.n]);
                 if (error < 0)
                         return error;
@@ -245,14 +253,14 @@ static int read_struct_ptr(struct reader *r, const struct field *f, const struct
 
 static int read_struct_list(struct reader *r, const struct field *f, const struct input *in, void *slot) {
         struct struct_list list = { .n = 0 };
+        struct input item = { .what = an_item_of(r, in) };
         int error;
 
         if (in->node->type != NODE_LIST)
                 return refuse_type(r, in, "a list");
         list.items = arena_array(r->a, in->node->n, f->sub->size);
         for (; list.n < in->node->n; list.n++) {
-                struct input item = { in->node->items[list.n], arena_printf(r->a, "an item of %s", in->what) };
-
+                item.node = in->node->items[list.n];
                 error = read_table(r, f->sub, &item, NULL, (char *)list.items + list.n * f->sub->size);
                 if (error < 0)
                         return error;

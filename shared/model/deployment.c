@@ -8,6 +8,7 @@
 #include "shared/data/yaml.h"
 #include "shared/model/deployment_clash.h"
 #include "shared/model/dotenv.h"
+#include "shared/model/exclusive.h"
 #include "shared/model/fleet_private.h"
 
 /* The app's .env, and over it the environment's variables. */
@@ -97,8 +98,12 @@ int fleet_check(const struct fleet *f, struct arena *a, struct deployment **ret,
         struct deployment *resolved = arena_array(a, f->n_releases, sizeof(*resolved));
         int r = 0;
 
-        for (size_t i = 0; r == 0 && i < f->n_releases; i++)
+        for (size_t i = 0; r == 0 && i < f->n_releases; i++) {
                 r = fleet_resolve(f, &f->releases[i], a, &resolved[i], reterr);
+                /* Only here: on a host it would hold up all other apps, for one that runs and perhaps never changes. */
+                if (r == 0)
+                        r = exclusive_check(&resolved[i], reterr);
+        }
         for (size_t i = 0; r == 0 && i < f->n_hosts; i++)
                 r = check_host(f, resolved, &f->hosts[i], a, reterr);
         if (r == 0 && ret)

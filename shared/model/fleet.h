@@ -189,7 +189,7 @@ int fleet_resolve(const struct fleet *f, const struct release *r, struct arena *
                   struct fault *reterr);
 
 /*
- * fleet_resolve() for every release, and deployment_clash() for every host: what `tally check` does. Stops at the first fault. @ret (may be NULL): one for each release, in
- * their order, in @a.
+ * fleet_resolve() and exclusive_check() for every release, and deployment_clash() for every host: what `tally check` does. Stops at the
+ * first fault. @ret (may be NULL): one for each release, in their order, in @a.
  */
 int fleet_check(const struct fleet *f, struct arena *a, struct deployment **ret, struct fault *reterr);

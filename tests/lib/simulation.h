@@ -101,6 +101,8 @@ struct simulation {
 };
 
 void sim_init(struct simulation *s);
+/* The same, where release 1.0 of two services is in service. */
+void sim_init_settled(struct simulation *s);
 void sim_done(struct simulation *s);
 
 /* From now on every look has memory of its own, released at the next one: decisions live that long only. */
@@ -131,6 +133,8 @@ struct plan_step *sim_step(struct simulation *s, struct struct_list *steps, cons
 struct instance *sim_find(struct simulation *s, const char *id);
 struct sim_life *sim_life(struct simulation *s, const char *id);
 void sim_remove(struct simulation *s, const char *id);
+/* What @router has in force was changed: whom it let go of is let go as of now. */
+void sim_reroute(struct simulation *s, enum router_kind router);
 
 /* What time does to instances: checks pass or fail, processes end. */
 void sim_settle(struct simulation *s);

@@ -71,6 +71,7 @@ static void boot(struct story *t) {
                         items[i].started_at = t->sim.world.now;
                         items[i].endpoints = (struct struct_list){ .items = e, .n = life->port ? 1 : 0 };
                         life->started = t->sim.mono;
+                        life->routed = false;
                 }
         }
         sim_wait(&t->sim, 45000);

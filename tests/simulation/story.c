@@ -225,7 +225,7 @@ static void make_checks(struct story *t, struct story_release *r) {
 }
 
 static void make_host(struct story *t, uint64_t seed, uint32_t troubles) {
-        *t = (struct story){ .app_random = seed, .fate_random = ~seed, .troubles = troubles, .wanted = -1, .verbose = t->verbose,
+        *t = (struct story){ .app_random = seed, .fate_random = ~seed, .sample_random = seed << 1, .troubles = troubles, .wanted = -1, .verbose = t->verbose,
                              .thorough = t->thorough };
         sim_init(&t->sim);
         sim_forget(&t->sim);

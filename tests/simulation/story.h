@@ -83,6 +83,7 @@ struct story {
         const struct decision *decision; /* that is carried out */
         int64_t promised[8];         /* of each service of the app, by its place */
         bool promises;
+        struct string_list ran;      /* specifications of which an instance ended well since the rollout began */
         struct string_list used;     /* retries that were used up */
         struct string_list poisoned; /* as last persisted */
         enum step_state states[64];
@@ -90,7 +91,9 @@ struct story {
         int64_t states_of;           /* started_at of the rollout that states[] are of; 0: none */
         const char *states_release;
         int64_t looks;
-        bool verbose, thorough;      /* thorough: the world goes through its JSON, too */
+        bool verbose;
+        bool thorough;               /* the same world is decided again at every look, not only at some */
+        uint64_t sample_random;      /* which those are */
         char failure[400];           /* empty: all is well */
 };
 

@@ -78,6 +78,7 @@ static void strike_route(struct story *t) {
                 state->route.targets.n = state->route.targets.n / 2;
                 break;
         }
+        sim_reroute(&t->sim, ROUTER_MEMORY);
         watch_taken(t);
 }
 

@@ -240,6 +240,47 @@ static void test_an_instance_is_made_anew_only_after_the_route_let_go_of_it(void
         arena_free(r.arena);
 }
 
+/* The same for what is settled: the router let go of what drifted, and the pass was killed before it could write that down. */
+static void test_what_a_forgotten_route_let_go_of_drains_before_it_is_made_anew(void **state) {
+        struct rig r;
+
+        setup(&r);
+        r.app.wanted = &r.old;
+        r.app.instances.n = 2;
+        r.app.rollout.phase = PHASE_SETTLED;
+        in_force(&r, 0, 1);
+        r.app.rollout.routed = arena_strdup(r.arena, route_digest(&r.app.route.route).text);
+        r.app.rollout.routed_at = NOW - 3600 * 1000;
+        r.instances[0].image_matches = false;
+
+        in_force(&r, 1, 1);
+        assert_int_equal(look(&r, NOW)->event, EVENT_NONE);
+        assert_int_equal(r.decision.actions.n, 0);
+        assert_int_equal(r.app.rollout.routed_at, NOW);
+        assert_string_equal(r.app.rollout.routed, route_digest(&r.app.route.route).text);
+        look(&r, NOW + DRAIN_MS - 1);
+        assert_int_equal(count(&r, VERB_STOP), 0);
+        look(&r, NOW + DRAIN_MS);
+        assert_string_equal(first(&r, VERB_STOP)->instance, "i0");
+        arena_free(r.arena);
+}
+
+/* A route of another router says nothing about the one that is to be left. */
+static void test_what_is_in_force_does_not_make_forget_the_router_before(void **state) {
+        struct rig r;
+
+        setup(&r);
+        r.app.wanted = &r.old;
+        r.app.instances.n = 2;
+        r.app.rollout.phase = PHASE_REVERTING;
+        r.app.rollout.router = "haproxy";
+        keep_old(&r);
+        in_force(&r, 0, 1);
+        look(&r, NOW);
+        assert_string_equal(first(&r, VERB_UNROUTE)->router, "haproxy");
+        arena_free(r.arena);
+}
+
 static void test_a_revert_ends_when_the_old_instances_take_requests(void **state) {
         struct rig r;
 
@@ -270,6 +311,8 @@ int main(void) {
                 cmocka_unit_test(test_an_app_that_goes_waits_for_a_router_that_is_away),
                 cmocka_unit_test(test_an_app_that_leaves_its_router_does_so_when_the_release_is_proven),
                 cmocka_unit_test(test_an_instance_is_made_anew_only_after_the_route_let_go_of_it),
+                cmocka_unit_test(test_what_a_forgotten_route_let_go_of_drains_before_it_is_made_anew),
+                cmocka_unit_test(test_what_is_in_force_does_not_make_forget_the_router_before),
                 cmocka_unit_test(test_a_revert_ends_when_the_old_instances_take_requests),
         };
 

@@ -169,14 +169,56 @@ static void test_a_release_is_settled_while_what_makes_it_so_is_at_hand(void **s
                 }
 }
 
+/* Nothing of it is ill or ended; it is just not there any more. */
+static void test_what_is_gone_while_health_must_hold_takes_the_release_back(void **state) {
+        struct rollouts t;
+
+        begin_with(&t, 1, 2, -1);
+        want_new(&t, &canary, NULL);
+        run_until(&t, "check-50", STEP_WAITING);
+        sim_remove(&t.s, first_of(&t, sim_service(t.new, 0)->spec_digest)->id);
+        for (int n = 0; n < 300; n++) {
+                (void)pass_once(&t, 100);
+                assert_int_equal(sim_state_of(&t.s, "check-50"), STEP_WAITING);
+        }
+        expect_taken_back(&t, REASON_ROLLOUT_UNHEALTHY);
+        sim_done(&t.s);
+}
+
+/* Whatever share it had: from the moment that it is taken back, none is meant for it. */
+static void test_a_release_that_is_taken_back_has_no_share(void **state) {
+        struct rollouts t;
+        int reverting = 0;
+
+        begin_with(&t, 1, 2, 300);
+        want_new(&t, &canary, NULL);
+        while (router(&t)->state.route.candidate != 50)
+                (void)pass_once(&t, 100);
+        sim_fate(&t.s, sim_service(t.new, 0), FATE_ILL, 0);
+        sim_settle(&t.s);
+        for (int n = 0; n < 300 && t.s.events[EVENT_REVERTED] == 0; n++) {
+                bool before = t.s.app.rollout.phase == PHASE_REVERTING;
+
+                (void)pass_once(&t, 37);
+                if (!before || t.s.app.rollout.phase != PHASE_REVERTING)
+                        continue;
+                reverting++;
+                assert_int_equal(t.s.app.rollout.candidate, 0);
+                assert_int_equal(router(&t)->state.route.candidate, 0);
+        }
+        assert_true(reverting > 0);
+        assert_int_equal(t.s.app.rollout.candidate, -1);
+        expect_taken_back(&t, REASON_ROLLOUT_UNHEALTHY);
+        sim_done(&t.s);
+}
+
 static void test_a_workload_of_another_release_is_not_gone_back_to(void **state) {
         struct rollouts t;
 
         begin_with(&t, 1, 2, -1);
         want_new(&t, &canary, NULL);
         run_until(&t, "check-50", STEP_WAITING);
-        /* As if the pass had been killed between writing down what settled and that it did. */
-        t.s.app.settled = t.new;
+        t.s.app.settled = t.next;
         sim_fate(&t.s, sim_service(t.new, 0), FATE_ILL, 0);
         sim_settle(&t.s);
         for (int n = 0; n < 200; n++)
@@ -184,6 +226,36 @@ static void test_a_workload_of_another_release_is_not_gone_back_to(void **state)
         assert_int_equal(sim_running(&t.s, sim_service(t.new, 0)->spec_digest), 0);
         assert_int_equal(healthy(&t, t.old, 0), 2);
         sim_done(&t.s);
+}
+
+/* The pass is killed between writing down what settled and that it did: of the release before there is no workload any more to go back to. */
+static void test_what_was_proven_stays_so_when_a_crash_kept_the_rollout_from_being_written(void **state) {
+        for (int other = 0; other < 2; other++) {
+                struct rollouts t;
+                struct decision d;
+
+                begin_with(&t, 1, 2, -1);
+                want_new(&t, &canary, NULL);
+                do {
+                        sim_look(&t.s);
+                        decide(&t.s.world, t.s.arena, &d);
+                        t.s.kill_at = ((struct decision_app *)d.apps.items)->event == EVENT_SETTLED ? t.s.points + 1 : -1;
+                } while (sim_pass(&t.s, &d) && (sim_wait(&t.s, 100), true));
+                t.s.kill_at = -1;
+                assert_ptr_equal(t.s.app.settled, t.new);
+                assert_string_equal(t.s.app.rollout.settled_release, t.old->release);
+
+                sim_fate(&t.s, sim_service(t.new, 0), FATE_ILL, 0);
+                sim_settle(&t.s);
+                if (other)
+                        sim_want(&t.s, t.next);
+                for (int n = 0; n < 200; n++)
+                        (void)pass_once(&t, 100);
+                assert_false(rollout_is_poisoned(&t.s.app.rollout, t.new->release));
+                assert_true(sim_is_exactly(&t.s, other ? t.next : t.new));
+                assert_ptr_equal(t.s.app.settled, other ? t.next : t.new);
+                sim_done(&t.s);
+        }
 }
 
 /*
@@ -268,7 +340,10 @@ int main(void) {
                 cmocka_unit_test(test_a_clock_that_was_set_back_does_not_keep_the_old_from_starting),
                 cmocka_unit_test(test_an_old_instance_that_ends_again_is_not_started_for_ever),
                 cmocka_unit_test(test_a_release_is_settled_while_what_makes_it_so_is_at_hand),
+                cmocka_unit_test(test_what_is_gone_while_health_must_hold_takes_the_release_back),
+                cmocka_unit_test(test_a_release_that_is_taken_back_has_no_share),
                 cmocka_unit_test(test_a_workload_of_another_release_is_not_gone_back_to),
+                cmocka_unit_test(test_what_was_proven_stays_so_when_a_crash_kept_the_rollout_from_being_written),
                 cmocka_unit_test(test_what_is_replaced_and_cannot_be_removed_is_tried_less_and_less),
                 cmocka_unit_test(test_an_app_that_cannot_be_removed_is_tried_less_and_less),
                 cmocka_unit_test(test_an_app_that_is_declared_again_while_it_is_removed_comes_back),

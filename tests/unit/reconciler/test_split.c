@@ -54,6 +54,34 @@ static void test_what_serves_stops_only_after_the_route_let_go_and_drain_passed(
         }
 }
 
+/* The old ones are stopped, the new ones take the requests, and just then another release overtakes: those it replaces are all that serves. */
+static void test_what_is_overtaken_serves_on_where_nobody_else_does(void **state) {
+        static const struct rollout_settings at_once = { .strategy = STRATEGY_RECREATE };
+        static const struct rollout_settings in_turn = { .strategy = STRATEGY_ROLLING, .order = ORDER_STOP_FIRST, .max_parallel = 1 };
+        struct rollouts t;
+        const struct instance *overtaken;
+        int stops = 0;
+
+        begin_with(&t, 1, 2, 700);
+        want_new(&t, &at_once, NULL);
+        do {
+                (void)pass_once(&t, 37);
+                overtaken = first_of(&t, sim_service(t.new, 0)->spec_digest);
+        } while (!overtaken || !is_routed(&t, overtaken->id));
+        assert_string_equal(t.s.app.rollout.settled_release, t.old->release);
+        assert_int_equal(healthy(&t, t.old, 0), 0);
+
+        t.s.data = &stops;
+        t.s.witness = watch_stop;
+        sim_want(&t.s, t.next);
+        sim_plan(&t.s, &in_turn, NULL);
+        for (int n = 0; n < 100 && stops == 0; n++)
+                (void)pass_once(&t, 37);
+        assert_int_equal(stops, 1);
+        assert_int_equal(router(&t)->state.route.targets.n, 1);
+        sim_done(&t.s);
+}
+
 static void test_a_crash_after_the_route_changed_does_not_cut_the_drain_short(void **state) {
         struct rollouts t;
         struct decision d;
@@ -88,6 +116,60 @@ static void test_where_all_must_stop_nobody_waits_for_the_others(void **state) {
         while (count_actions(&d, VERB_STOP) == 0);
         assert_int_equal(count_actions(&d, VERB_STOP), 3);
         expect_new(&t);
+        sim_done(&t.s);
+}
+
+/* All targets of this variation are of @release, as the cookie says it. */
+static void expect_cookie(const struct rollouts *t, enum variation v, const struct workload *release) {
+        const struct route *r = &router(t)->state.route;
+        const struct route_target *targets = r->targets.items;
+        size_t n = 0;
+
+        for (size_t i = 0; i < r->targets.n; i++)
+                if (targets[i].variation == v) {
+                        assert_string_equal(targets[i].release, strchr(release->release, ':') + 1);
+                        n++;
+                }
+        assert_true(n > 0);
+}
+
+static void test_the_cookie_of_sticky_sessions_outlives_the_rollout(void **state) {
+        static const struct canary_step half[] = { { .weight = 50, .hold_ms = 5000 } };
+        static const struct sticky sticky = { .cookie = "release", .duration_ms = 3600000 };
+        struct rollouts t;
+
+        make_releases(&t, 1, 2, 300);
+        ((struct traffic *)t.old->traffic)->sticky = ((struct traffic *)t.new->traffic)->sticky = &sticky;
+        settle_old(&t);
+        expect_cookie(&t, VARIATION_CURRENT, t.old);
+        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_CANARY, .steps = { .items = (void *)half, .n = 1 } }, NULL);
+        while (router(&t)->state.route.candidate != 50)
+                (void)pass_once(&t, 100);
+        expect_cookie(&t, VARIATION_CURRENT, t.old);
+        expect_cookie(&t, VARIATION_CANDIDATE, t.new);
+        expect_new(&t);
+        expect_cookie(&t, VARIATION_CURRENT, t.new);
+        sim_done(&t.s);
+}
+
+/* While both serve as one, a cookie could only name the wrong one. */
+static void test_where_releases_are_not_told_apart_no_cookie_names_one(void **state) {
+        static const struct sticky sticky = { .cookie = "release", .duration_ms = 3600000 };
+        struct rollouts t;
+        struct route_target *targets;
+
+        make_releases(&t, 1, 2, 300);
+        ((struct traffic *)t.old->traffic)->sticky = ((struct traffic *)t.new->traffic)->sticky = &sticky;
+        settle_old(&t);
+        want_new(&t, &one_by_one, NULL);
+        do {
+                (void)pass_once(&t, 37);
+                targets = router(&t)->state.route.targets.items;
+        } while (!first_of(&t, sim_service(t.new, 0)->spec_digest) || !is_routed(&t, first_of(&t, sim_service(t.new, 0)->spec_digest)->id));
+        for (size_t i = 0; i < router(&t)->state.route.targets.n; i++)
+                assert_null(targets[i].release);
+        expect_new(&t);
+        expect_cookie(&t, VARIATION_CURRENT, t.new);
         sim_done(&t.s);
 }
 
@@ -179,6 +261,24 @@ static void test_a_dead_router_stops_nothing_and_the_rollout_fails_at_its_deadli
                 }
                 sim_done(&t.s);
         }
+}
+
+/* Nothing waits for the router before all else is done: the old ones are stopped first. */
+static void test_a_router_that_is_dead_at_last_fails_the_rollout_at_its_deadline(void **state) {
+        struct rollouts t;
+        int64_t began;
+
+        begin_with(&t, 1, 2, 200);
+        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_RECREATE }, NULL);
+        t.s.routers[ROUTER_MEMORY].away = true;
+        assert_true(sim_run_to(&t.s, PHASE_FINISHING, 300));
+        began = t.s.mono;
+        for (int n = 0; n < 2000 && !rollout_is_poisoned(&t.s.app.rollout, t.new->release); n++)
+                (void)pass_once(&t, 500);
+        assert_in_range(t.s.mono - began, t.s.app.settings.progress_deadline_ms - 5000, t.s.app.settings.progress_deadline_ms + 5000);
+        t.s.routers[ROUTER_MEMORY].away = false;
+        expect_taken_back(&t, REASON_ROUTER_UNAVAILABLE);
+        sim_done(&t.s);
 }
 
 static void test_a_revert_does_not_claim_success_while_the_router_is_dead(void **state) {
@@ -359,12 +459,16 @@ static void test_an_app_that_no_longer_has_a_router_is_forgotten_by_it(void **st
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_what_serves_stops_only_after_the_route_let_go_and_drain_passed),
+                cmocka_unit_test(test_what_is_overtaken_serves_on_where_nobody_else_does),
                 cmocka_unit_test(test_a_crash_after_the_route_changed_does_not_cut_the_drain_short),
                 cmocka_unit_test(test_where_all_must_stop_nobody_waits_for_the_others),
+                cmocka_unit_test(test_the_cookie_of_sticky_sessions_outlives_the_rollout),
+                cmocka_unit_test(test_where_releases_are_not_told_apart_no_cookie_names_one),
                 cmocka_unit_test(test_the_route_follows_a_restarted_instance_to_its_new_port),
                 cmocka_unit_test(test_the_route_follows_while_images_cannot_be_pulled),
                 cmocka_unit_test(test_the_route_follows_while_a_rollout_is_paused),
                 cmocka_unit_test(test_a_dead_router_stops_nothing_and_the_rollout_fails_at_its_deadline),
+                cmocka_unit_test(test_a_router_that_is_dead_at_last_fails_the_rollout_at_its_deadline),
                 cmocka_unit_test(test_a_revert_does_not_claim_success_while_the_router_is_dead),
                 cmocka_unit_test(test_a_router_that_refuses_holds_up_its_own_next_try_and_nothing_else),
                 cmocka_unit_test(test_a_router_that_refuses_for_ever_is_asked_less_and_less),

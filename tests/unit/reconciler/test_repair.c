@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* An app that is settled: drift, and what is no longer declared. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/lib/simulation.h"
+
+static const char *const V1[] = { "1", "1", "1", "1" }, *const V2[] = { "2", "1", "2", "1" };
+
+static void expect_drift(struct simulation *s, const char *code) {
+        struct decision d = sim_decide(s);
+        const struct decision_app *out = d.apps.items;
+        bool found = false;
+
+        for (size_t i = 0; i < out->drift.n; i++)
+                found = found || str_eq(((struct drift *)out->drift.items)[i].code, code);
+        assert_true(found);
+        assert_true(d.actions.n > 0);
+        for (size_t i = 0; i < d.actions.n; i++)
+                sim_act(s, (struct action *)d.actions.items + i);
+        s->world.now += 500;
+        assert_true(sim_run(s, 100));
+        assert_true(sim_is_exactly(s, s->app.wanted));
+        assert_true(s->events[EVENT_REPAIRING] >= 1);
+}
+
+static void test_drift_is_named_and_repaired(void **state) {
+        struct simulation s;
+        struct instance *i;
+
+        sim_init_settled(&s);
+        ((struct instance *)s.instances.items)->state = INSTANCE_EXITED;
+        expect_drift(&s, REASON_DRIFT_STOPPED);
+        sim_done(&s);
+
+        sim_init_settled(&s);
+        sim_remove(&s, ((struct instance *)s.instances.items)->id);
+        expect_drift(&s, REASON_DRIFT_MISSING);
+        sim_done(&s);
+
+        sim_init_settled(&s);
+        ((struct instance *)s.instances.items)->image_matches = false;
+        expect_drift(&s, REASON_DRIFT_IMAGE);
+        sim_done(&s);
+
+        sim_init_settled(&s);
+        i = arena_push(s.arena, &s.instances.items, &s.instances.n, sizeof(struct instance));
+        *i = *(struct instance *)s.instances.items;
+        i->id = i->name = "extra";
+        i->index = 7;
+        expect_drift(&s, REASON_DRIFT_EXTRA);
+        sim_done(&s);
+
+        sim_init_settled(&s);
+        i = s.instances.items;
+        i->spec = "sha256:other";
+        expect_drift(&s, REASON_DRIFT_SPEC);
+        sim_done(&s);
+
+        sim_init_settled(&s);
+        i = s.instances.items;
+        i->networks_missing.items = arena_array(s.arena, 1, sizeof(struct text_at));
+        i->networks_missing.items[0].text = "shop_default";
+        i->networks_missing.n = 1;
+        expect_drift(&s, REASON_DRIFT_NETWORK);
+        sim_done(&s);
+}
+
+static void test_what_a_repair_started_is_looked_at_until_it_is_healthy(void **state) {
+        struct simulation s;
+        sim_init(&s);
+        s.has_health_check = true;
+        s.app.settings.drift = DRIFT_REPAIR;
+        sim_want(&s, sim_workload(&s, "1.0", 1, 1, V1));
+        assert_true(sim_run(&s, 100));
+        sim_remove(&s, ((struct instance *)s.instances.items)->id);
+        struct decision d = sim_decide(&s);
+        assert_true(d.actions.n > 0);
+        for (size_t i = 0; i < d.actions.n; i++)
+                sim_act(&s, (struct action *)d.actions.items + i);
+
+        d = sim_decide(&s);
+        const struct decision_app *out = d.apps.items;
+        assert_int_equal(out->state, APP_PROGRESSING);
+        assert_in_range(out->wake_at - s.world.now, 1, 5000);
+        assert_non_null(out->waits_for);
+        sim_settle(&s);
+        d = sim_decide(&s);
+        out = d.apps.items;
+        assert_int_equal(out->state, APP_CONVERGED);
+        assert_int_equal(out->wake_at, 0);
+        sim_done(&s);
+}
+
+static void test_report_mode_and_suspension_tell_drift_and_touch_nothing(void **state) {
+        for (int suspended = 0; suspended < 2; suspended++) {
+                struct simulation s;
+                sim_init_settled(&s);
+                if (suspended)
+                        s.world.suspended = true;
+                else
+                        s.app.settings.drift = DRIFT_REPORT;
+                ((struct instance *)s.instances.items)->state = INSTANCE_EXITED;
+                struct decision d = sim_decide(&s);
+                assert_int_equal(d.actions.n, 0);
+                assert_int_equal(((struct decision_app *)d.apps.items)->drift.n, 1);
+                assert_int_equal(((struct decision_app *)d.apps.items)->state, APP_DEGRADED);
+                sim_done(&s);
+        }
+}
+
+static void test_repairs_that_do_not_last_slow_down(void **state) {
+        struct simulation s;
+        sim_init_settled(&s);
+        int64_t begin = s.world.now;
+
+        while (s.world.now - begin < 3600000) {
+                struct decision d = sim_decide(&s);
+                for (size_t i = 0; i < d.actions.n; i++)
+                        sim_act(&s, (struct action *)d.actions.items + i);
+                s.world.now += 1000;
+                ((struct instance *)s.instances.items)->state = INSTANCE_EXITED;
+        }
+        assert_in_range(s.events[EVENT_REPAIRING], 5, 20);
+        sim_done(&s);
+}
+
+static void test_undeclared_app_stays_without_prune_and_goes_with_it(void **state) {
+        struct simulation s;
+        sim_init_settled(&s);
+        sim_want(&s, NULL);
+        assert_true(sim_run(&s, 50));
+        assert_int_equal(s.instances.n, 2);
+
+        s.app.settings.prune = true;
+        assert_true(sim_run(&s, 50));
+        assert_int_equal(s.instances.n, 0);
+        assert_int_equal(s.events[EVENT_REMOVED], 1);
+        sim_done(&s);
+}
+
+static void test_service_that_left_the_release_is_removed_only_with_prune(void **state) {
+        for (int prune = 0; prune < 2; prune++) {
+                struct simulation s;
+                sim_init_settled(&s);
+                s.app.settings.prune = prune;
+                sim_want(&s, sim_workload(&s, "2.0", 1, 1, V2));
+                assert_true(sim_run(&s, 100));
+                assert_int_equal(s.instances.n, prune ? 1 : 2);
+                sim_done(&s);
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_drift_is_named_and_repaired),
+                cmocka_unit_test(test_what_a_repair_started_is_looked_at_until_it_is_healthy),
+                cmocka_unit_test(test_report_mode_and_suspension_tell_drift_and_touch_nothing),
+                cmocka_unit_test(test_repairs_that_do_not_last_slow_down),
+                cmocka_unit_test(test_undeclared_app_stays_without_prune_and_goes_with_it),
+                cmocka_unit_test(test_service_that_left_the_release_is_removed_only_with_prune),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
