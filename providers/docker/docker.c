@@ -17,14 +17,15 @@
 void docker_done(struct docker *d) {
         engine_free(d->engine);
         json_decref(d->images);
+        json_decref(d->inspected);
         *d = (struct docker){ .engine = NULL };
 }
 
 int docker_init(struct docker *d, const struct runtime_ops *ops, const struct runtime_settings *settings, struct fault *reterr) {
         int r;
 
-        *d = (struct docker){ .runtime.ops = ops, .settings = settings, .images = json_object() };
-        r = d->images ? engine_new(settings->endpoint, &d->engine, reterr) : fault_set_oom(reterr);
+        *d = (struct docker){ .runtime.ops = ops, .settings = settings, .images = json_object(), .inspected = json_object() };
+        r = d->images && d->inspected ? engine_new(settings->endpoint, &d->engine, reterr) : fault_set_oom(reterr);
         if (r < 0)
                 docker_done(d);
         return r;

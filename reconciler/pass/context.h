@@ -62,7 +62,7 @@ struct pass {
         bool refusal_is_new;
         const char *trust_before;            /* digest of the trust before this pass accepted something; NULL: the same */
         int64_t wake_at;                     /* wall ms; 0: at the next poll */
-        struct digest engine;                /* fingerprint of the engine before the last look; unset: none, or it did not answer */
+        struct digest engine;                /* fingerprint of the engine at the beginning of the last look; unset: none, or it did not answer */
 };
 
 /* fetch.c: open the mirror of the desired state; a damaged one is set aside and begun anew. */
