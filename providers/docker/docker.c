@@ -48,6 +48,22 @@ static int docker_open(const struct runtime_settings *settings, struct runtime *
         return 0;
 }
 
+/* Which version to speak and what the images are called is known already. A copy: counting references is not for two threads. */
+static int docker_hand(struct runtime *rt, struct runtime **ret, struct fault *reterr) {
+        const struct docker *of = docker_of(rt);
+        own_json json_t *images = json_deep_copy(of->images);
+        struct docker *d;
+        int r = images ? docker_open(of->settings, ret, reterr) : fault_set_oom(reterr);
+
+        if (r < 0)
+                return r;
+        d = docker_of(*ret);
+        engine_introduce(d->engine, of->engine);
+        json_decref(d->images);
+        d->images = take(images);
+        return 0;
+}
+
 static int runtime_render_docker(struct runtime *rt, const struct compose *compose, const struct release *release,
                                  const char *release_id, struct arena *a, struct workload *ret, struct fault *reterr) {
         return docker_render(docker_of(rt)->settings, compose, release, release_id, a, ret, reterr);
@@ -136,9 +152,9 @@ int docker_prepare(struct runtime *rt, const struct workload *w, const struct pr
 const struct runtime_ops docker_runtime_ops = {
         .abi = RUNTIME_ABI,
         .name = "docker",
-        .side_by_side = true,
         .open = docker_open,
         .close = docker_close,
+        .hand = docker_hand,
         .render = runtime_render_docker,
         .observe = docker_observe,
         .prepare = docker_prepare,

@@ -7,8 +7,11 @@
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 
-/* So many engine calls of one app at a time. */
-#define HANDS 8
+/*
+ * So many engine calls of one app at a time. An engine does most of a start one after the other, and takes as long for the last few as for
+ * all before when they come late: rather a few too many than a second round for a usual app.
+ */
+#define HANDS 16
 
 struct acting {
         const struct world *world;
@@ -209,7 +212,7 @@ static size_t end_of_side(const struct acting *run, size_t at) {
 
         while (end < run->decision->actions.n && str_eq(run->results[end].action->app, app) && is_about_instance(run->results[end].action))
                 end++;
-        return end > at && runtime_of(run, at)->ops->side_by_side ? end : at;
+        return end > at && runtime_of(run, at)->ops->hand ? end : at;
 }
 
 struct side {
@@ -268,11 +271,11 @@ static void run_side(const struct acting *run, size_t at, size_t end) {
                 side.arenas[i] = arena_new();
         }
         for (; n_hands < HANDS && n_hands < n; n_hands++) {
-                struct runtime *first = hands[0], *more = NULL;
+                struct runtime *more = NULL;
                 own_fault struct fault ignored = FAULT_INIT;
 
                 /* Without it fewer work. */
-                if (runtime_open(first->ops, first->settings, &more, &ignored) < 0)
+                if (runtime_hand(hands[0], &more, &ignored) < 0)
                         break;
                 hands[n_hands] = more;
         }
