@@ -61,6 +61,18 @@ int runtime_open(const struct runtime_ops *ops, const struct runtime_settings *s
         return 0;
 }
 
+int runtime_hand(struct runtime *rt, struct runtime **ret, struct fault *reterr) {
+        int r;
+
+        if (!rt->ops->hand)
+                return -ENOTSUP;
+        r = rt->ops->hand(rt, ret, reterr);
+        if (r < 0)
+                return fault_context(reterr, r, "runtime %s", rt->ops->name);
+        (*ret)->settings = rt->settings;
+        return 0;
+}
+
 void runtime_close(struct runtime *rt) {
         if (rt)
                 rt->ops->close(rt);

@@ -65,14 +65,17 @@ struct runtime_ops {
         /* How app.yaml names it: lower case, stable for ever. */
         const char *name;
 
-        /* May be opened several times at once, and each be used by a thread of its own for create(), start(), stop() and remove(). */
-        bool side_by_side;
-
         /* Required. Allocate; does not connect yet. */
         int (*open)(const struct runtime_settings *settings, struct runtime **ret, struct fault *reterr);
 
         /* Required. Accepts a half-opened runtime. Must not fail. */
         void (*close)(struct runtime *rt);
+
+        /*
+         * Optional; when absent one thing is done after the other. Another one like @rt, closed like it, for a thread of its own: create(),
+         * start(), stop(), remove() and exec() may be called on all of them at a time. What @rt learnt so far it need not ask again.
+         */
+        int (*hand)(struct runtime *rt, struct runtime **ret, struct fault *reterr);
 
         /*
          * Required. Pure: make the workload of an app from its compose model with every image pinned. Strings and JSON
@@ -144,6 +147,8 @@ const struct runtime_ops *runtime_find(const char *name);
 int runtime_open(const struct runtime_ops *ops, const struct runtime_settings *settings, struct runtime **ret,
                  struct fault *reterr);
 void runtime_close(struct runtime *rt); /* accepts NULL */
+/* -ENOTSUP, without a fault, when the runtime does one thing after the other. */
+int runtime_hand(struct runtime *rt, struct runtime **ret, struct fault *reterr);
 DEFINE_OWN(struct runtime, runtime_close)
 #define own_runtime own(runtime_close_p)
 int runtime_render(struct runtime *rt, const struct compose *compose, const struct release *release,

@@ -17,14 +17,15 @@
 void docker_done(struct docker *d) {
         engine_free(d->engine);
         json_decref(d->images);
+        json_decref(d->inspected);
         *d = (struct docker){ .engine = NULL };
 }
 
 int docker_init(struct docker *d, const struct runtime_ops *ops, const struct runtime_settings *settings, struct fault *reterr) {
         int r;
 
-        *d = (struct docker){ .runtime.ops = ops, .settings = settings, .images = json_object() };
-        r = d->images ? engine_new(settings->endpoint, &d->engine, reterr) : fault_set_oom(reterr);
+        *d = (struct docker){ .runtime.ops = ops, .settings = settings, .images = json_object(), .inspected = json_object() };
+        r = d->images && d->inspected ? engine_new(settings->endpoint, &d->engine, reterr) : fault_set_oom(reterr);
         if (r < 0)
                 docker_done(d);
         return r;
@@ -44,6 +45,22 @@ static int docker_open(const struct runtime_settings *settings, struct runtime *
         if (r < 0)
                 return r;
         *ret = &take(d)->runtime;
+        return 0;
+}
+
+/* Which version to speak and what the images are called is known already. A copy: counting references is not for two threads. */
+static int docker_hand(struct runtime *rt, struct runtime **ret, struct fault *reterr) {
+        const struct docker *of = docker_of(rt);
+        own_json json_t *images = json_deep_copy(of->images);
+        struct docker *d;
+        int r = images ? docker_open(of->settings, ret, reterr) : fault_set_oom(reterr);
+
+        if (r < 0)
+                return r;
+        d = docker_of(*ret);
+        engine_introduce(d->engine, of->engine);
+        json_decref(d->images);
+        d->images = take(images);
         return 0;
 }
 
@@ -135,9 +152,9 @@ int docker_prepare(struct runtime *rt, const struct workload *w, const struct pr
 const struct runtime_ops docker_runtime_ops = {
         .abi = RUNTIME_ABI,
         .name = "docker",
-        .side_by_side = true,
         .open = docker_open,
         .close = docker_close,
+        .hand = docker_hand,
         .render = runtime_render_docker,
         .observe = docker_observe,
         .prepare = docker_prepare,

@@ -12,6 +12,7 @@ struct docker {
         const struct runtime_settings *settings;
         struct engine *engine;
         json_t *images;         /* pinned reference → id at the engine, as verified by this process */
+        json_t *inspected;      /* container's id → what was asked about its present run (inspected.c) */
 };
 
 static inline struct docker *docker_of(struct runtime *rt) {
@@ -42,6 +43,11 @@ int docker_doctor(struct runtime *rt, json_t *out, struct fault *reterr);
 
 int docker_exec(struct runtime *rt, const struct instance *instance, const struct string_list *argv, int timeout_ms,
                 struct arena *a, int64_t *ret_exit_code, const char **ret_output, struct fault *reterr);
+
+/* inspected.c: the closer look at the run that @entry of the list shows, when it was taken already; else NULL. Borrowed. */
+const json_t *docker_inspected(const struct docker *d, const json_t *entry);
+/* inspected.c: remember what was answered about it. */
+void docker_note_inspected(struct docker *d, const json_t *entry, const json_t *inspect);
 
 /* lifecycle.c: a container as it is now: GET /containers/<id>/json */
 struct container {

@@ -226,6 +226,11 @@ int engine_negotiate(struct engine *e, struct fault *reterr) {
         return engine_learn(e, &answer, reterr);
 }
 
+void engine_introduce(struct engine *e, const struct engine *other) {
+        e->api = other->api;
+        memcpy(e->version, other->version, sizeof(e->version));
+}
+
 /* Engines say "client version 1.47 is too old. Minimum supported API version is 1.50" in a 400. */
 static bool reply_is_version(const struct engine_reply *r) {
         return r->status == 400 && strstr(engine_message(r), "API version");

@@ -69,6 +69,8 @@ const char *engine_message(const struct engine_reply *r);
  */
 int engine_refused(const struct engine_reply *r, const char *code, const char *what, struct fault *reterr);
 
+/* What @other agreed on with the same engine holds for @e, too. */
+void engine_introduce(struct engine *e, const struct engine *other);
 /* Make sure that a version is agreed on. */
 int engine_negotiate(struct engine *e, struct fault *reterr);
 /* Minor number of the API version spoken; 0 before the first answer. */

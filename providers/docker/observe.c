@@ -13,6 +13,7 @@
 #include "providers/docker/files.h"
 #include "providers/docker/image.h"
 #include "providers/docker/labels.h"
+#include "providers/docker/quiet.h"
 #include "providers/outline.h"
 #include "shared/base/clock.h"
 #include "shared/base/reason.h"
@@ -293,8 +294,14 @@ bool observe_mount_is(const json_t *entry, const char *target, const char *sourc
 static int look_closer(struct docker *d, struct sighting *s, struct arena *a, bool *ret_gone, struct fault *reterr) {
         own_engine_reply struct engine_reply reply = ENGINE_REPLY_INIT;
         own_buffer struct buffer path = BUFFER_INIT;
+        const json_t *known = docker_inspected(d, s->entry);
+        const struct instance listed = s->instance;
         int r;
 
+        if (known) {
+                observe_inspected(s, known, a);
+                return 0;
+        }
         buffer_printf(&path, "/containers/%s/json", s->instance.id);
         r = engine_get(d->engine, buffer_str(&path), &reply, reterr);
         if (r < 0)
@@ -305,6 +312,9 @@ static int look_closer(struct docker *d, struct sighting *s, struct arena *a, bo
         if (!engine_reply_is_ok(&reply))
                 return engine_refused(&reply, NULL, "cannot inspect a container", reterr);
         observe_inspected(s, reply.json, a);
+        /* What changed between the list and this is asked again. */
+        if (s->instance.state == listed.state && s->instance.health == listed.health)
+                docker_note_inspected(d, s->entry, reply.json);
         return 0;
 }
 
@@ -437,6 +447,9 @@ int docker_observe(struct runtime *rt, const struct workload *wanted, size_t n_w
         int r;
 
         r = list_containers(d, &reply, &why);
+        /* Before the closer looks: what changes while they are taken must differ from it. */
+        if (r == 0)
+                (void)docker_list_fingerprint(reply.json, &seen.fingerprint);
         if (r == 0)
                 r = observe_all(d, reply.json, wanted, n_wanted, a, &seen.instances, &why);
         if (r < 0 && why.kind == FAULT_INTERNAL) {

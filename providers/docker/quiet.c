@@ -98,6 +98,23 @@ bool docker_listing_fingerprint(const json_t *list, struct digest *ret) {
         return true;
 }
 
+bool docker_run_fingerprint(const json_t *entry, struct digest *ret) {
+        own_json json_t *part = NULL;
+        const char *name, *id = NULL;
+        json_t *network;
+
+        if (!str_eq(json_get_string(entry, "State"), "running"))
+                return false;
+        json_object_foreach(json_object_get(json_object_get(entry, "NetworkSettings"), "Networks"), name, network)
+                if (!id || !*id)
+                        id = json_get_string(network, "EndpointID");
+        if (!id || !*id)
+                return false;
+        part = container_of(entry);
+        *ret = digest_of_json(part);
+        return true;
+}
+
 static void stamp_mount(json_t *stamps, const json_t *mount) {
         const char *source = json_get_string(mount, "Source"), *base = source ? strrchr(source, '/') : NULL;
         struct digest_state state;
@@ -141,21 +158,28 @@ static int ask(const char *endpoint, const char *host, json_t **ret, struct faul
         return json_parse("the engine's list", body.data, body.size, ret, reterr);
 }
 
-int docker_fingerprint(const char *endpoint, const char *host, struct digest *ret, struct fault *reterr) {
-        own_json json_t *list = NULL;
+bool docker_list_fingerprint(const json_t *list, struct digest *ret) {
         struct digest listing, files;
         struct digest_state state;
-        int r = ask(endpoint, host, &list, reterr);
 
-        if (r < 0)
-                return r;
         if (!docker_listing_fingerprint(list, &listing))
-                return fault_set_code(reterr, FAULT_TRANSIENT, REASON_RUNTIME_UNSUPPORTED,
-                                      "the engine's list of containers is not a list");
+                return false;
         files = stamp_files(list);
         digest_begin(&state);
         digest_update(&state, listing.text, strlen(listing.text));
         digest_update(&state, files.text, strlen(files.text));
         *ret = digest_end(&state);
+        return true;
+}
+
+int docker_fingerprint(const char *endpoint, const char *host, struct digest *ret, struct fault *reterr) {
+        own_json json_t *list = NULL;
+        int r = ask(endpoint, host, &list, reterr);
+
+        if (r < 0)
+                return r;
+        if (!docker_list_fingerprint(list, ret))
+                return fault_set_code(reterr, FAULT_TRANSIENT, REASON_RUNTIME_UNSUPPORTED,
+                                      "the engine's list of containers is not a list");
         return 0;
 }

@@ -3,12 +3,10 @@
 #include "reconciler/pass/act.h"
 
 #include "reconciler/pass/beside.h"
+#include "reconciler/pass/hands.h"
 #include "shared/base/clock.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
-
-/* So many engine calls of one app at a time. */
-#define HANDS 8
 
 struct acting {
         const struct world *world;
@@ -209,7 +207,7 @@ static size_t end_of_side(const struct acting *run, size_t at) {
 
         while (end < run->decision->actions.n && str_eq(run->results[end].action->app, app) && is_about_instance(run->results[end].action))
                 end++;
-        return end > at && runtime_of(run, at)->ops->side_by_side ? end : at;
+        return end > at && runtime_of(run, at)->ops->hand ? end : at;
 }
 
 struct side {
@@ -254,32 +252,23 @@ static void tell_side(const struct side *side, const enum beside_state *states, 
 }
 
 static void run_side(const struct acting *run, size_t at, size_t end) {
-        size_t n = end - at, n_hands = 1;
+        size_t n = end - at, n_hands;
         struct side side = {
                 .run = run, .first = at, .faults = arena_array(run->arena, n, sizeof(struct fault)),
                 .arenas = arena_array(run->arena, n, sizeof(struct arena *)),
         };
         enum beside_state *states = arena_array(run->arena, n, sizeof(*states));
         const struct beside_work work = { .n = n, .follows = follows, .run = run_beside, .data = &side };
-        void *hands[HANDS] = { runtime_of(run, at) };
+        void *hands[PASS_HANDS];
 
         for (size_t i = 0; i < n; i++) {
                 side.faults[i] = (struct fault)FAULT_INIT;
                 side.arenas[i] = arena_new();
         }
-        for (; n_hands < HANDS && n_hands < n; n_hands++) {
-                struct runtime *first = hands[0], *more = NULL;
-                own_fault struct fault ignored = FAULT_INIT;
-
-                /* Without it fewer work. */
-                if (runtime_open(first->ops, first->settings, &more, &ignored) < 0)
-                        break;
-                hands[n_hands] = more;
-        }
+        n_hands = hands_open(runtime_of(run, at), n, hands);
         beside_run(&work, hands, n_hands, states);
         tell_side(&side, states, n);
-        for (size_t i = 1; i < n_hands; i++)
-                runtime_close(hands[i]);
+        hands_close(hands, n_hands);
         for (size_t i = 0; i < n; i++) {
                 fault_done(&side.faults[i]);
                 arena_free(side.arenas[i]);

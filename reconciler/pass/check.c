@@ -1,31 +1,101 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The checks of rollouts under way, made when they are due. */
+/* The checks of rollouts under way, made when they are due, those of one round side by side: one that waits holds up no other. */
 
-#include "providers/probe.h"
-#include "reconciler/core/checks.h"
+#include "reconciler/pass/beside.h"
 #include "reconciler/pass/context.h"
+#include "reconciler/pass/hands.h"
+
+struct round {
+        const struct check_due *due;
+        const struct probe_target *about;
+        struct arena **arenas;          /* one a check: an arena is for one thread */
+        struct check_fact *facts;
+};
+
+static bool follows(const void *data, size_t item, size_t earlier) {
+        return false;
+}
+
+static int make(void *data, size_t item, void *hand) {
+        struct round *round = data;
+        const struct check_due *due = &round->due[item];
+        struct probe_target target = *round->about;
+
+        target.runtime = hand;
+        target.instance = due->instance;
+        target.service = due->check->service.text;
+        probe(due->check, &target, round->arenas[item], &round->facts[item]);
+        return 0;
+}
+
+static const int64_t *keep_number(const int64_t *number, struct arena *a) {
+        int64_t *copy = number ? arena_new_of(a, int64_t) : NULL;
+
+        if (copy)
+                *copy = *number;
+        return copy;
+}
+
+/* Only commands need a runtime; without any, as many as there may be share one that none of them uses. */
+static bool runs_commands(const struct check_due *due, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (due[i].check->exec)
+                        return true;
+        return false;
+}
+
+static void run_round(struct round *round, size_t n, struct arena *a) {
+        const struct beside_work work = { .n = n, .follows = follows, .run = make, .data = round };
+        enum beside_state *states = arena_array(a, n, sizeof(*states));
+        size_t n_hands = n < PASS_HANDS ? n : PASS_HANDS;
+        void *hands[PASS_HANDS];
+
+        if (runs_commands(round->due, n)) {
+                n_hands = hands_open(round->about->runtime, n, hands);
+                beside_run(&work, hands, n_hands, states);
+                hands_close(hands, n_hands);
+                return;
+        }
+        for (size_t i = 0; i < n_hands; i++)
+                hands[i] = round->about->runtime;
+        beside_run(&work, hands, n_hands, states);
+}
+
+void pass_make_checks(const struct check_due *due, size_t n, const struct probe_target *about, struct arena *a, struct struct_list *facts) {
+        struct round round = {
+                .due = due, .about = about, .arenas = arena_array(a, n, sizeof(struct arena *)),
+                .facts = arena_array(a, n, sizeof(struct check_fact)),
+        };
+
+        if (n == 0)
+                return;
+        for (size_t i = 0; i < n; i++)
+                round.arenas[i] = arena_new();
+        run_round(&round, n, a);
+        for (size_t i = 0; i < n; i++) {
+                struct check_fact *fact = arena_push(a, &facts->items, &facts->n, sizeof(*fact));
+
+                *fact = round.facts[i];
+                fact->detail = arena_strdup(a, fact->detail);
+                fact->value = keep_number(fact->value, a);
+                fact->baseline = keep_number(fact->baseline, a);
+                arena_free(round.arenas[i]);
+        }
+}
 
 void pass_observe_checks(struct pass *p, struct world_app *app) {
-        struct struct_list list;
-        const struct check_due *due;
+        const struct probe_target about = {
+                .runtime = pass_find_app(p, app->app)->runtime,
+                .host = p->world.host,
+                .app = app->app,
+                .release = app->rollout.release,
+                .version = app->rollout.version,
+                .settled_release = app->rollout.settled_release,
+                .settled_version = app->rollout.settled_version,
+        };
+        struct struct_list due;
 
-        checks_due(app, p->world.now, p->arena, &list);
-        due = list.items;
-        for (size_t i = 0; i < list.n; i++) {
-                const struct probe_target target = {
-                        .runtime = pass_find_app(p, app->app)->runtime,
-                        .instance = due[i].instance,
-                        .host = p->world.host,
-                        .app = app->app,
-                        .service = due[i].check->service.text,
-                        .release = app->rollout.release,
-                        .version = app->rollout.version,
-                        .settled_release = app->rollout.settled_release,
-                        .settled_version = app->rollout.settled_version,
-                };
-                struct check_fact *fact = arena_push(p->arena, &app->facts.items, &app->facts.n, sizeof(struct check_fact));
-
-                probe(due[i].check, &target, p->arena, fact);
-        }
+        checks_due(app, p->world.now, p->arena, &due);
+        pass_make_checks(due.items, due.n, &about, p->arena, &app->facts);
 }

@@ -4,6 +4,8 @@
 /* What the stages of one pass share. Private to reconciler/pass. */
 
 #include "policies/trust.h"
+#include "providers/probe.h"
+#include "reconciler/core/checks.h"
 #include "reconciler/ledger.h"
 #include "reconciler/pass/act.h"
 #include "reconciler/pass/load.h"
@@ -62,7 +64,7 @@ struct pass {
         bool refusal_is_new;
         const char *trust_before;            /* digest of the trust before this pass accepted something; NULL: the same */
         int64_t wake_at;                     /* wall ms; 0: at the next poll */
-        struct digest engine;                /* fingerprint of the engine before the last look; unset: none, or it did not answer */
+        struct digest engine;                /* fingerprint of the engine at the beginning of the last look; unset: none, or it did not answer */
 };
 
 /* fetch.c: open the mirror of the desired state; a damaged one is set aside and begun anew. */
@@ -90,6 +92,8 @@ int pass_router_of(void *data, const char *name, struct router **ret, struct fau
 void pass_observe_route(struct pass *p, struct world_app *app);
 /* check.c: make the checks that are due, as facts of the world. */
 void pass_observe_checks(struct pass *p, struct world_app *app);
+/* check.c: make @n checks of one app, side by side; @about is what they have in common. Their facts in their order, in @a, added to @facts. */
+void pass_make_checks(const struct check_due *due, size_t n, const struct probe_target *about, struct arena *a, struct struct_list *facts);
 /* command.c: run a command that the host's configuration allows. */
 int pass_run_command(void *data, const struct world_app *app, const struct action *action, struct fault *reterr);
 struct pass_app *pass_find_app(struct pass *p, const char *app);

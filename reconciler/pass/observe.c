@@ -167,6 +167,7 @@ static struct world_settings settings_of(const struct pass *p, const struct pass
 
 /* What each runtime shows; @observations is beside p->runtimes. */
 static int observe_runtimes(struct pass *p, struct observation *observations, struct fault *reterr) {
+        p->engine = (struct digest){ .text = "" };
         for (size_t i = 0; i < p->n_runtimes; i++) {
                 struct workload *wanted = arena_array(p->arena, 2 * p->n_apps, sizeof(struct workload));
                 size_t n = 0;
@@ -185,6 +186,9 @@ static int observe_runtimes(struct pass *p, struct observation *observations, st
                 r = runtime_observe(p->runtimes[i], wanted, n, p->arena, &observations[i], reterr);
                 if (r < 0)
                         return r;
+                /* The first one's: what changes until the last is asked must differ from it. */
+                if (!digest_is_set(&p->engine))
+                        p->engine = observations[i].fingerprint;
         }
         return 0;
 }

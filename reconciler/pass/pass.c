@@ -5,7 +5,6 @@
 #include <signal.h>
 
 #include "policies/gate.h"
-#include "providers/docker/quiet.h"
 #include "reconciler/core/rollout.h"
 #include "reconciler/message.h"
 #include "reconciler/pass/context.h"
@@ -205,23 +204,10 @@ static bool uses_engine(const struct pass *p) {
         return false;
 }
 
-/* Before the look, so that what changes after it differs from what was remembered. */
-static void take_fingerprint(struct pass *p) {
-        own_fault struct fault ignored = FAULT_INIT;
-        struct digest fingerprint;
-
-        p->engine = (struct digest){ .text = "" };
-        if (!p->options->dry && uses_engine(p) &&
-            docker_fingerprint(p->config->docker.host, p->config->host.text, &fingerprint, &ignored) == 0)
-                p->engine = fingerprint;
-}
-
 static int look(struct pass *p, struct fault *reterr) {
         const struct decision_app *decided;
-        int r;
+        int r = pass_observe(p, reterr);
 
-        take_fingerprint(p);
-        r = pass_observe(p, reterr);
         if (r < 0)
                 return r;
         gate_judge(&p->world, p->arena);

@@ -17,6 +17,7 @@
 #include "shared/base/text.h"
 #include "shared/git/child.h"
 #include "shared/git/compact.h"
+#include "shared/git/copy.h"
 #include "shared/git/error.h"
 #include "shared/git/refs.h"
 #include "shared/git/transport.h"
@@ -114,6 +115,15 @@ static int download(git_remote *remote, struct job *job, struct fault *reterr) {
         return rc < 0 ? transport_fault(&job->transport, reterr, rc, "fetching from") : 0;
 }
 
+static int download_here(git_repository *repo, struct job *job, const git_oid *tip, struct fault *reterr) {
+        git_remote_callbacks callbacks = GIT_REMOTE_CALLBACKS_INIT;
+        int rc;
+
+        transport_callbacks(&job->transport, &callbacks);
+        rc = copy_history(job->transport.url.path, repo, tip, callbacks.transfer_progress, callbacks.payload);
+        return rc < 0 ? transport_fault(&job->transport, reterr, rc, "fetching from") : 0;
+}
+
 static bool has_object(git_repository *repo, const struct object_id *id) {
         git_oid oid = to_oid(id);
         git_odb *odb = NULL;
@@ -125,6 +135,7 @@ static bool has_object(git_repository *repo, const struct object_id *id) {
 
 static int fetch(git_repository *repo, struct job *job, struct outcome *out, struct fault *reterr) {
         own(git_remote_free_p) git_remote *remote = NULL;
+        git_oid tip;
         int r, rc = repo ? git_remote_create_anonymous(&remote, repo, job->url) :
                            git_remote_create_detached(&remote, job->url);
 
@@ -138,7 +149,8 @@ static int fetch(git_repository *repo, struct job *job, struct outcome *out, str
                 return r < 0 ? r : fault_missing(job, reterr);
         if (!repo || has_object(repo, &out->tip))
                 return 0;
-        return download(remote, job, reterr);
+        tip = to_oid(&out->tip);
+        return job->transport.url.scheme == GIT_SCHEME_LOCAL ? download_here(repo, job, &tip, reterr) : download(remote, job, reterr);
 }
 
 /*

@@ -3,6 +3,7 @@
 
 /* Instance: one container (allocation, task) that a runtime reports as ours. */
 
+#include "shared/data/digest.h"
 #include "shared/data/table.h"
 
 enum instance_state {
@@ -66,5 +67,6 @@ struct observation {
         const char *reason;        /* why not, for people; NULL when available */
         const char *version;       /* of the engine */
         struct struct_list instances; /* struct instance, sorted by app, service, spec, index, id */
+        struct digest fingerprint; /* what the runtime showed first, boiled down; unset: none. For the pass, not in the table */
 };
 extern const struct table observation_table;

@@ -53,7 +53,7 @@ int http_new(const struct http_options *options, struct http **ret, struct fault
         own_http struct http *h = NULL;
         int r;
 
-        /* Counted by libcurl itself; http_free() gives it back. */
+        /* Counted by libcurl itself, for any thread; http_free() gives it back. */
         if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
                 return fault_set(reterr, FAULT_INTERNAL, ENOMEM, "cannot start libcurl");
         h = calloc(1, sizeof(*h));

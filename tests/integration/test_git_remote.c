@@ -8,8 +8,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -237,6 +239,47 @@ static void every_transport_fetches_and_asks(void **state) {
                 assert_ok(remote_fetch(x.mirror, &x.settings, url, "main", &tip, &f), &f);
                 assert_memory_equal(&tip, &expected, sizeof(tip));
         }
+}
+
+/* How many objects the packs of the mirror hold: each index ends its table of counts with that. */
+static uint32_t packed(const struct fixture *x) {
+        own_free char *pattern = NULL;
+        glob_t found;
+        uint32_t n = 0;
+
+        assert_true(asprintf(&pattern, "%s/objects/pack/*.idx", mirror_path(x->mirror)) > 0);
+        assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+        for (size_t i = 0; i < found.gl_pathc; i++) {
+                FILE *file = fopen(found.gl_pathv[i], "re");
+                uint32_t count;
+
+                assert_non_null(file);
+                assert_int_equal(fseek(file, 8 + 255 * 4, SEEK_SET), 0);
+                assert_int_equal(fread(&count, sizeof(count), 1, file), 1);
+                n += ntohl(count);
+                (void)fclose(file);
+        }
+        globfree(&found);
+        return n;
+}
+
+static void a_repository_of_this_machine_sends_only_what_is_new(void **state) {
+        own_fixture struct fixture x;
+        own_fault struct fault f = FAULT_INIT;
+        struct object_id tip;
+        uint32_t first;
+
+        (void)state;
+        setup(&x, "only-new");
+        commit(&x, "other", "elsewhere", true);
+        assert_ok(remote_fetch(x.mirror, &x.settings, x.remote, "main", &tip, &f), &f);
+        first = packed(&x);
+        commit(&x, "main", "three", false);
+        assert_ok(remote_fetch(x.mirror, &x.settings, x.remote, "main", &tip, &f), &f);
+        /* The commit; its empty tree is there. */
+        assert_in_range(packed(&x) - first, 1, 2);
+        tip_of(&x, "other", &tip);
+        assert_false(mirror_has(x.mirror, &tip));
 }
 
 static void every_transport_pushes_forward_only(void **state) {
@@ -704,6 +747,7 @@ static void a_damaged_mirror_is_made_anew_and_fetches_again(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(every_transport_fetches_and_asks),
+                cmocka_unit_test(a_repository_of_this_machine_sends_only_what_is_new),
                 cmocka_unit_test(every_transport_pushes_forward_only),
                 cmocka_unit_test(every_transport_names_a_missing_branch_and_repository),
                 cmocka_unit_test(a_rewritten_branch_is_still_fetched),

@@ -2,6 +2,7 @@
 
 #include "recorded.h"
 
+#include "providers/docker/docker_private.h"
 #include "providers/docker/quiet.h"
 
 static struct digest print_of(const json_t *list) {
@@ -123,11 +124,53 @@ static void only_lists_have_a_fingerprint(void **state) {
         assert_true(docker_listing_fingerprint(odd, &d));
 }
 
+/* Whether what was once asked about the container that runs still holds after @change. */
+static bool still_known(const char *store, void (*change)(json_t *list)) {
+        const struct runtime_settings settings = { .endpoint = "unix:///nowhere" };
+        own_json json_t *list = recorded_json(store, "list"), *inspect = json_object();
+        struct docker d;
+        bool known;
+
+        assert_int_equal(docker_init(&d, NULL, &settings, NULL), 0);
+        assert_null(docker_inspected(&d, web(list)));
+        docker_note_inspected(&d, web(list), inspect);
+        change(list);
+        known = docker_inspected(&d, web(list)) == inspect;
+        docker_done(&d);
+        return known;
+}
+
+static void one_run_is_looked_at_closely_once(void **state) {
+        for (size_t i = 0; recorded_stores[i]; i++) {
+                assert_true(still_known(recorded_stores[i], time_passes));
+                assert_true(still_known(recorded_stores[i], new_fields));
+                assert_false(still_known(recorded_stores[i], health_flips));
+                assert_false(still_known(recorded_stores[i], it_restarts));
+                assert_false(still_known(recorded_stores[i], it_stops));
+                /* No endpoint: the list could not show that it began anew. */
+                assert_false(still_known(recorded_stores[i], it_is_disconnected));
+        }
+}
+
+static void what_does_not_run_is_asked_each_time(void **state) {
+        const struct runtime_settings settings = { .endpoint = "unix:///nowhere" };
+        own_json json_t *list = recorded_json(recorded_stores[0], "list"), *inspect = json_object();
+        struct docker d;
+
+        it_stops(list);
+        assert_int_equal(docker_init(&d, NULL, &settings, NULL), 0);
+        docker_note_inspected(&d, web(list), inspect);
+        assert_null(docker_inspected(&d, web(list)));
+        docker_done(&d);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(what_changes_by_itself_is_left_out),
                 cmocka_unit_test(what_matters_is_seen),
                 cmocka_unit_test(only_lists_have_a_fingerprint),
+                cmocka_unit_test(one_run_is_looked_at_closely_once),
+                cmocka_unit_test(what_does_not_run_is_asked_each_time),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

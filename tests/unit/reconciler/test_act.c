@@ -65,6 +65,9 @@ static int effect(const char *what, const char *service, struct fault *reterr) {
 }
 
 static int spy_open(const struct runtime_settings *settings, struct runtime **ret, struct fault *reterr);
+static int spy_hand(struct runtime *rt, struct runtime **ret, struct fault *reterr) {
+        return spy_open(rt->settings, ret, reterr);
+}
 static void spy_close(struct runtime *rt) {
         spy.open--;
         free(rt);
@@ -100,7 +103,7 @@ static int spy_remove(struct runtime *rt, const struct instance *i, struct fault
 }
 
 static const struct runtime_ops side_ops = {
-        .abi = RUNTIME_ABI, .name = "spy", .side_by_side = true, .open = spy_open, .close = spy_close, .render = spy_render, .observe = spy_observe,
+        .abi = RUNTIME_ABI, .name = "spy", .open = spy_open, .hand = spy_hand, .close = spy_close, .render = spy_render, .observe = spy_observe,
         .prepare = spy_prepare, .create = spy_create, .start = spy_start, .stop = spy_stop, .remove = spy_remove,
 };
 
@@ -145,7 +148,7 @@ static struct action *add(struct rig *r, enum action_verb verb, int service, con
 static void setup(struct rig *r, bool side_by_side) {
         forget();
         *r = (struct rig){ .arena = arena_new(), .ops = side_ops };
-        r->ops.side_by_side = side_by_side;
+        r->ops.hand = side_by_side ? spy_hand : NULL;
         r->runtime = (struct runtime){ .ops = &r->ops, .settings = &r->settings };
         for (int i = 0; i < SERVICES; i++) {
                 r->services[i] = (struct workload_service){ .name = names[i], .replicas = 1, .spec_digest = "new" };
