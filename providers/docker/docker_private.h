@@ -12,6 +12,7 @@ struct docker {
         const struct runtime_settings *settings;
         struct engine *engine;
         json_t *images;         /* pinned reference → id at the engine, as verified by this process */
+        int64_t began;          /* of the engine, as docker_began() found it in this observation; -1: not asked yet */
         json_t *inspected;      /* container's id → what was asked about its present run (inspected.c) */
 };
 
@@ -43,6 +44,9 @@ int docker_doctor(struct runtime *rt, json_t *out, struct fault *reterr);
 
 int docker_exec(struct runtime *rt, const struct instance *instance, const struct string_list *argv, int timeout_ms,
                 struct arena *a, int64_t *ret_exit_code, const char **ret_output, struct fault *reterr);
+
+/* began.c: since when the engine runs, wall ms; 0: not known. Asked once an observation. */
+int64_t docker_began(struct docker *d);
 
 /* inspected.c: the closer look at the run that @entry of the list shows, when it was taken already; else NULL. Borrowed. */
 const json_t *docker_inspected(const struct docker *d, const json_t *entry);

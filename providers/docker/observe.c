@@ -277,6 +277,21 @@ void observe_inspected(struct sighting *s, const json_t *inspect, struct arena *
                 in->health = HEALTH_NONE;
 }
 
+/* A shutdown waits for what it ends, then for the new engine to come up. */
+#define RESTART_TAKES_MS (2 * 60 * 1000)
+
+bool observe_is_lost(const json_t *inspect, int64_t began) {
+        const json_t *state = json_object_get(inspect, "State");
+        const char *started = json_get_string(state, "StartedAt"), *finished = json_get_string(state, "FinishedAt");
+        int64_t from, to;
+
+        if (!began || !started || !finished || !str_eq(json_get_string(state, "Status"), "exited"))
+                return false;
+        /* No end, as after a power cut, is the year 1. */
+        return rfc3339_parse(started, &from) == 0 && rfc3339_parse(finished, &to) == 0 && from > 0 && from < began &&
+               (to < from || to >= began - RESTART_TAKES_MS);
+}
+
 bool observe_mount_is(const json_t *entry, const char *target, const char *source) {
         size_t i;
         json_t *mount;
@@ -312,6 +327,8 @@ static int look_closer(struct docker *d, struct sighting *s, struct arena *a, bo
         if (!engine_reply_is_ok(&reply))
                 return engine_refused(&reply, NULL, "cannot inspect a container", reterr);
         observe_inspected(s, reply.json, a);
+        if (s->instance.state == INSTANCE_EXITED)
+                s->instance.lost = observe_is_lost(reply.json, docker_began(d));
         /* What changed between the list and this is asked again. */
         if (s->instance.state == listed.state && s->instance.health == listed.health)
                 docker_note_inspected(d, s->entry, reply.json);
@@ -446,6 +463,7 @@ int docker_observe(struct runtime *rt, const struct workload *wanted, size_t n_w
         struct docker *d = docker_of(rt);
         int r;
 
+        d->began = -1;
         r = list_containers(d, &reply, &why);
         /* Before the closer looks: what changes while they are taken must differ from it. */
         if (r == 0)

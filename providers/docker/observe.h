@@ -43,6 +43,12 @@ int observe_list(const json_t *list, const char *host, const struct workload *wa
 /* Take over what GET /containers/<id>/json tells better. */
 void observe_inspected(struct sighting *s, const json_t *inspect, struct arena *a);
 
+/*
+ * Did the container end with its engine? It was started before the engine was (@began, wall ms; 0: not known), and ended when that came up,
+ * which ends what a killed engine left running and calls it exit code 0, or not long before, as one that shuts down ends them first.
+ */
+bool observe_is_lost(const json_t *inspect, int64_t began);
+
 /* The engine's word for a state; INSTANCE_DEAD when it is none that we know. */
 enum instance_state observe_state(const char *word);
 

@@ -75,19 +75,23 @@ void lookup_range(const struct lookup *l, const char *service, const struct inst
         *ret_end = bound(l->instances, service, true);
 }
 
+bool instance_has_completed(const struct instance *i) {
+        return i->state == INSTANCE_EXITED && i->exit_code == 0 && !i->lost;
+}
+
 bool instance_is_up(const struct instance *i, bool job) {
-        return i->state == INSTANCE_RUNNING || (job && i->state == INSTANCE_EXITED && i->exit_code == 0);
+        return i->state == INSTANCE_RUNNING || (job && instance_has_completed(i));
 }
 
 bool instance_is_healthy(const struct instance *i, bool job) {
         if (job)
-                return i->state == INSTANCE_EXITED && i->exit_code == 0;
+                return instance_has_completed(i);
         return i->state == INSTANCE_RUNNING && (i->health == HEALTH_NONE || i->health == HEALTH_HEALTHY);
 }
 
 bool instance_has_failed(const struct instance *i, bool job) {
         if (i->state == INSTANCE_EXITED)
-                return !job || i->exit_code != 0;
+                return !i->lost && !(job && instance_has_completed(i));
         return i->state == INSTANCE_DEAD || i->restarts >= CRASH_LOOP_RESTARTS;
 }
 

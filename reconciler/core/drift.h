@@ -27,12 +27,14 @@ bool lookup_is_job(const struct lookup *l, const struct workload_service *servic
 void lookup_range(const struct lookup *l, const char *service, const struct instance **ret_first,
                   const struct instance **ret_end);
 
-/* Runs, or, for a job, has run to its end with exit code 0. */
+/* Has run to its end with exit code 0. One that ended with its engine may have been in the middle: whatever the engine says of how. */
+bool instance_has_completed(const struct instance *i);
+/* Runs, or, for a job, has completed. */
 bool instance_is_up(const struct instance *i, bool job);
 /* Is up, and its health check, if it has one, passes. */
 bool instance_is_healthy(const struct instance *i, bool job);
 /*
- * Stopped by itself, or is restarted by the engine again and again: a crash, not a slow start. One or two restarts may be a service
+ * Stopped by itself (not with its engine), or is restarted by the engine again and again: a crash, not a slow start. One or two restarts may be a service
  * that waits for another in its own way.
  */
 #define CRASH_LOOP_RESTARTS 3

@@ -6,6 +6,7 @@
 #include "reconciler/core/checks.h"
 #include "reconciler/core/repair.h"
 #include "reconciler/core/revert.h"
+#include "reconciler/core/revive.h"
 #include "reconciler/core/split.h"
 #include "reconciler/core/stage.h"
 #include "reconciler/core/walk.h"
@@ -189,6 +190,12 @@ static void phase_walking(struct look *s) {
         if (look_waits_to_retry(s, s->next->phase == PHASE_PREPARING ? "the images" : "the engine")) {
                 stage_admit(s);
                 split_mend(s);
+                return;
+        }
+        if (revive(s)) {
+                stage_admit(s);
+                split_mend(s);
+                look_wait(s, "what ended with its engine to run again", LOOK_AGAIN_MS);
                 return;
         }
         checks_fold(s);

@@ -136,6 +136,27 @@ static int64_t allowed_old(const struct stage *g, const struct workload_service 
         return rest > 0 ? rest : 1;
 }
 
+void stage_reach(struct look *s, const struct workload_service *service, int64_t *ret_new, int64_t *ret_old) {
+        const struct rollout_step *steps = s->next->steps.items;
+
+        *ret_new = 0;
+        *ret_old = INT64_MAX;
+        for (size_t i = 0; i < s->next->steps.n; i++) {
+                struct stage g;
+                int64_t begun, made_room, new, old;
+
+                if (!steps[i].step.stage || (steps[i].state != STEP_RUNNING && steps[i].batch == 0))
+                        continue;
+                g = stage_of(s, &steps[i]);
+                begun = steps[i].batch + (steps[i].state == STEP_RUNNING);
+                made_room = goes_stop_first(&g, service) ? begun : steps[i].batch;
+                new = limit(&g, service, begun);
+                old = made_room > 0 ? allowed_old(&g, service, made_room) : INT64_MAX;
+                *ret_new = new > *ret_new ? new : *ret_new;
+                *ret_old = old < *ret_old ? old : *ret_old;
+        }
+}
+
 static bool retire_replaced(const struct stage *g) {
         const struct workload_service *services = g->look->goal->services.items;
         bool nothing = true;
@@ -159,7 +180,7 @@ static bool has_run(const struct look *s, const struct workload_service *service
         for (int64_t index = 1; index <= service->replicas; index++) {
                 const struct instance *i = lookup_instance(s->lookup, service, index);
 
-                if (!i || i->state != INSTANCE_EXITED || i->exit_code != 0)
+                if (!i || !instance_has_completed(i))
                         return false;
         }
         return true;
@@ -180,7 +201,7 @@ static bool dependencies_met(const struct stage *g, const struct workload_servic
                 for (int64_t index = 1; index <= on->replicas; index++) {
                         const struct instance *i = lookup_instance(s->lookup, on, index);
                         bool met = i && (depends[d].condition == DEPEND_HEALTHY     ? instance_is_healthy(i, job)
-                                         : depends[d].condition == DEPEND_COMPLETED ? i->state == INSTANCE_EXITED && i->exit_code == 0
+                                         : depends[d].condition == DEPEND_COMPLETED ? instance_has_completed(i)
                                                                                     : instance_is_up(i, job));
 
                         any = any || met;

@@ -24,6 +24,9 @@ enum stage_progress stage_tick(struct look *s, struct rollout_step *step);
 /* For a step that checks: all new instances that the steps so far asked for are up and steady, and the checks pass. *ret_waits_for: what is missing. */
 enum stage_progress stage_hold(struct look *s, const struct rollout_step *step, const char **ret_waits_for);
 
+/* So far: up to which replica of a service the new ones were asked for, and how many of the old ones may run beside them. */
+void stage_reach(struct look *s, const struct workload_service *service, int64_t *ret_new, int64_t *ret_old);
+
 /* Mark the new instances that were proven by the steps so far, so that they get requests. */
 void stage_admit(struct look *s);
 

@@ -86,12 +86,12 @@ static enum tick tick_hook_service(struct look *s, struct rollout_step *step, co
                 look_act(s, VERB_START, service, 1, NULL, NULL, arena_printf(s->arena, "hook %s", step->step.name.text));
                 return TICK_GOES_ON;
         }
-        if (i->state == INSTANCE_CREATED) {
+        if (i->state == INSTANCE_CREATED || (i->state == INSTANCE_EXITED && i->lost)) {
                 look_act(s, VERB_START, service, 1, i, NULL, arena_printf(s->arena, "hook %s", step->step.name.text));
                 return TICK_GOES_ON;
         }
         if (i->state == INSTANCE_EXITED || i->state == INSTANCE_DEAD || i->restarts >= CRASH_LOOP_RESTARTS) {
-                if (i->state == INSTANCE_EXITED && i->exit_code == 0)
+                if (instance_has_completed(i))
                         return TICK_DONE;
                 step->detail = arena_printf(s->arena, "%s ended with exit code %lld", i->name, (long long)i->exit_code);
                 return TICK_FAILED;

@@ -64,6 +64,8 @@ static const struct field instance_fields[] = {
           .doc = "What its health check says." },
         { .key = "exit_code", .type = FIELD_INTEGER, AT(instance, exit_code), .flags = FIELD_OMIT,
           .doc = "How it ended, when it did." },
+        { .key = "lost", .type = FIELD_BOOL, AT(instance, lost), .flags = FIELD_OMIT,
+          .doc = "It ended with its engine: exit_code says nothing." },
         { .key = "restarts", .type = FIELD_INTEGER, AT(instance, restarts), .flags = FIELD_OMIT,
           .doc = "How often the engine restarted it by itself." },
         { .key = "started_at", .type = FIELD_INTEGER, AT(instance, started_at), .flags = FIELD_OMIT,

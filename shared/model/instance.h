@@ -44,6 +44,7 @@ struct instance {
         enum instance_state state;
         enum health health;
         int64_t exit_code;
+        bool lost;                 /* exited while its engine went down or came up: whether by itself, and how, is not known */
         int64_t restarts;          /* how often the engine restarted it by itself */
         int64_t started_at;        /* wall clock, ms; 0: never */
         struct struct_list endpoints;         /* struct endpoint: its published ports, one for each, by port */

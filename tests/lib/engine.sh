@@ -8,7 +8,7 @@
 #   engine_start DIR [key=value …]   dockerd under DIR; sets ENGINE_SOCKET, and ENGINE_HOST to unix://$ENGINE_SOCKET
 #                                    store=containerd: the containerd image store (Docker 24 and later)
 #   engine_restart DIR               stop and start the daemon alone, as an upgrade or a reboot would
-#   engine_kill DIR                  kill the daemon and its containerd, as a crash would; engine_restart brings them back
+#   engine_kill DIR [alone]          kill the daemon and (without alone) its containerd, as a crash would; engine_restart brings them back
 #   engine_stop DIR                  containers, networks, daemon, mounts: all that engine_start DIR brought
 #   engine_api METHOD PATH [curl …]  one call to the engine at ENGINE_SOCKET
 #   registry_start DIR [USER PASS]   docker-registry under DIR on a free loopback port; sets REGISTRY to host:port
@@ -160,7 +160,8 @@ engine_kill() {
         local dir pid other
         dir=$(cd "$1" && pwd -P)
         pid=$(engine_pid "$dir/docker.pid" "$dir/daemon.json") || return 1
-        other=$(engine_pid "$dir/exec/containerd/containerd.pid" "$dir/exec") || other=
+        other=
+        [ "${2:-}" = alone ] || other=$(engine_pid "$dir/exec/containerd/containerd.pid" "$dir/exec") || other=
         # shellcheck disable=SC2086
         kill -KILL "$pid" $other
         for pid in $pid $other; do

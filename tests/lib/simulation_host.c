@@ -175,6 +175,7 @@ static void start(struct simulation *s, struct instance *i) {
                 return;
         life = sim_life(s, i->id);
         i->state = INSTANCE_RUNNING;
+        i->lost = false;
         i->started_at = s->world.now;
         i->exit_code = 0;
         i->restarts = 0;
@@ -370,7 +371,7 @@ static size_t ended_well(const struct simulation *s, const char *spec) {
         size_t n = 0;
 
         for (size_t i = 0; i < s->instances.n; i++)
-                n += INSTANCE(s)[i].state == INSTANCE_EXITED && INSTANCE(s)[i].exit_code == 0 && str_eq(INSTANCE(s)[i].spec, spec);
+                n += instance_has_completed(&INSTANCE(s)[i]) && str_eq(INSTANCE(s)[i].spec, spec);
         return n;
 }
 

@@ -257,7 +257,7 @@ static void remember_ran(struct story *t, bool anew) {
         if (anew)
                 t->ran = (struct string_list){ .items = NULL };
         for (size_t i = 0; i < t->sim.instances.n; i++)
-                if (items[i].state == INSTANCE_EXITED && items[i].exit_code == 0 && !lists(&t->ran, items[i].spec))
+                if (instance_has_completed(&items[i]) && !lists(&t->ran, items[i].spec))
                         ((struct text_at *)arena_push(t->sim.arena, &t->ran.items, &t->ran.n, sizeof(struct text_at)))->text = items[i].spec;
 }
 
@@ -302,11 +302,16 @@ static bool has_run(const struct story *t, const struct workload_service *servic
 static void watch_migrations(struct story *t, const struct action *action) {
         const struct workload *w = t->sim.app.wanted;
         const struct workload_service *services, *mine;
+        const struct instance *started;
 
         if (!w || !is_walking(now_of(&t->sim)->phase) || !action->service || action->verb == VERB_ROUTE)
                 return;
         mine = workload_find(w, action->service);
         if (!mine || service_runs_once(mine))
+                return;
+        /* One of the old goes on. */
+        started = action->verb == VERB_START && action->instance ? sim_find(&t->sim, action->instance) : NULL;
+        if (started && started->lost && !str_eq(started->spec, mine->spec_digest))
                 return;
         services = w->services.items;
         for (size_t i = 0; i < w->services.n; i++)

@@ -3,6 +3,7 @@
 #include "recorded.h"
 
 #include "providers/docker/observe.h"
+#include "shared/base/clock.h"
 #include "shared/base/text.h"
 
 static void status_texts_of_all_kinds(void **state) {
@@ -184,6 +185,33 @@ static void a_closer_look_tells_start_restarts_and_health(void **state) {
         }
 }
 
+static void an_end_with_the_engine_is_told_from_one_before_it(void **state) {
+        static const struct {
+                const char *status, *started, *finished;
+                bool lost;
+        } cases[] = {
+                { "exited", "2026-11-30T00:44:00Z", "2026-11-30T00:45:19Z", true },  /* the engine that came up ended it */
+                { "exited", "2026-11-30T00:44:00Z", "2026-11-30T00:44:50Z", true },  /* the one that went down */
+                { "exited", "2026-11-30T00:44:00Z", "0001-01-01T00:00:00Z", true },  /* nobody saw it */
+                { "exited", "2026-11-30T00:10:00Z", "2026-11-30T00:20:00Z", false }, /* long before */
+                { "exited", "2026-11-30T00:46:00Z", "2026-11-30T00:46:01Z", false }, /* since */
+                { "running", "2026-11-30T00:44:00Z", "0001-01-01T00:00:00Z", false },
+                { "exited", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z", false },
+                { "exited", "yesterday", "today", false },
+        };
+        int64_t began;
+
+        assert_int_equal(rfc3339_parse("2026-11-30T00:45:00Z", &began), 0);
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                own_json json_t *inspect = json_pack("{s{ssssss}}", "State", "Status", cases[i].status, "StartedAt", cases[i].started,
+                                                     "FinishedAt", cases[i].finished);
+
+                if (observe_is_lost(inspect, began) != cases[i].lost)
+                        fail_msg("case %zu", i);
+                assert_false(observe_is_lost(inspect, 0));
+        }
+}
+
 static void other_hosts_and_half_labelled_containers_are_left_out(void **state) {
         own_json json_t *list = recorded_json("classic", "list");
         own_arena struct arena *a = arena_new();
@@ -228,6 +256,7 @@ int main(void) {
                 cmocka_unit_test(a_published_port_is_reached_on_this_host),
                 cmocka_unit_test(the_address_is_that_of_the_first_network_by_name),
                 cmocka_unit_test(a_closer_look_tells_start_restarts_and_health),
+                cmocka_unit_test(an_end_with_the_engine_is_told_from_one_before_it),
                 cmocka_unit_test(other_hosts_and_half_labelled_containers_are_left_out),
                 cmocka_unit_test(lists_of_anything_do_no_harm),
                 cmocka_unit_test(states_are_the_engines_words),
