@@ -263,6 +263,8 @@ static void read_suspension(struct pass *p) {
 int pass_observe(struct pass *p, struct fault *reterr) {
         struct observation *observations = arena_array(p->arena, p->n_runtimes, sizeof(struct observation));
         struct world_app *apps;
+        /* Before the first list: what is seen is at least as young, so that a slow look does not make health hold for longer than it was seen to. */
+        int64_t now = clock_wall_ms();
         int r = observe_runtimes(p, observations, reterr);
 
         if (r < 0)
@@ -280,7 +282,7 @@ int pass_observe(struct pass *p, struct fault *reterr) {
                 .host = p->config->host.text,
                 .environment = p->desired.host ? p->desired.host->environment.text : "",
                 .commit = p->accepted.commit ? p->accepted.commit : "",
-                .now = clock_wall_ms(),
+                .now = now,
                 .ledger_writable = p->options->dry || (p->ledger && !p->ledger_failed),
                 .apps = { .items = apps, .n = p->n_apps },
         };

@@ -22,7 +22,7 @@ two=$(image_make shop/web two)
 crashes=$(image_make shop/web crashes /bin/sh -c 'exit 3')
 
 fleet_app shop "web=$one" "api=$one"
-app_settings shop 'rollout: {min_healthy_time: 100ms, healthy_deadline: 20s, progress_deadline: 30s}'
+app_settings shop 'rollout: {min_healthy_time: 500ms, healthy_deadline: 20s, progress_deadline: 30s}'
 fleet_release shop 0 "web=$one" "api=$one"
 fleet_commit 'shop 0'
 # A whole pass, timed: what the moments to kill at are drawn from.

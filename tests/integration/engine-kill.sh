@@ -21,7 +21,7 @@ images=("$(image_make shop/web one)" "$(image_make shop/web two)")
 ill=$(image_make shop/web ill)
 job=$(image_make shop/job job /bin/sh -c 'echo done')
 
-times='min_healthy_time: 100ms, healthy_deadline: 60s, progress_deadline: 90s'
+times='min_healthy_time: 500ms, healthy_deadline: 60s, progress_deadline: 90s'
 routed='traffic: {router: memory, service: web, port: 80, listen: "127.0.0.1:8000"}'
 declare -A strategies=(
         [recreate]="rollout: {strategy: recreate, $times}"

@@ -38,7 +38,7 @@ held() {
 
 # keep N: in app.yaml
 keep() {
-        app_settings shop "keep: $1" 'rollout: {min_healthy_time: 100ms, healthy_deadline: 60s, progress_deadline: 60s}'
+        app_settings shop "keep: $1" 'rollout: {min_healthy_time: 500ms, healthy_deadline: 60s, progress_deadline: 60s}'
 }
 
 # release VERSION [EXIT]: merged and brought here
