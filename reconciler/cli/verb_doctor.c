@@ -159,6 +159,29 @@ static void check_commands(struct examination *e) {
         }
 }
 
+/* Was an app brought to it? A host without apps, or with a state of before that was noted, has docker. */
+static bool is_used(const struct struct_list *rollouts, const char *runtime) {
+        const struct state_rollout *items = rollouts->items;
+        bool is_docker = str_eq(runtime, "docker");
+
+        for (size_t i = 0; i < rollouts->n; i++)
+                if (items[i].rollout.runtime ? str_eq(items[i].rollout.runtime, runtime) : is_docker)
+                        return true;
+        return rollouts->n == 0 && is_docker;
+}
+
+/* NULL: none that could be asked. The compose runtime's words hold docker's. */
+static const char *runtime_to_ask(const struct examination *e) {
+        own_state struct state state = STATE_INIT;
+        struct struct_list rollouts = { .items = NULL };
+        own_fault struct fault ignored = FAULT_INIT;
+
+        /* check_state() tells when that fails. */
+        if (state_open(e->cli->config.state, STATE_READ, &state, &ignored) == 0)
+                (void)state_rollouts_read(&state, e->cli->arena, &rollouts, &ignored);
+        return is_used(&rollouts, "compose") ? "compose" : is_used(&rollouts, "docker") ? "docker" : NULL;
+}
+
 static void check_runtime(struct examination *e) {
         const struct runtime_settings settings = {
                 .host = e->cli->config.host.text, .environment = "", .endpoint = e->cli->config.docker.host,
@@ -168,13 +191,17 @@ static void check_runtime(struct examination *e) {
         own_runtime struct runtime *rt = NULL;
         own_json json_t *lines = json_array();
         struct fault fault = FAULT_INIT;
-        int r = runtime_open(runtime_find("docker"), &settings, &rt, &fault);
+        const char *name = runtime_to_ask(e);
+        int r;
 
+        if (!name)
+                return;
+        r = runtime_open(runtime_find(name), &settings, &rt, &fault);
         if (r == 0)
                 r = runtime_doctor(rt, lines, &fault);
         add_lines(e, lines);
         if (r < 0)
-                add_fault(e, "docker", &fault);
+                add_fault(e, name, &fault);
 }
 
 static void check_ledger(struct examination *e) {

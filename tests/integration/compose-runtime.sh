@@ -208,6 +208,10 @@ expect 0 tally pass
 same 'db web web' "$(instances shop | awk '$5 == "running" { print $3 }' | sort | paste -sd' ')" 'what runs after a quiet time'
 proved 'a quiet pass looks at the engine of an app of the runtime compose, too'
 
+expect 0 tally doctor
+expect_text 'docker compose 2.'
+proved 'doctor asks the docker compose that is used'
+
 echo 'color = blue' >"$app/parts/web.conf"
 fleet_release shop 4 "web=$two" "db=$one" "debug=$debug"
 fleet_commit 'shop 4'
