@@ -14,12 +14,20 @@
 
 #define PASS_RUNTIMES_MAX 8
 
+/* How a settled release came here. */
+struct settled_by {
+        const char *commit;                  /* the one that declared it when it was proven; NULL: all of this is not known */
+        const char *strategy;                /* of rollout_strategy_names, or "steps": the app's own plan */
+        int64_t started_at;                  /* wall ms: of its rollout */
+};
+
 /* An app beside what the pass remembers of it; the same order as world.apps. */
 struct pass_app {
         const char *app;
         const struct deployment *deployment; /* NULL: not declared */
         struct workload *wanted;             /* rendered; NULL: not declared */
         struct workload *settled;            /* NULL: none */
+        struct settled_by settled_by;
         struct struct_list plan;             /* struct rollout_step: how the declared release comes here */
         struct runtime *runtime;
         struct rollout rollout;
@@ -99,9 +107,11 @@ int pass_run_command(void *data, const struct world_app *app, const struct actio
 struct pass_app *pass_find_app(struct pass *p, const char *app);
 
 /* settled.c: the workload of the last proven release, kept so that it can be repaired without git. */
-int settled_write(struct state *s, const struct workload *w, int64_t now, struct fault *reterr);
+int settled_write(struct state *s, const struct workload *w, const struct settled_by *by, int64_t now, struct fault *reterr);
 /* NULL when there is none, or when it cannot be read (it is made again by the next release). */
 struct workload *settled_read(struct state *s, const char *app, struct arena *a);
+/* How it came here; all NULL when that is not known. */
+struct settled_by settled_read_by(struct state *s, const char *app, struct arena *a);
 int settled_remove(struct state *s, const char *app, struct fault *reterr);
 
 #define EARLIER_RELEASES_MAX 100 /* as many as `keep` can ask for */

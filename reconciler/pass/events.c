@@ -165,15 +165,30 @@ static void note_artifact(struct pass *p, const struct workload *w) {
                 add_blob(p, &p->artifacts, w->artifact, strlen(w->artifact));
 }
 
+/* What is proven is declared: its workload was rendered for this look. */
+static int write_settled(struct pass *p, struct pass_app *app, int64_t started_at, struct fault *reterr) {
+        const struct app *declared = app->deployment->app;
+        const struct settled_by by = {
+                .commit = p->world.commit,
+                .strategy = declared->steps.n > 0 ? "steps" : rollout_strategy_names[declared->rollout.strategy],
+                .started_at = started_at,
+        };
+        int r = settled_write(&p->state, app->wanted, &by, p->world.now, reterr);
+
+        if (r == 0) {
+                app->settled = app->wanted;
+                app->settled_by = by;
+        }
+        return r;
+}
+
 static int note_settled(struct pass *p, struct pass_app *app, const struct decision_app *d, struct fault *reterr) {
         /* A pass that was killed may have written it already; since then another release may be declared. */
         bool written = app->settled && str_eq(app->settled->release, d->rollout.settled_release);
-        int r = written ? 0 : settled_write(&p->state, app->wanted, p->world.now, reterr);
+        int r = written ? 0 : write_settled(p, app, d->rollout.started_at, reterr);
 
         if (r < 0)
                 return r;
-        if (!written)
-                app->settled = app->wanted;
         app->outcome = "success";
         log_write(LOG_LEVEL_NOTICE,
                   LOG_FIELDS({ "MESSAGE_ID", MESSAGE_ROLLOUT_SETTLED }, { "TALLY_APP", app->app },

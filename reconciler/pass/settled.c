@@ -5,7 +5,7 @@
  * it again. With it, drift of the running release is repaired and a revert completed without git, also while another
  * release is declared. Made again by the next release when it is lost.
  *
- * Beside it stand the releases that were proven before it, newest first, with their images: so that collecting knows which
+ * Beside it stands how it came here, for the sticker, and the releases that were proven before it, newest first, with their images: so that collecting knows which
  * images a rollback may want. When that is lost they are collected early, no more.
  */
 
@@ -30,6 +30,32 @@ static const struct table earlier_table = {
         .title = "EarlierRelease", .size = sizeof(struct earlier_release), .fields = earlier_fields,
         .doc = "A release that was proven before the settled one.",
 };
+
+#define AT(member) offsetof(struct settled_by, member)
+static const struct field by_fields[] = {
+        { .key = "commit", .type = FIELD_STRING, .at = AT(commit), .flags = FIELD_REQUIRED, .doc = "What declared it." },
+        { .key = "strategy", .type = FIELD_STRING, .at = AT(strategy), .flags = FIELD_REQUIRED, .doc = "How it was rolled out." },
+        { .key = "started_at", .type = FIELD_INTEGER, .at = AT(started_at), .doc = "When its rollout began, in milliseconds." },
+        { },
+};
+#undef AT
+
+static const struct table by_table = {
+        .title = "SettledBy", .size = sizeof(struct settled_by), .fields = by_fields, .doc = "How a settled release came here.",
+};
+
+struct settled_by settled_read_by(struct state *s, const char *app, struct arena *a) {
+        own_fault struct fault ignored = FAULT_INIT;
+        own_json json_t *document = NULL;
+        struct settled_by by = { .commit = NULL };
+        const json_t *json = NULL;
+
+        if (state_json_read(s, file_name(app, a), &document, &ignored) == 0 && document)
+                json = json_object_get(document, "by");
+        if (!json || table_read_json(&by_table, "settled release", json, &by, a, &ignored) < 0)
+                return (struct settled_by){ .commit = NULL };
+        return by;
+}
 
 static void read_earlier(const json_t *document, struct arena *a, struct struct_list *ret) {
         size_t i;
@@ -82,7 +108,7 @@ static json_t *make_earlier(struct state *s, const struct workload *w, int64_t n
         return array;
 }
 
-int settled_write(struct state *s, const struct workload *w, int64_t now, struct fault *reterr) {
+int settled_write(struct state *s, const struct workload *w, const struct settled_by *by, int64_t now, struct fault *reterr) {
         own_arena struct arena *scratch = arena_new();
         own_json json_t *document = json_object();
         const struct workload_service *services = w->services.items;
@@ -93,6 +119,7 @@ int settled_write(struct state *s, const struct workload *w, int64_t now, struct
                         json_object_set(specs, services[i].name, services[i].spec);
         json_object_set_new(document, "workload", table_write(&workload_table, w));
         json_object_set_new(document, "specs", specs);
+        json_object_set_new(document, "by", table_write(&by_table, by));
         json_object_set_new(document, "earlier", make_earlier(s, w, now, scratch));
         if (w->resources)
                 json_object_set(document, "resources", w->resources);

@@ -22,6 +22,16 @@ static json_t *components_json(const struct workload *w) {
         return array;
 }
 
+static json_t *deployment_json(const struct settled_by *by) {
+        json_t *o = json_object();
+        char at[RFC3339_TEXT_MAX];
+
+        json_set_string(o, "commit", by->commit);
+        json_set_string(o, "strategy", by->strategy);
+        json_set_string(o, "started", rfc3339_format(by->started_at, at));
+        return o;
+}
+
 static json_t *app_json(const struct pass_app *app) {
         json_t *o = json_object();
         char at[RFC3339_TEXT_MAX];
@@ -30,6 +40,8 @@ static json_t *app_json(const struct pass_app *app) {
         json_set_string(o, "release", app->rollout.settled_release);
         json_set_string(o, "version", app->rollout.settled_version);
         json_set_string(o, "since", rfc3339_format(app->rollout.settled_at, at));
+        if (app->settled_by.commit)
+                json_object_set_new(o, "deployment", deployment_json(&app->settled_by));
         json_object_set_new(o, "components", components_json(app->settled));
         return o;
 }

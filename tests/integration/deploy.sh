@@ -113,7 +113,8 @@ proved 'status.json names the last record and its digest'
 
 same "$release" "$(jq -r '.. | .release? // empty' "$FLEET/state/sticker.json" | sort -u)" 'the sticker'
 cmp -s <(jq -S . "$FLEET/state/sticker.json") <(ledger_git show tally/web1:sticker.json | jq -S .) || fail 'another sticker in the ledger'
-proved 'the sticker says what is deployed'
+same "$(git -C "$FLEET/work" rev-parse HEAD) recreate" "$(jq -r '.apps[0].deployment | "\(.commit) \(.strategy)"' "$FLEET/state/sticker.json")" 'how it came here'
+proved 'the sticker says what is deployed, and how it came here'
 
 artifact=$(records 'select(.record.recordType == "decision") | .record.plan.artifact' | sed 's/^sha256://')
 ledger_git show "tally/web1:artifacts/$artifact" >"$RIG/artifact"

@@ -42,11 +42,13 @@ static struct workload release(const char *name) {
         return w;
 }
 
+static const struct settled_by by = { .commit = "3f2c", .strategy = "canary", .started_at = 7 };
+
 static void settle(const char *name, int64_t now) {
         struct workload w = release(name);
         struct workload_service *s = w.services.items;
 
-        assert_fine(settled_write(&state, &w, now, &fault));
+        assert_fine(settled_write(&state, &w, &by, now, &fault));
         json_decref((json_t *)s->spec);
 }
 
@@ -74,6 +76,10 @@ static void what_was_settled_is_remembered_newest_first(void **unused) {
         settle("v3", 3000);
         earlier_are("v2@3000 v1@2000");
         assert_string_equal(settled_read(&state, "shop", a)->version, "v3");
+        assert_string_equal(settled_read_by(&state, "shop", a).commit, "3f2c");
+        assert_string_equal(settled_read_by(&state, "shop", a).strategy, "canary");
+        assert_int_equal(settled_read_by(&state, "shop", a).started_at, 7);
+        assert_null(settled_read_by(&state, "blog", a).commit);
 }
 
 static void settling_again_changes_nothing(void **unused) {
