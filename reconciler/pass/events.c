@@ -126,10 +126,20 @@ static json_t *release_body(const struct deployment *d) {
         return o;
 }
 
+/* The signed retry that this decision uses up; NULL: none. */
+static json_t *retry_body(const struct world_app *app, const struct decision_app *d) {
+        const struct world_retry *items = app->retries.items;
+
+        for (size_t i = 0; i < app->retries.n; i++)
+                if (rollout_has_used(&d->rollout, items[i].id) && !rollout_has_used(&app->rollout, items[i].id))
+                        return table_write(&world_retry_table, &items[i]);
+        return NULL;
+}
+
 /* The decision: what was declared, what the gates said, what will be done, and the world it can be replayed from. */
 static int note_decision(struct pass *p, const struct world_app *app, const struct decision_app *d, struct fault *reterr) {
         struct digest world, decision;
-        json_t *body, *replay, *plan;
+        json_t *body, *replay, *plan, *retry;
         struct record *record;
         int r = canonical(p, &world_table, &p->world, &p->worlds, &world, reterr);
 
@@ -150,6 +160,9 @@ static int note_decision(struct pass *p, const struct world_app *app, const stru
                                                           d->rollout.release, d->rollout.version));
         if (pass_find_app(p, app->app)->deployment)
                 json_object_set_new(body, "release", release_body(pass_find_app(p, app->app)->deployment));
+        retry = retry_body(app, d);
+        if (retry)
+                json_object_set_new(body, "retry", retry);
         json_object_set_new(body, "gates", gates_json(app));
         json_object_set_new(body, "plan", plan);
         json_object_set_new(body, "replay", replay);

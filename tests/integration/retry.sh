@@ -229,6 +229,9 @@ status_is '.apps[0].poisoned | length' 0
 same 3 "$(tries 2)" 'tries'
 expect 0 tally pass
 proved 'a second retry, signed by tally, brings the release'
+same 2 "$(records 'select(.record.retry) | .record.retry.id' | sort -u | wc -l)" 'retries in the records of decisions'
+same alice@example.org "$(records 'select(.record.retry) | .record.retry.principal' | sort -u)" 'who signed them'
+proved 'the decision that a retry allowed names it'
 
 # A retry is one for the declared release: it says nothing about those that follow.
 poisoned 3
