@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Began: since when the engine runs. Its API does not tell, but two traces do: it makes its own bridge network anew each time it comes up
- * (unless containers live on, and then none ends with it), and, where no service manager holds it, its socket. The later one counts; a trace
- * that is too young only has an end looked at as one that may have been the engine's.
+ * Began: since when the engine runs. Its API does not tell, but it makes its own bridge network anew each time it comes up (unless containers
+ * live on, and then none ends with it). An engine without that network makes its socket anew, where no service manager holds it. A trace that
+ * is too young only has one end more taken for the engine's.
  */
 
 #include <sys/stat.h>
@@ -33,9 +33,9 @@ static int64_t socket_made_at(const struct docker *d) {
 
 int64_t docker_began(struct docker *d) {
         if (d->began < 0) {
-                int64_t bridge = bridge_made_at(d), socket = socket_made_at(d);
+                int64_t bridge = bridge_made_at(d);
 
-                d->began = bridge > socket ? bridge : socket;
+                d->began = bridge > 0 ? bridge : socket_made_at(d);
         }
         return d->began;
 }
