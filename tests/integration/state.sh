@@ -105,7 +105,9 @@ records '.record | select(.recordType == "intent") | .seq' | sort -n >"$RIG/inte
 records '.record | select(.recordType == "result") | .execution.intentSeq // empty' | sort -n >"$RIG/closed"
 cmp -s "$RIG/intents" "$RIG/closed" || { OUT=$(diff "$RIG/intents" "$RIG/closed"); fail 'not every intent is closed once'; }
 proved "the ledger is whole, and each of its $(wc -l <"$RIG/intents") intents is closed once"
-[ -z "$(find "$FLEET/state" -maxdepth 2 -name '.tmp*' -o -maxdepth 2 -name '*.corrupt')" ] || fail "left behind: $(ls -A "$FLEET/state")"
+# The fake's own file is the host here, and was cut off with it.
+left=$(find "$FLEET/state" -maxdepth 2 -path "$FLEET/state/fake" -prune -o \( -name '.tmp*' -o -name '*.corrupt' \) -print)
+[ -z "$left" ] || fail "left behind: $left"
 proved 'nothing is left behind'
 
 #
