@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <git2.h>
 
+#include "shared/base/clock.h"
 #include "shared/base/file.h"
 #include "shared/base/limits.h"
 #include "shared/base/reason.h"
@@ -222,6 +224,24 @@ static int upload(git_remote *remote, struct job *job, struct fault *reterr) {
         return job->status[0] ? fault_refused(job, reterr) : 0;
 }
 
+/*
+ * A push to a repository of this machine writes there itself, and one that was killed leaves the branch locked. Nobody else writes this
+ * branch, and no writer holds it for so long: without this no push would ever succeed again.
+ */
+#define STALE_LOCK_S 2
+
+static void drop_stale_lock(const struct job *job) {
+        own(git_repository_free_p) git_repository *there = NULL;
+        own_free char *path = NULL;
+        struct stat st;
+
+        if (job->transport.url.scheme != GIT_SCHEME_LOCAL || git_repository_open(&there, job->transport.url.path) < 0 ||
+            asprintf(&path, "%s%s.lock", git_repository_commondir(there), job->head) < 0)
+                return;
+        if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) && clock_wall_ms() / 1000 - st.st_mtime > STALE_LOCK_S)
+                (void)unlink(path); /* the push tells when that failed */
+}
+
 static int push(git_repository *repo, struct job *job, struct outcome *out, struct fault *reterr) {
         own(git_remote_free_p) git_remote *remote = NULL;
         git_oid ours;
@@ -241,8 +261,10 @@ static int push(git_repository *repo, struct job *job, struct outcome *out, stru
         }
         if (r > 0)
                 r = check_forward(repo, job, &out->tip, &ours, reterr);
-        if (r >= 0)
+        if (r >= 0) {
+                drop_stale_lock(job);
                 r = upload(remote, job, reterr);
+        }
         if (r < 0)
                 return r;
         memcpy(out->tip.raw, ours.id, sizeof(out->tip.raw));

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 /*
  * Every transport
@@ -222,6 +223,27 @@ static void a_damaged_mirror_is_made_anew_and_fetches_again(void **state) {
         assert_true(mirror_has(x.mirror, &tip));
 }
 
+/* By a push that was killed: nobody else writes the branch. */
+static void a_branch_of_this_machine_that_a_killed_push_left_locked_is_pushed(void **state) {
+        own_fault struct fault f = FAULT_INIT, fresh = FAULT_INIT;
+        own_fixture struct fixture x;
+        char url[TEXT], lock[TEXT], folder[TEXT];
+        struct object_id tip;
+        enum remote_pushed pushed;
+
+        setup(&x, "locked");
+        transports[0].url(&x, url);
+        write_one(x.mirror, "refs/heads/tally/web1", NULL, &tip);
+        format(folder, "%s/refs/heads/tally", x.remote);
+        format(lock, "%s/web1.lock", folder);
+        assert_int_equal(mkdir(folder, 0755), 0);
+        write_file(lock, "", 0644);
+        assert_true(remote_push(mirror_repository(x.mirror), &x.settings, url, "refs/heads/tally/web1", "tally/web1", &pushed, &fresh) < 0);
+        assert_int_equal(utimensat(AT_FDCWD, lock, (const struct timespec[]){ { .tv_sec = 1 }, { .tv_sec = 1 } }, 0), 0);
+        assert_ok(remote_push(mirror_repository(x.mirror), &x.settings, url, "refs/heads/tally/web1", "tally/web1", &pushed, &f), &f);
+        assert_int_equal(pushed, REMOTE_PUSHED);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(every_transport_fetches_and_asks),
@@ -229,6 +251,7 @@ int main(void) {
                 cmocka_unit_test(every_transport_pushes_forward_only),
                 cmocka_unit_test(every_transport_names_a_missing_branch_and_repository),
                 cmocka_unit_test(a_rewritten_branch_is_still_fetched),
+                cmocka_unit_test(a_branch_of_this_machine_that_a_killed_push_left_locked_is_pushed),
                 cmocka_unit_test(a_shallow_remote_is_refused),
                 cmocka_unit_test(a_damaged_mirror_is_made_anew_and_fetches_again),
         };
