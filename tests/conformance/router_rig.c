@@ -2,8 +2,11 @@
 
 #include "tests/conformance/router_rig.h"
 
+#include <fcntl.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "shared/base/clock.h"
@@ -28,12 +31,38 @@ bool world_carries(const struct world *w) {
         return w->kind != ROUTER_MEMORY && w->kind != ROUTER_TRAEFIK;
 }
 
-int world_do(struct world *w, const char *verb) {
-        char command[512];
+int rig_run(const char *const *argv, const char *said) {
+        posix_spawn_file_actions_t actions;
+        pid_t pid;
+        int status, r;
 
-        (void)snprintf(command, sizeof(command), "LISTEN_PORT=%d OPERATOR_PORT=%d ADMIN_PORT=%d %s %s %s %s >%s/said 2>&1", w->listen,
-                       w->operator_port, w->admin, env("TEST_ROUTER_SH"), router_kind_names[w->kind], verb, w->dir, w->dir);
-        return system(command);
+        assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
+        assert_int_equal(posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0), 0);
+        assert_int_equal(posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, said, O_WRONLY | O_CREAT | O_TRUNC, 0644), 0);
+        assert_int_equal(posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO), 0);
+        r = posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)argv, environ);
+        (void)posix_spawn_file_actions_destroy(&actions);
+        if (r != 0)
+                fail_msg("%s: %s", argv[0], strerror(r));
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void set_port(const char *name, int port) {
+        char number[16];
+
+        (void)snprintf(number, sizeof(number), "%d", port);
+        assert_int_equal(setenv(name, number, 1), 0);
+}
+
+int world_do(struct world *w, const char *verb) {
+        char said[128];
+
+        set_port("LISTEN_PORT", w->listen);
+        set_port("OPERATOR_PORT", w->operator_port);
+        set_port("ADMIN_PORT", w->admin);
+        (void)snprintf(said, sizeof(said), "%s/said", w->dir);
+        return rig_run((const char *const[]){ env("TEST_ROUTER_SH"), router_kind_names[w->kind], verb, w->dir, NULL }, said);
 }
 
 static const char *text(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -98,7 +127,6 @@ int world_setup(void **state) {
 
 int world_teardown(void **state) {
         struct world *w = *state;
-        char remove[128];
 
         router_close(w->router);
         (void)world_do(w, "stop");
@@ -106,9 +134,8 @@ int world_teardown(void **state) {
                 backend_stop(&w->a[i]);
                 backend_stop(&w->b[i]);
         }
-        (void)snprintf(remove, sizeof(remove), "rm -rf %s", w->dir);
         if (!getenv("TEST_KEEP"))
-                (void)!system(remove);
+                assert_int_equal(rig_run((const char *const[]){ "rm", "-rf", w->dir, NULL }, "/dev/null"), 0);
         arena_free(w->arena);
         free(w);
         return 0;

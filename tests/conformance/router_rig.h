@@ -35,6 +35,8 @@ int world_teardown(void **state);
 
 /* Requests really go through it: the one in memory and Traefik's files carry none. */
 bool world_carries(const struct world *w);
+/* Run a program in the test's environment, what it says into the file @said: its exit code. A daemon that it leaves keeps nothing of ours open. */
+int rig_run(const char *const *argv, const char *said);
 /* start, stop, reload, test */
 int world_do(struct world *w, const char *verb);
 

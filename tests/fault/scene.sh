@@ -51,11 +51,11 @@ routed='traffic: {router: memory, service: web, port: 80, listen: "127.0.0.1:800
 shop() {
         local rollout=$1
         shift
-        mkdir -p "$FLEET/work/apps/shop"
-        printf 'apiVersion: tallyman/v1\nkind: App\napp: shop\nruntime: fake\n' >"$FLEET/work/apps/shop/app.yaml"
-        printf 'rollout: {%s, min_healthy_time: 0s, healthy_deadline: 60s, progress_deadline: 60s}\n' "$rollout" >>"$FLEET/work/apps/shop/app.yaml"
-        [ $# -eq 0 ] || printf '%s\n' "$@" >>"$FLEET/work/apps/shop/app.yaml"
-        cat >"$FLEET/work/apps/shop/compose.yaml" <<END
+        mkdir -p "$FLEET/checkout/apps/shop"
+        printf 'apiVersion: tallyman/v1\nkind: App\napp: shop\nruntime: fake\n' >"$FLEET/checkout/apps/shop/app.yaml"
+        printf 'rollout: {%s, min_healthy_time: 0s, healthy_deadline: 60s, progress_deadline: 60s}\n' "$rollout" >>"$FLEET/checkout/apps/shop/app.yaml"
+        [ $# -eq 0 ] || printf '%s\n' "$@" >>"$FLEET/checkout/apps/shop/app.yaml"
+        cat >"$FLEET/checkout/apps/shop/compose.yaml" <<END
 services:
   web: {image: "registry.example/shop/web", ports: ["80"], deploy: {replicas: 2}, healthcheck: {test: ["CMD", "true"]}}
   api: {image: "registry.example/shop/api", healthcheck: {test: ["CMD", "true"]}}
@@ -64,7 +64,7 @@ END
 
 # job NAME: a service of that name that runs to its end
 job() {
-        printf '  %s: {image: "registry.example/shop/%s"}\n' "$1" "$1" >>"$FLEET/work/apps/shop/compose.yaml"
+        printf '  %s: {image: "registry.example/shop/%s"}\n' "$1" "$1" >>"$FLEET/checkout/apps/shop/compose.yaml"
 }
 
 # wanted VERSION [SERVICE…]: the release with these services besides, merged
@@ -131,7 +131,7 @@ repair)
         fake_set '.instances |= map(select(.service != "api")) | (.instances | map(.service == "web") | index(true)) as $i | .instances[$i].state = "exited"'
         ;;
 removal)
-        rm "$FLEET/work/environments/prod/shop.yaml"
+        rm "$FLEET/checkout/environments/prod/shop.yaml"
         fleet_commit 'no shop'
         ;;
 refusal) fleet_release shop 2 "web=$(fake_image 2)"; fleet_commit 'by nobody' '' ;;
@@ -139,9 +139,9 @@ retry)
         wanted 2
         settled 5
         bad=$(status_get '.apps[0].desired.release')
-        printf 'alice@example.org namespaces="git,approval@tallyman" %s\n' "$(cut -d' ' -f1,2 "$FLEET/keys/alice.pub")" >"$FLEET/work/trust/allowed_signers"
+        printf 'alice@example.org namespaces="git,approval@tallyman" %s\n' "$(cut -d' ' -f1,2 "$FLEET/keys/alice.pub")" >"$FLEET/checkout/trust/allowed_signers"
         fake_set 'del(.start["shop/api@2"])'
-        "$TALLY" --quiet retry --dir "$FLEET/work" "$bad" --reason 'again' --sign "$FLEET/keys/alice" >/dev/null
+        "$TALLY" --quiet retry --dir "$FLEET/checkout" "$bad" --reason 'again' --sign "$FLEET/keys/alice" >/dev/null
         fleet_commit 'try again'
         ;;
 *) wanted 2 "${jobs[@]}" ;;

@@ -20,7 +20,7 @@ rig_make
 one=$(image_make shop/web one)
 two=$(image_make shop/web two)
 crashes=$(image_make shop/web crashes /bin/sh -c 'exit 3')
-app=$FLEET/work/apps/shop
+app=$FLEET/checkout/apps/shop
 
 # docker compose as a person would run it, with nothing of this machine's configuration
 person() {
@@ -135,7 +135,7 @@ grep -q "image: \"$one\"" "$RIG/locked.yaml" || fail 'the locked file does not p
 proved 'the locked file in the ledger means to docker compose what the compose file means, and needs nothing else'
 
 # lock knows the services that stand in included files
-cp -r "$FLEET/work" "$RIG/lock"
+cp -r "$FLEET/checkout" "$RIG/lock"
 rm "$RIG/lock/environments/prod/shop.yaml"
 expect 0 tally lock --dir "$RIG/lock" --env prod --app shop --version 9 "web=$one" "db=$two"
 same "$two $one" "$(sed -n 's/^  \(db\|web\): *//p' "$RIG/lock/environments/prod/shop.yaml" | tr -d '"' | paste -sd' ')" 'the pins that lock wrote'
@@ -226,7 +226,7 @@ proved 'a changed file is a new release of what mounts it'
 
 cp "$app/compose.yaml" "$RIG/compose.yaml"
 sed -i '1s|.*|include: ["https://git.example/team/stack.git"]|' "$app/compose.yaml"
-expect 2 tally check "$FLEET/work"
+expect 2 tally check "$FLEET/checkout"
 expect_text "apps/shop/compose.yaml:1:11: 'https://git.example/team/stack.git' is remote"
 proved 'a remote include is refused, with its place'
 
@@ -251,19 +251,19 @@ proved 'an app can change its runtime: the other one takes its containers over'
 # Removed
 #
 
-mkdir -p "$FLEET/work/apps/brief"
-cat >"$FLEET/work/apps/brief/compose.yaml" <<YAML
+mkdir -p "$FLEET/checkout/apps/brief"
+cat >"$FLEET/checkout/apps/brief/compose.yaml" <<YAML
 services:
   web: {image: "$one", stop_grace_period: 1s, volumes: ["data:/data"]}
 volumes: {data: {}}
 YAML
 app_settings brief 'runtime: compose' 'prune: true'
 fleet_release brief 1
-sed -i 's/^images:$/images: {}/' "$FLEET/work/environments/prod/brief.yaml"
+sed -i 's/^images:$/images: {}/' "$FLEET/checkout/environments/prod/brief.yaml"
 fleet_commit brief
 expect 0 tally sync --timeout 60s
 instance_of brief web >/dev/null
-rm "$FLEET/work/environments/prod/brief.yaml"
+rm "$FLEET/checkout/environments/prod/brief.yaml"
 fleet_commit 'no brief'
 expect 0 tally sync --timeout 60s
 same 0 "$(instances brief | wc -l)" 'containers of brief'

@@ -24,8 +24,8 @@ port=$((20000 + RANDOM % 10000))
 # Order
 #
 
-mkdir -p "$FLEET/work/apps/chain"
-cat >"$FLEET/work/apps/chain/compose.yaml" <<YAML
+mkdir -p "$FLEET/checkout/apps/chain"
+cat >"$FLEET/checkout/apps/chain/compose.yaml" <<YAML
 services:
   db:
     image: $image
@@ -71,7 +71,7 @@ proved 'a job that has run to its end is no drift, and does not run again'
 # replicas N: and the commit
 replicas() {
         fleet_app many "web=$image"
-        printf '    deploy: {replicas: %d}\n' "$1" >>"$FLEET/work/apps/many/compose.yaml"
+        printf '    deploy: {replicas: %d}\n' "$1" >>"$FLEET/checkout/apps/many/compose.yaml"
         app_settings many
         fleet_release many "$1 replicas" "web=$image"
         fleet_commit "$1 replicas"
@@ -105,7 +105,7 @@ serves() {
 # shop IMAGE VERSION
 shop() {
         fleet_app shop "web=$1"
-        cat >>"$FLEET/work/apps/shop/compose.yaml" <<YAML
+        cat >>"$FLEET/checkout/apps/shop/compose.yaml" <<YAML
     command: ["httpd", "-f", "-p", "80", "-h", "/www"]
     init: true
     container_name: the-shop
@@ -144,7 +144,7 @@ proved 'the new release takes over the port and the name of the old one'
 # One that cannot work gives them back.
 crashes=$(image_make shop/web crashes)
 fleet_release shop 3 "web=$crashes"
-sed -i 's/"httpd", /"\/bin\/there-is-none", /' "$FLEET/work/apps/shop/compose.yaml"
+sed -i 's/"httpd", /"\/bin\/there-is-none", /' "$FLEET/checkout/apps/shop/compose.yaml"
 fleet_commit 'shop 3'
 expect 5 tally sync --timeout 60s
 serves two
@@ -162,7 +162,7 @@ RIG_PID=$!
 disown "$RIG_PID"
 while [ ! -s "$RIG/taken" ]; do sleep 0.05; done
 fleet_app clash "web=$image"
-printf '    ports: ["127.0.0.1:%d:80"]\n' "$taken" >>"$FLEET/work/apps/clash/compose.yaml"
+printf '    ports: ["127.0.0.1:%d:80"]\n' "$taken" >>"$FLEET/checkout/apps/clash/compose.yaml"
 app_settings clash
 fleet_release clash 1 "web=$image"
 fleet_commit clash

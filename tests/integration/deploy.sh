@@ -27,7 +27,7 @@ index=$(index_make shop/multi indexed)
 fleet_app shop "web=$one" "api=$one"
 app_settings shop
 fleet_release shop 1.0 "web=$one"
-mv "$FLEET/work/hosts/web1.yaml" "$RIG/web1.yaml"
+mv "$FLEET/checkout/hosts/web1.yaml" "$RIG/web1.yaml"
 fleet_commit 'a fleet without this host'
 expect 3 tally pass
 status_is .state blocked
@@ -36,13 +36,13 @@ expect_text "$(awk '/^key:/ { print $3 }' "$RIG/web1.yaml")"
 same '' "$(instances)" 'containers of a host that is not enrolled'
 proved 'a host that is not enrolled touches nothing, and says what to merge'
 
-fleet_git -C "$FLEET/work" switch -q -c enrol
-mv "$RIG/web1.yaml" "$FLEET/work/hosts/web1.yaml"
-fleet_git -C "$FLEET/work" add -A
-fleet_git -c user.signingkey="$FLEET/keys/alice" -C "$FLEET/work" commit -q -S -m 'enrol web1'
-fleet_git -C "$FLEET/work" switch -q main
-fleet_git -c user.signingkey="$FLEET/keys/alice" -C "$FLEET/work" merge -q --no-ff -S -m 'merge web1' enrol
-fleet_git -C "$FLEET/work" push -q origin HEAD:main
+fleet_git -C "$FLEET/checkout" switch -q -c enrol
+mv "$RIG/web1.yaml" "$FLEET/checkout/hosts/web1.yaml"
+fleet_git -C "$FLEET/checkout" add -A
+fleet_git -c user.signingkey="$FLEET/keys/alice" -C "$FLEET/checkout" commit -q -S -m 'enrol web1'
+fleet_git -C "$FLEET/checkout" switch -q main
+fleet_git -c user.signingkey="$FLEET/keys/alice" -C "$FLEET/checkout" merge -q --no-ff -S -m 'merge web1' enrol
+fleet_git -C "$FLEET/checkout" push -q origin HEAD:main
 
 expect 3 tally diff
 expect_text shop
@@ -113,7 +113,7 @@ proved 'status.json names the last record and its digest'
 
 same "$release" "$(jq -r '.. | .release? // empty' "$FLEET/state/sticker.json" | sort -u)" 'the sticker'
 cmp -s <(jq -S . "$FLEET/state/sticker.json") <(ledger_git show tally/web1:sticker.json | jq -S .) || fail 'another sticker in the ledger'
-same "$(git -C "$FLEET/work" rev-parse HEAD) recreate" "$(jq -r '.apps[0].deployment | "\(.commit) \(.strategy)"' "$FLEET/state/sticker.json")" 'how it came here'
+same "$(git -C "$FLEET/checkout" rev-parse HEAD) recreate" "$(jq -r '.apps[0].deployment | "\(.commit) \(.strategy)"' "$FLEET/state/sticker.json")" 'how it came here'
 proved 'the sticker says what is deployed, and how it came here'
 
 artifact=$(records 'select(.record.recordType == "decision") | .record.plan.artifact' | sed 's/^sha256://')
@@ -134,13 +134,13 @@ proved 'genesis, decision, intent and result are pushed to branch tally/web1'
 # Promotion
 #
 
-fleet_git -C "$FLEET/work" switch -q -c promote
+fleet_git -C "$FLEET/checkout" switch -q -c promote
 fleet_release shop 1.1 "web=$two"
-fleet_git -C "$FLEET/work" add -A
-fleet_git -c user.signingkey="$FLEET/keys/alice" -C "$FLEET/work" commit -q -S -m 'shop 1.1'
-fleet_git -C "$FLEET/work" switch -q main
-fleet_git -c user.signingkey="$FLEET/keys/alice" -C "$FLEET/work" merge -q --no-ff -S -m 'promote shop 1.1' promote
-fleet_git -C "$FLEET/work" push -q origin HEAD:main
+fleet_git -C "$FLEET/checkout" add -A
+fleet_git -c user.signingkey="$FLEET/keys/alice" -C "$FLEET/checkout" commit -q -S -m 'shop 1.1'
+fleet_git -C "$FLEET/checkout" switch -q main
+fleet_git -c user.signingkey="$FLEET/keys/alice" -C "$FLEET/checkout" merge -q --no-ff -S -m 'promote shop 1.1' promote
+fleet_git -C "$FLEET/checkout" push -q origin HEAD:main
 expect 3 tally diff
 expect 0 tally pass
 same "$api" "$(instance_of shop api)" 'the service that did not change'

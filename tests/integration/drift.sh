@@ -19,10 +19,10 @@ rig_make
 image=$(image_make shop/web web)
 other=$(image_make shop/web other)
 
-mkdir -p "$FLEET/work/apps/shop"
-echo 'color = green' >"$FLEET/work/apps/shop/web.conf"
+mkdir -p "$FLEET/checkout/apps/shop"
+echo 'color = green' >"$FLEET/checkout/apps/shop/web.conf"
 compose() {
-        cat >"$FLEET/work/apps/shop/compose.yaml" <<YAML
+        cat >"$FLEET/checkout/apps/shop/compose.yaml" <<YAML
 services:
   web:
     image: $image

@@ -35,9 +35,9 @@ declare -A strategies=(
 # app STRATEGY: the app of that name: two of web, and what its steps need
 app() {
         local name=$1
-        mkdir -p "$FLEET/work/apps/$name"
-        printf 'apiVersion: tallyman/v1\nkind: App\napp: %s\nprune: true\n%s\n' "$name" "${strategies[$name]}" >"$FLEET/work/apps/$name/app.yaml"
-        cat >"$FLEET/work/apps/$name/compose.yaml" <<END
+        mkdir -p "$FLEET/checkout/apps/$name"
+        printf 'apiVersion: tallyman/v1\nkind: App\napp: %s\nprune: true\n%s\n' "$name" "${strategies[$name]}" >"$FLEET/checkout/apps/$name/app.yaml"
+        cat >"$FLEET/checkout/apps/$name/compose.yaml" <<END
 services:
   web:
     image: ${images[0]}
@@ -46,7 +46,7 @@ services:
     deploy: {replicas: 2}
     healthcheck: {test: ["CMD-SHELL", "test \$\$(cat /www/index.html) != ill"], interval: 200ms, timeout: 5s, retries: 5}
 END
-        [ "$name" != steps ] || printf '  smoke: {image: "%s"}\n' "$job" >>"$FLEET/work/apps/$name/compose.yaml"
+        [ "$name" != steps ] || printf '  smoke: {image: "%s"}\n' "$job" >>"$FLEET/checkout/apps/$name/compose.yaml"
 }
 
 # release STRATEGY VERSION IMAGE
@@ -117,7 +117,7 @@ for name in recreate rolling stop-first canary blue-green steps; do
                         "whether release $round, cut after $moment ms, is poisoned"
                 proved "$name: the engine is killed $moment ms after the start of a pass ($((code == 0)) good): one release, and only an ill one is poisoned"
         done
-        rm "$FLEET/work/environments/prod/$name.yaml"
+        rm "$FLEET/checkout/environments/prod/$name.yaml"
         fleet_commit "no $name"
         expect 0 tally sync --timeout 120s
         same '' "$(instances)" "what is left of $name"

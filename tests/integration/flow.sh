@@ -64,12 +64,12 @@ dies=$(image_make shop/web dies /bin/web-app dies dies)
 app() {
         local replicas=$1 rollout=$2
         shift 2
-        mkdir -p "$FLEET/work/apps/shop"
+        mkdir -p "$FLEET/checkout/apps/shop"
         {
                 printf 'apiVersion: tallyman/v1\nkind: App\napp: shop\nrollout: {%s, min_healthy_time: 2s, healthy_deadline: 60s, progress_deadline: 90s}\n' "$rollout"
                 [ $# -eq 0 ] || printf '%s\n' "$@"
-        } >"$FLEET/work/apps/shop/app.yaml"
-        cat >"$FLEET/work/apps/shop/compose.yaml" <<END
+        } >"$FLEET/checkout/apps/shop/app.yaml"
+        cat >"$FLEET/checkout/apps/shop/compose.yaml" <<END
 services:
   web:
     image: $one
@@ -430,7 +430,7 @@ part_end() {
         # An environment has something in it.
         fake_app idle
         fake_release 1 idle
-        rm "$FLEET/work/environments/prod/shop.yaml"
+        rm "$FLEET/checkout/environments/prod/shop.yaml"
         fleet_commit 'shop is gone'
         at_router stop
         look_again

@@ -18,10 +18,10 @@ rig_make
 
 image=$(image_make shop/web web)
 
-mkdir -p "$FLEET/work/apps/shop"
-echo 'color = green' >"$FLEET/work/apps/shop/web.conf"
+mkdir -p "$FLEET/checkout/apps/shop"
+echo 'color = green' >"$FLEET/checkout/apps/shop/web.conf"
 compose() {
-        cat >"$FLEET/work/apps/shop/compose.yaml" <<YAML
+        cat >"$FLEET/checkout/apps/shop/compose.yaml" <<YAML
 services:
   web:
     image: $image
@@ -36,7 +36,7 @@ YAML
 compose
 app_settings shop
 fleet_release shop 1 "web=$image"
-printf 'apiVersion: tallyman/v1\nkind: Environment\nenvironment: prod\n' >"$FLEET/work/environments/prod/environment.yaml"
+printf 'apiVersion: tallyman/v1\nkind: Environment\nenvironment: prod\n' >"$FLEET/checkout/environments/prod/environment.yaml"
 fleet_commit shop
 expect 0 tally pass
 same 'color = green' "$(inside "$(instance_of shop web)" /etc/web.conf)" 'the mounted file'
@@ -53,7 +53,7 @@ foreign() {
         expect_text RESOURCE_FOREIGN
         expect_text "'$2'"
         same '' "$(instances intruder)" 'containers of the intruder'
-        rm -rf "$FLEET/work/apps/intruder" "$FLEET/work/environments/prod/intruder.yaml"
+        rm -rf "$FLEET/checkout/apps/intruder" "$FLEET/checkout/environments/prod/intruder.yaml"
         fleet_commit 'no intruder'
         expect 0 tally pass
         proved "$3"
@@ -63,7 +63,7 @@ theirs=$(engine_api POST '/containers/create?name=theirs' -H 'Content-Type: appl
         -d "{\"Image\": \"$image\", \"Labels\": {\"com.docker.compose.project\": \"intruder\"}}" | jq -r .Id)
 engine_api POST "/containers/$theirs/start"
 fleet_app intruder "web=$image"
-echo '    container_name: theirs' >>"$FLEET/work/apps/intruder/compose.yaml"
+echo '    container_name: theirs' >>"$FLEET/checkout/apps/intruder/compose.yaml"
 fleet_release intruder 1 "web=$image"
 foreign container theirs "a container of that name that is not ours is never touched"
 same "true /theirs" "$(inspect "$theirs" '"\(.State.Running) \(.Name)"')" 'their container'
@@ -79,7 +79,7 @@ same null "$(engine_api GET /networks/intruder_default | jq -r '.Labels["tallyma
 engine_api POST /volumes/create -H 'Content-Type: application/json' -d '{"Name": "intruder_data"}' >/dev/null
 engine_api DELETE /networks/intruder_default
 fleet_app intruder "web=$image"
-printf '    volumes: ["data:/data"]\nvolumes: {data: {}}\n' >>"$FLEET/work/apps/intruder/compose.yaml"
+printf '    volumes: ["data:/data"]\nvolumes: {data: {}}\n' >>"$FLEET/checkout/apps/intruder/compose.yaml"
 fleet_release intruder 3 "web=$image"
 foreign volume intruder_data 'a volume of that name that is not ours is never mounted'
 same null "$(engine_api GET /volumes/intruder_data | jq -r '.Labels["tallyman.host"]')" 'labels of their volume'
@@ -88,7 +88,7 @@ same null "$(engine_api GET /volumes/intruder_data | jq -r '.Labels["tallyman.ho
 # Orphans
 #
 
-sed -i '/^  api:/,/^    stop_grace_period/d' "$FLEET/work/apps/shop/compose.yaml"
+sed -i '/^  api:/,/^    stop_grace_period/d' "$FLEET/checkout/apps/shop/compose.yaml"
 fleet_release shop 2 "web=$image"
 fleet_commit 'without api'
 expect 0 tally pass
@@ -107,7 +107,7 @@ web=$(instance_of shop web)
 volume=$(inspect "$web" '.Mounts[] | select(.Destination == "/data") | .Name')
 same shop_data "$volume" 'the name of the volume'
 echo precious >"$(engine_api GET "/volumes/$volume" | jq -r .Mountpoint)/kept"
-rm "$FLEET/work/environments/prod/shop.yaml"
+rm "$FLEET/checkout/environments/prod/shop.yaml"
 fleet_commit 'no shop'
 expect 0 tally pass
 same '' "$(instances shop)" 'containers of an app that is gone'
@@ -129,7 +129,7 @@ proved 'when it comes back it finds its volume'
 # Files of the repository
 #
 
-echo 'color = yellow' >"$FLEET/work/apps/shop/web.conf"
+echo 'color = yellow' >"$FLEET/checkout/apps/shop/web.conf"
 fleet_commit 'another color'
 web=$(instance_of shop web)
 expect 0 tally pass

@@ -60,8 +60,8 @@ recovers() {
         same 1 "$(instances | wc -l)" "$1: containers left"
 }
 
-mkdir -p "$FLEET/work/apps/shop"
-printf 'services:\n  web:\n    image: %s\n    stop_signal: KILL\n' "$a" >"$FLEET/work/apps/shop/compose.yaml"
+mkdir -p "$FLEET/checkout/apps/shop"
+printf 'services:\n  web:\n    image: %s\n    stop_signal: KILL\n' "$a" >"$FLEET/checkout/apps/shop/compose.yaml"
 app_settings shop 'rollout: {min_healthy_time: 0s, healthy_deadline: 60s, progress_deadline: 60s}'
 proxy "$ENGINE_SOCKET"
 sed -i "s,$ENGINE_SOCKET,$RIG/proxy.sock," "$FLEET/etc/tally.yaml"

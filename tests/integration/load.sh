@@ -13,32 +13,32 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 . "$here/lib/fleet.sh"
 
 fake_rig
-compose=$FLEET/work/apps/shop/compose.yaml
-release=$FLEET/work/environments/prod/shop.yaml
+compose=$FLEET/checkout/apps/shop/compose.yaml
+release=$FLEET/checkout/environments/prod/shop.yaml
 
 #
 # Enrolment: the host is not in the fleet at first
 #
 
-mv "$FLEET/work/hosts/web1.yaml" "$RIG/web1.yaml"
+mv "$FLEET/checkout/hosts/web1.yaml" "$RIG/web1.yaml"
 fleet_commit 'a fleet without web1'
 expect 3 tally pass
 same 'blocked HOST_NOT_ENROLLED' "$(status_get '"\(.state) \(.blocked.code)"')" 'a host that is not enrolled'
 [ ! -e "$FLEET/state/fake/world.json" ] || fail 'a host that is not enrolled looked at a runtime'
-status_get .blocked.message | sed '1d; /^$/d' >"$FLEET/work/hosts/web1.yaml"
-cmp -s "$RIG/web1.yaml" "$FLEET/work/hosts/web1.yaml" || fail "it says to merge something else than init did"
+status_get .blocked.message | sed '1d; /^$/d' >"$FLEET/checkout/hosts/web1.yaml"
+cmp -s "$RIG/web1.yaml" "$FLEET/checkout/hosts/web1.yaml" || fail "it says to merge something else than init did"
 proved 'a host that is not enrolled touches nothing and says what to merge'
 fleet_commit 'what it said'
 accepted 'merging that enrols it' 1
 good=$(tip)
 
-sed -i "s,^key: .*,key: $(cut -d' ' -f1,2 "$FLEET/keys/mallory.pub")," "$FLEET/work/hosts/web1.yaml"
+sed -i "s,^key: .*,key: $(cut -d' ' -f1,2 "$FLEET/keys/mallory.pub")," "$FLEET/checkout/hosts/web1.yaml"
 fake_release 2
 fleet_commit 'another key for web1'
 expect 4 tally pass
 same 'blocked HOST_KEY_MISMATCH' "$(status_get '"\(.state) \(.blocked.code)"')" 'a host with another key'
 same 1 "$(running)" 'what runs'
-cp "$RIG/web1.yaml" "$FLEET/work/hosts/web1.yaml"
+cp "$RIG/web1.yaml" "$FLEET/checkout/hosts/web1.yaml"
 expect_text "$(cut -d' ' -f1,2 "$FLEET/state/id_ed25519.pub")"
 proved 'a host whose key is another one touches nothing and says its key'
 fleet_commit 'the right key'
@@ -52,7 +52,7 @@ good=$(tip)
 # bad CODE AT TEXT WHAT: what the work tree holds now is refused by check, at AT with TEXT, and by a pass
 bad() {
         local code=$1 at=$2 text=$3 what=$4
-        expect 2 tally check "$FLEET/work"
+        expect 2 tally check "$FLEET/checkout"
         expect_text "$at"
         expect_text "$text"
         [[ $at != *:*:* ]] || grep -q '^ *^$' <<<"$OUT" || fail "$what: no caret"
@@ -101,7 +101,7 @@ bad LOAD_INVALID apps/shop/compose.yaml:2:58 UTF-8 'bytes that are no UTF-8 are 
 printf '\xff\xfes\0e\0' >"$compose"
 bad LOAD_INVALID apps/shop/compose.yaml:1:1 UTF-8 'UTF-16 is refused'
 
-sed -i '1a\---\nkind: App' "$FLEET/work/apps/shop/app.yaml"
+sed -i '1a\---\nkind: App' "$FLEET/checkout/apps/shop/app.yaml"
 bad LOAD_INVALID apps/shop/app.yaml:2:1 'second document' 'two documents in one file are refused'
 
 printf 'services:\n  web:\n    image: registry.example/shop/web\n    ports: 8080\n' >"$compose"
@@ -113,19 +113,19 @@ bad LOAD_INVALID apps/shop/compose.yaml:4:5 "did you mean 'environment'" 'an unk
 fleet_release shop 3 web=registry.example/shop/web:3
 bad LOAD_TAG_ONLY environments/prod/shop.yaml:6:8 digest 'a tag without a digest is refused'
 
-mkdir -p "$FLEET/work/environments/prod"
+mkdir -p "$FLEET/checkout/environments/prod"
 fleet_release store 1 "web=$(fake_image 1)"
 bad LOAD_REFERENCE environments/prod/store.yaml:3:6 "no app 'store'" 'a release of an app that is not there is refused'
 
 fleet_release shop 3 "web=$(fake_image 3)" "cache=$(fake_image 3)"
 bad LOAD_REFERENCE environments/prod/shop.yaml:7:3 cache 'a digest for a service that is not there is refused'
 
-mv "$FLEET/work/hosts/web1.yaml" "$FLEET/work/hosts/web1.yml"
+mv "$FLEET/checkout/hosts/web1.yaml" "$FLEET/checkout/hosts/web1.yml"
 bad LOAD_INVALID hosts/web1.yml .yaml 'a .yml is refused'
 
 # What another host or environment gets wrong is wrong for all: nobody else would say so.
-mkdir -p "$FLEET/work/environments/test"
-printf 'kind: Release\n' >"$FLEET/work/environments/test/shop.yaml"
+mkdir -p "$FLEET/checkout/environments/test"
+printf 'kind: Release\n' >"$FLEET/checkout/environments/test/shop.yaml"
 bad LOAD_INVALID environments/test/shop.yaml:1:1 apiVersion 'a release without a version of the API is refused'
 
 #
@@ -134,13 +134,13 @@ bad LOAD_INVALID environments/test/shop.yaml:1:1 apiVersion 'a release without a
 
 fake_release 3
 printf 'services:\r\n  web: {image: "registry.example/shop/web"}\r\n' >"$compose"
-expect 0 tally check "$FLEET/work"
+expect 0 tally check "$FLEET/checkout"
 fleet_commit 'lines that end with CR LF'
 accepted 'CRLF is read' 3
 
 fake_release 4
 printf '\xef\xbb\xbfservices:\n  web: {image: "registry.example/shop/web"}\n' >"$compose"
-expect 0 tally check "$FLEET/work"
+expect 0 tally check "$FLEET/checkout"
 fleet_commit 'a BOM'
 accepted 'a byte order mark is read' 4
 
@@ -155,7 +155,7 @@ good=$(tip)
 #
 
 printf 'on: {role: database}\n' >>"$release"
-expect 0 tally check "$FLEET/work"
+expect 0 tally check "$FLEET/checkout"
 before=$(what_runs)
 fleet_commit 'the release is for other hosts'
 expect 0 tally pass

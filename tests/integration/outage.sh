@@ -24,11 +24,11 @@ zeroes=$(printf '0%.0s' {1..64})
 compose() {
         local image=$1
         shift
-        mkdir -p "$FLEET/work/apps/shop"
+        mkdir -p "$FLEET/checkout/apps/shop"
         {
                 printf 'services:\n  web:\n    image: %s\n    restart: always\n    stop_grace_period: 1s\n' "$image"
                 [ $# -eq 0 ] || printf '    %s\n' "$@"
-        } >"$FLEET/work/apps/shop/compose.yaml"
+        } >"$FLEET/checkout/apps/shop/compose.yaml"
 }
 
 # release VERSION IMAGE: merged

@@ -18,7 +18,7 @@ fake_rig
 signers() {
         printf '%s namespaces="%s" %s\n' \
                 alice@example.org "$1" "$(cut -d' ' -f1,2 "$FLEET/keys/alice.pub")" \
-                bob@example.org git "$(cut -d' ' -f1,2 "$FLEET/keys/bob.pub")" >"$FLEET/work/trust/allowed_signers"
+                bob@example.org git "$(cut -d' ' -f1,2 "$FLEET/keys/bob.pub")" >"$FLEET/checkout/trust/allowed_signers"
 }
 
 # failing VERSION YES/NO: whether the fake runtime lets it become healthy
@@ -46,24 +46,24 @@ poisoned() {
 
 # statement JQ: the statement of the release in $PLACE as `tally retry` writes it, changed by JQ; without signatures
 statement() {
-        rm -rf "$FLEET/work/$PLACE"
-        expect 0 "$TALLY" --quiet retry --dir "$FLEET/work" "$BAD" --reason 'the database was down'
-        rm -f "$FLEET/work/$PLACE"/*.sig
-        jq "${1:-.}" "$FLEET/work/$PLACE/statement.json" >"$RIG/statement"
-        cp "$RIG/statement" "$FLEET/work/$PLACE/statement.json"
+        rm -rf "$FLEET/checkout/$PLACE"
+        expect 0 "$TALLY" --quiet retry --dir "$FLEET/checkout" "$BAD" --reason 'the database was down'
+        rm -f "$FLEET/checkout/$PLACE"/*.sig
+        jq "${1:-.}" "$FLEET/checkout/$PLACE/statement.json" >"$RIG/statement"
+        cp "$RIG/statement" "$FLEET/checkout/$PLACE/statement.json"
 }
 
 # sign KEY NAMESPACE PRINCIPAL: by stock means
 sign() {
-        ssh-keygen -q -Y sign -f "$FLEET/keys/$1" -n "$2" <"$FLEET/work/$PLACE/statement.json" \
-                >"$FLEET/work/$PLACE/$3.sig" 2>/dev/null
+        ssh-keygen -q -Y sign -f "$FLEET/keys/$1" -n "$2" <"$FLEET/checkout/$PLACE/statement.json" \
+                >"$FLEET/checkout/$PLACE/$3.sig" 2>/dev/null
 }
 
 # does_not_count TEXT WHAT: merged, `tally check` and status say TEXT, and nothing is tried
 does_not_count() {
         local before
         before=$(tries 2)
-        expect 0 "$TALLY" check "$FLEET/work"
+        expect 0 "$TALLY" check "$FLEET/checkout"
         expect_text "warning: $PLACE"
         expect_text "$1"
         fleet_commit "a retry: $2"
@@ -95,7 +95,7 @@ for ((i = 0; i < 5; i++)); do
 done
 rm -rf "$FLEET/state/desired.git"
 expect 5 tally pass
-echo 'anything' >"$FLEET/work/README.md"
+echo 'anything' >"$FLEET/checkout/README.md"
 fleet_commit 'another commit, the same release'
 expect 5 tally pass
 same 1 "$(tries 2)" 'tries after polls, a new mirror and another commit'
@@ -111,11 +111,11 @@ failing 2 yes
 # What does not count
 #
 
-expect 0 "$TALLY" retry --dir "$FLEET/work" "$BAD"
+expect 0 "$TALLY" retry --dir "$FLEET/checkout" "$BAD"
 expect_text 'lets nobody sign approvals'
-expect 4 "$TALLY" retry --dir "$FLEET/work" "$BAD" --sign "$FLEET/keys/alice"
+expect 4 "$TALLY" retry --dir "$FLEET/checkout" "$BAD" --sign "$FLEET/keys/alice"
 expect_text 'not good for this namespace'
-rm -rf "$FLEET/work/approvals"
+rm -rf "$FLEET/checkout/approvals"
 proved 'tally retry says that nobody may sign yet'
 
 statement
@@ -137,7 +137,7 @@ sign alice approval@tallyman bob@example.org
 does_not_count 'is of alice@example.org, not of bob@example.org' "a retry by alice in bob's name"
 statement
 sign alice approval@tallyman alice@example.org
-sed -i 's/the database/the dog/' "$FLEET/work/$PLACE/statement.json"
+sed -i 's/the database/the dog/' "$FLEET/checkout/$PLACE/statement.json"
 does_not_count 'alice@example.org.sig' 'a statement that was changed after it was signed'
 other=sha256:$(printf other | sha256sum | cut -d' ' -f1)
 statement ".release = \"$other\""
@@ -158,14 +158,14 @@ statement '.at = "2999-01-01T00:00:00Z" | .expires = "2999-01-02T00:00:00Z"'
 sign alice approval@tallyman alice@example.org
 does_not_count 'in the future' 'a statement of the future'
 statement
-echo '{"fleet":' >"$FLEET/work/$PLACE/statement.json"
+echo '{"fleet":' >"$FLEET/checkout/$PLACE/statement.json"
 does_not_count 'statement.json:' 'a statement that is no JSON'
-rm -rf "${FLEET:?}/work/$PLACE"
-mkdir -p "$FLEET/work/$PLACE"
-ln -s ../../../../fleet.yaml "$FLEET/work/$PLACE/statement.json"
+rm -rf "${FLEET:?}/checkout/$PLACE"
+mkdir -p "$FLEET/checkout/$PLACE"
+ln -s ../../../../fleet.yaml "$FLEET/checkout/$PLACE/statement.json"
 does_not_count 'is no regular file' 'a statement that is a symbolic link'
-rm "$FLEET/work/$PLACE/statement.json"
-head -c 70000 /dev/zero | tr '\0' ' ' >"$FLEET/work/$PLACE/statement.json"
+rm "$FLEET/checkout/$PLACE/statement.json"
+head -c 70000 /dev/zero | tr '\0' ' ' >"$FLEET/checkout/$PLACE/statement.json"
 does_not_count 'more than 65536 bytes' 'a statement that is too large'
 
 # Read well, but without effect: not told as refused, but at the gate.
@@ -192,15 +192,15 @@ proved 'a statement with another meaning is no retry'
 #
 
 # The way that the manual shows: stock ssh-keygen on what `tally retry` wrote and printed.
-expect 0 env -C "$FLEET/work" "$TALLY" --json retry shop@2 --reason 'the database is back' --as alice@example.org
+expect 0 env -C "$FLEET/checkout" "$TALLY" --json retry shop@2 --reason 'the database is back' --as alice@example.org
 same "$PLACE/statement-retry.json" "$(jq -r .statement <<<"$OUT")" 'a statement beside one with another meaning'
 command=$(jq -r .command <<<"$OUT")
 [[ $command == *' ~/.ssh/id_ed25519 '* ]] || fail "the command names no key: $command"
-(cd "$FLEET/work" && bash -c "${command/\~\/.ssh\/id_ed25519/$FLEET/keys/alice}" 2>/dev/null)
-ssh-keygen -q -Y verify -f "$FLEET/work/trust/allowed_signers" -I alice@example.org -n approval@tallyman \
-        -s "$FLEET/work/$PLACE/statement-retry.alice@example.org.sig" <"$FLEET/work/$PLACE/statement-retry.json" >/dev/null ||
+(cd "$FLEET/checkout" && bash -c "${command/\~\/.ssh\/id_ed25519/$FLEET/keys/alice}" 2>/dev/null)
+ssh-keygen -q -Y verify -f "$FLEET/checkout/trust/allowed_signers" -I alice@example.org -n approval@tallyman \
+        -s "$FLEET/checkout/$PLACE/statement-retry.alice@example.org.sig" <"$FLEET/checkout/$PLACE/statement-retry.json" >/dev/null ||
         fail 'ssh-keygen does not verify it'
-expect 0 "$TALLY" check "$FLEET/work"
+expect 0 "$TALLY" check "$FLEET/checkout"
 case $OUT in *warning*) fail 'check warns of a good retry' ;; esac
 fleet_commit 'a retry'
 expect 5 tally pass
@@ -211,7 +211,7 @@ status_is '.apps[0].poisoned | join(" ")' "$BAD"
 for ((i = 0; i < 3; i++)); do
         expect 5 tally pass
 done
-echo 'something else' >"$FLEET/work/README.md"
+echo 'something else' >"$FLEET/checkout/README.md"
 fleet_commit 'another commit with the same retry'
 expect 5 tally pass
 same 2 "$(tries 2)" 'tries after more passes'
@@ -220,7 +220,7 @@ expect_text 'the retry that alice@example.org signed is used up'
 proved 'a signed retry is good for one try, and a second failure poisons the release again'
 
 failing 2 no
-expect 0 "$TALLY" retry --dir "$FLEET/work" "${BAD:0:20}" --sign "$FLEET/keys/alice"
+expect 0 "$TALLY" retry --dir "$FLEET/checkout" "${BAD:0:20}" --sign "$FLEET/keys/alice"
 expect_text 'Commit both files'
 fleet_commit 'a second retry'
 expect 0 tally pass
@@ -243,23 +243,23 @@ proved 'a retry for one release is none for the next'
 # Commands that cannot work
 #
 
-expect 2 "$TALLY" retry --dir "$FLEET/work" shop@7
+expect 2 "$TALLY" retry --dir "$FLEET/checkout" shop@7
 expect_text "declares no release 'shop@7'"
-expect 2 "$TALLY" retry --dir "$FLEET/work" abc
+expect 2 "$TALLY" retry --dir "$FLEET/checkout" abc
 expect 2 "$TALLY" retry
-expect 4 "$TALLY" retry --dir "$FLEET/work" shop@3 --sign "$FLEET/keys/mallory"
-[ ! -e "$FLEET/work/$PLACE" ] || fail 'a refused key left a statement'
-mkdir -p "$FLEET/work/environments/test"
-cp "$FLEET/work/environments/prod/shop.yaml" "$FLEET/work/environments/test/shop.yaml"
-expect 2 "$TALLY" retry --dir "$FLEET/work" shop@3
+expect 4 "$TALLY" retry --dir "$FLEET/checkout" shop@3 --sign "$FLEET/keys/mallory"
+[ ! -e "$FLEET/checkout/$PLACE" ] || fail 'a refused key left a statement'
+mkdir -p "$FLEET/checkout/environments/test"
+cp "$FLEET/checkout/environments/prod/shop.yaml" "$FLEET/checkout/environments/test/shop.yaml"
+expect 2 "$TALLY" retry --dir "$FLEET/checkout" shop@3
 expect_text '--env'
-expect 0 "$TALLY" retry --dir "$FLEET/work" shop@3 --env test
-[ -f "$FLEET/work/approvals/prod/shop/${BAD#sha256:}/statement.json" ] && fail 'the wrong environment'
-[ -f "$FLEET/work/approvals/test/shop/${BAD#sha256:}/statement.json" ] || fail 'no statement'
-mkdir -p "$FLEET/work/approvals/qa/shop/${BAD#sha256:}"
-cp "$FLEET/work/approvals/test/shop/${BAD#sha256:}/statement.json" "$FLEET/work/approvals/qa/shop/${BAD#sha256:}/"
-touch "$FLEET/work/approvals/statement.json"
-expect 0 "$TALLY" --json check "$FLEET/work"
+expect 0 "$TALLY" retry --dir "$FLEET/checkout" shop@3 --env test
+[ -f "$FLEET/checkout/approvals/prod/shop/${BAD#sha256:}/statement.json" ] && fail 'the wrong environment'
+[ -f "$FLEET/checkout/approvals/test/shop/${BAD#sha256:}/statement.json" ] || fail 'no statement'
+mkdir -p "$FLEET/checkout/approvals/qa/shop/${BAD#sha256:}"
+cp "$FLEET/checkout/approvals/test/shop/${BAD#sha256:}/statement.json" "$FLEET/checkout/approvals/qa/shop/${BAD#sha256:}/"
+touch "$FLEET/checkout/approvals/statement.json"
+expect 0 "$TALLY" --json check "$FLEET/checkout"
 same 3 "$(jq '.warnings | length' <<<"$OUT")" 'warnings of check'
 proved 'a retry that cannot be meant is not written, and check names approvals that nobody reads'
 

@@ -25,11 +25,11 @@ no_command=$(image_make shop/web no-command /bin/there-is-none)
 compose() {
         local image=$1
         shift
-        mkdir -p "$FLEET/work/apps/shop"
+        mkdir -p "$FLEET/checkout/apps/shop"
         {
                 printf 'services:\n  web:\n    image: %s\n    restart: always\n    stop_grace_period: 1s\n' "$image"
                 [ $# -eq 0 ] || printf '    %s\n' "$@"
-        } >"$FLEET/work/apps/shop/compose.yaml"
+        } >"$FLEET/checkout/apps/shop/compose.yaml"
 }
 
 # release VERSION IMAGE: merged

@@ -32,16 +32,16 @@ clean() {
 }
 
 fleet_app shop "web=$image"
-cat >>"$FLEET/work/apps/shop/compose.yaml" <<'YAML'
+cat >>"$FLEET/checkout/apps/shop/compose.yaml" <<'YAML'
     secrets: [{source: token, target: token, mode: 0400}]
     configs: [{source: settings, target: /etc/settings}]
     env_file: [app.env]
 secrets: {token: {file: ./token}}
 configs: {settings: {file: ./settings}}
 YAML
-cp "$RIG/word" "$FLEET/work/apps/shop/token"
-echo 'level = 3' >"$FLEET/work/apps/shop/settings"
-printf 'COLOR=green\nQUOTED="with space"\n' >"$FLEET/work/apps/shop/app.env"
+cp "$RIG/word" "$FLEET/checkout/apps/shop/token"
+echo 'level = 3' >"$FLEET/checkout/apps/shop/settings"
+printf 'COLOR=green\nQUOTED="with space"\n' >"$FLEET/checkout/apps/shop/app.env"
 app_settings shop
 fleet_release shop 1 "web=$image"
 fleet_commit shop
@@ -132,7 +132,7 @@ proved 'neither is told by any verb'
 # It rotates
 #
 
-printf 'another-secret-of-the-app' >"$FLEET/work/apps/shop/token"
+printf 'another-secret-of-the-app' >"$FLEET/checkout/apps/shop/token"
 fleet_release shop 4 "web=$two"
 fleet_commit 'another token'
 expect 0 tally pass

@@ -57,7 +57,7 @@ proved 'half a stack is never success: when one of three services fails all thre
 #
 
 app_settings shop 'rollout: {min_healthy_time: 3s, healthy_deadline: 60s, progress_deadline: 60s}'
-sed -i 's/^    stop_grace_period.*/&\n    restart: always/' "$FLEET/work/apps/shop/compose.yaml"
+sed -i 's/^    stop_grace_period.*/&\n    restart: always/' "$FLEET/checkout/apps/shop/compose.yaml"
 fleet_release shop 4 "api=$one" "db=$one" "web=$loops"
 fleet_commit 'shop 4'
 code=0
@@ -78,9 +78,9 @@ for app in alpha beta gamma; do
         app_settings "$app"
         fleet_release "$app" 1 "web=$one"
 done
-printf '    command: ["/bin/there-is-none"]\n' >>"$FLEET/work/apps/alpha/compose.yaml"
+printf '    command: ["/bin/there-is-none"]\n' >>"$FLEET/checkout/apps/alpha/compose.yaml"
 app_settings shop
-sed -i '/restart: always/d' "$FLEET/work/apps/shop/compose.yaml"
+sed -i '/restart: always/d' "$FLEET/checkout/apps/shop/compose.yaml"
 fleet_release shop 5 "api=$two" "db=$one" "web=$one"
 fleet_commit 'three more, the first of which cannot start'
 expect 5 tally sync --timeout 60s
@@ -97,21 +97,21 @@ proved 'the first app that fails stops no other: those behind it are deployed in
 
 app_settings beta 'prune: true'
 app_settings gamma 'prune: true'
-mkdir -p "$FLEET/work/apps/beta"
-printf '  worker: {image: %s, stop_grace_period: 1s}\n' "$one" | tee -a "$FLEET/work/apps/beta/compose.yaml" >>"$FLEET/work/apps/gamma/compose.yaml"
-rm -rf "$FLEET/work/apps/alpha" "$FLEET/work/environments/prod/alpha.yaml"
+mkdir -p "$FLEET/checkout/apps/beta"
+printf '  worker: {image: %s, stop_grace_period: 1s}\n' "$one" | tee -a "$FLEET/checkout/apps/beta/compose.yaml" >>"$FLEET/checkout/apps/gamma/compose.yaml"
+rm -rf "$FLEET/checkout/apps/alpha" "$FLEET/checkout/environments/prod/alpha.yaml"
 fleet_release beta 2 "web=$one" "worker=$one"
 fleet_release gamma 2 "web=$one" "worker=$one"
 fleet_commit 'a worker in both'
 expect 0 tally sync --timeout 60s
 theirs=$(instances gamma | cut -f1 | sort | paste -sd,)
-sed -i '/^  worker:/d' "$FLEET/work/apps/beta/compose.yaml"
+sed -i '/^  worker:/d' "$FLEET/checkout/apps/beta/compose.yaml"
 fleet_release beta 3 "web=$one"
 fleet_commit 'beta without its worker'
 expect 0 tally sync --timeout 60s
 same 'web running' "$(where beta)" 'what beta runs'
 same "$theirs" "$(instances gamma | cut -f1 | sort | paste -sd,)" 'containers of gamma'
-rm -rf "$FLEET/work/environments/prod/beta.yaml"
+rm -rf "$FLEET/checkout/environments/prod/beta.yaml"
 fleet_commit 'no beta'
 expect 0 tally sync --timeout 60s
 same '' "$(where beta)" 'what is left of beta'
@@ -123,10 +123,10 @@ proved 'two apps with services of the same names: pruning in one, and the end of
 #
 
 fleet_app files "web=$one" "api=$one"
-echo first >"$FLEET/work/apps/files/web.conf"
-mkdir -p "$FLEET/work/apps/files/pages"
-echo page >"$FLEET/work/apps/files/pages/a"
-sed -i '/^  web:/,/^  api:/s,^    stop_grace_period.*,&\n    volumes: ["./web.conf:/etc/web.conf:ro"\, "./pages:/pages:ro"],' "$FLEET/work/apps/files/compose.yaml"
+echo first >"$FLEET/checkout/apps/files/web.conf"
+mkdir -p "$FLEET/checkout/apps/files/pages"
+echo page >"$FLEET/checkout/apps/files/pages/a"
+sed -i '/^  web:/,/^  api:/s,^    stop_grace_period.*,&\n    volumes: ["./web.conf:/etc/web.conf:ro"\, "./pages:/pages:ro"],' "$FLEET/checkout/apps/files/compose.yaml"
 app_settings files
 fleet_release files 1 "web=$one" "api=$one"
 fleet_commit 'files'
@@ -144,7 +144,7 @@ same 'first page' "$(inside "$web" /etc/web.conf) $(inside "$web" /pages/a)" 'wh
 proved 'files that are mounted do not vanish when the rest is deployed anew: what runs on has them, also after a restart'
 
 old=$(inspect "$web" '.Mounts[] | select(.Destination == "/etc/web.conf") | .Source')
-echo second >"$FLEET/work/apps/files/web.conf"
+echo second >"$FLEET/checkout/apps/files/web.conf"
 fleet_commit 'the file alone'
 expect 0 tally sync --timeout 60s
 [ "$web" != "$(instance_of files web)" ] || fail 'the container is the same'
@@ -157,8 +157,8 @@ proved 'a single mounted file that changed never keeps the old inode: the new in
 #
 
 fleet_app chain "db=$one" "web=$one"
-sed -i '/^  web:/,$s/^    stop_grace_period.*/&\n    depends_on: [db]/' "$FLEET/work/apps/chain/compose.yaml"
-sed -i '0,/^    stop_grace_period.*/s//&\n    command: ["httpd", "-f", "-p", "8080", "-h", "\/www"]\n    init: true/' "$FLEET/work/apps/chain/compose.yaml"
+sed -i '/^  web:/,$s/^    stop_grace_period.*/&\n    depends_on: [db]/' "$FLEET/checkout/apps/chain/compose.yaml"
+sed -i '0,/^    stop_grace_period.*/s//&\n    command: ["httpd", "-f", "-p", "8080", "-h", "\/www"]\n    init: true/' "$FLEET/checkout/apps/chain/compose.yaml"
 app_settings chain
 fleet_release chain 1 "db=$one" "web=$one"
 fleet_commit 'a chain'

@@ -36,9 +36,9 @@ shop() {
         {
                 printf 'apiVersion: tallyman/v1\nkind: App\napp: shop\nruntime: fake\nrollout: {%s}\n' "$rollout"
                 [ $# -eq 0 ] || printf '%s\n' "$@"
-        } >"$FLEET/work/apps/shop/app.yaml"
+        } >"$FLEET/checkout/apps/shop/app.yaml"
         printf 'services:\n  web:\n    image: "registry.example/shop/web"\n    deploy: {replicas: %d}\n    ports: ["80"]\n    healthcheck: {test: ["CMD", "true"]}\n' \
-                "$replicas" >"$FLEET/work/apps/shop/compose.yaml"
+                "$replicas" >"$FLEET/checkout/apps/shop/compose.yaml"
 }
 
 # settles CODE

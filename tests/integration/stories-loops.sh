@@ -163,7 +163,7 @@ proved 'updates that come faster than they are deployed do not pile up: one pass
 
 if command -v faketime >/dev/null; then
         printf 'apiVersion: tallyman/v1\nkind: App\napp: shop\nruntime: fake\nrollout: {strategy: rolling, min_healthy_time: 0s, progress_deadline: 5m, healthy_deadline: 5m}\nsteps: [{name: get, prepare: true}, {name: half, stage: {weight: 50, beside: true}}, {name: hold, check: 100s, timeout: 5m}, {name: all, stage: 100}]\n' \
-                >"$FLEET/work/apps/shop/app.yaml"
+                >"$FLEET/checkout/apps/shop/app.yaml"
         # at OFFSET CODE PHASE: a pass whose clock is so many seconds off
         at() {
                 rm -f "$FLEET/state/quiet.json"

@@ -40,7 +40,7 @@ shop() {
         shift 2
         app_settings shop "rollout: {$rollout, $times}" "$@"
         printf 'services:\n  web:\n    image: %s/shop/web\n    stop_grace_period: 1s\n    deploy: {replicas: %d}\n    healthcheck: {test: ["CMD-SHELL", "%s"], interval: 200ms, timeout: 5s, retries: 2}\n' \
-                "$moody" "$replicas" "${health:-true}" >"$FLEET/work/apps/shop/compose.yaml"
+                "$moody" "$replicas" "${health:-true}" >"$FLEET/checkout/apps/shop/compose.yaml"
 }
 health=
 

@@ -29,11 +29,11 @@ healthcheck='healthcheck: {test: ["CMD-SHELL", "test $$(cat /www/index.html) != 
 app() {
         local name=$1 replicas=$2
         shift 2
-        mkdir -p "$FLEET/work/apps/$name"
-        printf 'apiVersion: tallyman/v1\nkind: App\napp: %s\n' "$name" >"$FLEET/work/apps/$name/app.yaml"
-        printf '%s\n' "$@" >>"$FLEET/work/apps/$name/app.yaml"
+        mkdir -p "$FLEET/checkout/apps/$name"
+        printf 'apiVersion: tallyman/v1\nkind: App\napp: %s\n' "$name" >"$FLEET/checkout/apps/$name/app.yaml"
+        printf '%s\n' "$@" >>"$FLEET/checkout/apps/$name/app.yaml"
         printf 'services:\n  web:\n    image: %s\n    stop_grace_period: 1s\n    deploy: {replicas: %d}\n    %s\n' \
-                "$one" "$replicas" "$healthcheck" >"$FLEET/work/apps/$name/compose.yaml"
+                "$one" "$replicas" "$healthcheck" >"$FLEET/checkout/apps/$name/compose.yaml"
 }
 
 # watch APP FILE: one line for each look at what runs, until the file is gone: new and old instances of web that run
@@ -137,7 +137,7 @@ proved 'blue-green: both sets run, then only the new one'
 #
 
 app shop 2 "rollout: {strategy: rolling, $times}" 'roles: {migrate: migration, seed: init}'
-cat >>"$FLEET/work/apps/shop/compose.yaml" <<END
+cat >>"$FLEET/checkout/apps/shop/compose.yaml" <<END
   migrate: {image: $job}
   seed: {image: $job}
 END
@@ -183,7 +183,7 @@ app shop 2 "rollout: {strategy: rolling, $times}" 'roles: {smoke: hook}' 'steps:
         '  - {name: half, stage: 50}' \
         '  - {name: smoke, hook: {service: smoke}, timeout: 10s}' \
         '  - {name: all, stage: 100}'
-printf '  smoke: {image: %s}\n' "$job" >>"$FLEET/work/apps/shop/compose.yaml"
+printf '  smoke: {image: %s}\n' "$job" >>"$FLEET/checkout/apps/shop/compose.yaml"
 fleet_release shop 11 "web=$one" "smoke=$job"
 fleet_commit 'shop 11'
 expect 3 tally diff --graph
@@ -232,14 +232,14 @@ proved 'a command that the host does not allow is not run'
 #
 
 app shop 1 "rollout: {strategy: blue-green, $times}"
-sed -i 's/    stop_grace_period/    container_name: the-shop\n    stop_grace_period/' "$FLEET/work/apps/shop/compose.yaml"
+sed -i 's/    stop_grace_period/    container_name: the-shop\n    stop_grace_period/' "$FLEET/checkout/apps/shop/compose.yaml"
 fleet_release shop 15 "web=$two"
 fleet_commit 'shop 15'
 expect 5 tally sync --timeout 60s
 status_is '.apps[0].failure.code' ROLLOUT_EXCLUSIVE
 same "$one" "$(instances shop web | cut -f7 | sort -u)" 'the image that serves'
 app shop 1 "rollout: {strategy: rolling, $times}"
-sed -i 's/    stop_grace_period/    container_name: the-shop\n    stop_grace_period/' "$FLEET/work/apps/shop/compose.yaml"
+sed -i 's/    stop_grace_period/    container_name: the-shop\n    stop_grace_period/' "$FLEET/checkout/apps/shop/compose.yaml"
 fleet_release shop 16 "web=$two"
 fleet_commit 'shop 16'
 expect 0 tally sync --timeout 60s

@@ -13,7 +13,7 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 . "$here/lib/fleet.sh"
 
 fake_rig
-signers=$FLEET/work/trust/allowed_signers
+signers=$FLEET/checkout/trust/allowed_signers
 
 # signer NAME [OPTIONS]: NAME's line of allowed_signers
 signer() {
@@ -252,7 +252,7 @@ fleet_commit 'nobody'
 refused TRUST_SIGNERS_INVALID 'a commit without allowed_signers is refused'
 mend
 
-cp "$signers" "$FLEET/work/trust/real"
+cp "$signers" "$FLEET/checkout/trust/real"
 ln -sf real "$signers"
 fleet_commit 'a link'
 refused TRUST_SIGNERS_INVALID 'allowed_signers that is a link is refused'
@@ -287,7 +287,7 @@ fake_release 6
 work add -A
 as bob commit -q -m 'six, by bob'
 work switch -q main
-echo one >"$FLEET/work/README"
+echo one >"$FLEET/checkout/README"
 fleet_commit 'main goes on'
 work switch -q side
 as bob merge -q --no-ff -m 'main into side' main
@@ -311,7 +311,7 @@ fake_release 7
 work add -A
 as mallory commit -q -m 'seven, by mallory'
 work switch -q -C main "$good"
-echo two >"$FLEET/work/README"
+echo two >"$FLEET/checkout/README"
 fleet_commit 'main goes on'
 work switch -q side
 as alice merge -q --no-ff -m 'main into the bad side' main
@@ -324,15 +324,15 @@ mend
 # Trees
 #
 
-ln -s compose.yaml "$FLEET/work/apps/shop/link.yaml"
-rm "$FLEET/work/apps/shop/app.yaml"
-ln -s compose.yaml "$FLEET/work/apps/shop/app.yaml"
+ln -s compose.yaml "$FLEET/checkout/apps/shop/link.yaml"
+rm "$FLEET/checkout/apps/shop/app.yaml"
+ln -s compose.yaml "$FLEET/checkout/apps/shop/app.yaml"
 fleet_commit 'a link as a document'
 refused LOAD_INVALID 'a document that is a link is refused' 2
 expect_text 'apps/shop/app.yaml'
 mend
 
-ln -s web1.yaml "$FLEET/work/hosts/web2.yaml"
+ln -s web1.yaml "$FLEET/checkout/hosts/web2.yaml"
 fleet_commit 'a link as a host'
 refused LOAD_INVALID 'a host that is a link is refused' 2
 mend
@@ -448,7 +448,7 @@ for lost in state key; do
         proved "and goes on with lost $lost when the server shows what is accepted"
 done
 
-sed -i "s,^key: .*,key: $(cut -d' ' -f1,2 "$FLEET/state/id_ed25519.pub")," "$FLEET/work/hosts/web1.yaml"
+sed -i "s,^key: .*,key: $(cut -d' ' -f1,2 "$FLEET/state/id_ed25519.pub")," "$FLEET/checkout/hosts/web1.yaml"
 fleet_commit 'the new key of web1'
 expect 0 tally pass
 same 6 "$(running)" 'what runs'

@@ -3,8 +3,8 @@
 #
 # A signed fleet in a folder, for tests: keys, a bare repository, a work tree, a host's configuration.
 #
-#   fleet_make DIR HOST       keys alice (trusted) and mallory (not), DIR/fleet.git, DIR/work, DIR/etc/tally.yaml; enrols HOST
-#   fleet_commit MESSAGE [KEY]    commit everything in DIR/work, signed by KEY (default alice; "" is unsigned), and push
+#   fleet_make DIR HOST       keys alice (trusted) and mallory (not), DIR/fleet.git, DIR/checkout, DIR/etc/tally.yaml; enrols HOST
+#   fleet_commit MESSAGE [KEY]    commit everything in DIR/checkout, signed by KEY (default alice; "" is unsigned), and push
 #   fleet_app APP SERVICE=IMAGE…  apps/APP/compose.yaml with these services (images by digest go to the release)
 #   fleet_release APP VERSION SERVICE=IMAGE…  environments/prod/APP.yaml
 #   tally …                   the program under test with DIR's configuration
@@ -20,17 +20,17 @@ fleet_git() {
 
 fleet_make() {
         FLEET=$1 FLEET_HOST=$2
-        mkdir -p "$FLEET/keys" "$FLEET/etc" "$FLEET/work/trust" "$FLEET/work/hosts"
+        mkdir -p "$FLEET/keys" "$FLEET/etc" "$FLEET/checkout/trust" "$FLEET/checkout/hosts"
         for key in alice bob mallory; do
                 ssh-keygen -q -t ed25519 -N '' -C "$key" -f "$FLEET/keys/$key"
         done
-        printf 'alice@example.org namespaces="git" %s\n' "$(cut -d' ' -f1,2 "$FLEET/keys/alice.pub")" >"$FLEET/work/trust/allowed_signers"
-        cp "$FLEET/work/trust/allowed_signers" "$FLEET/etc/allowed_signers"
+        printf 'alice@example.org namespaces="git" %s\n' "$(cut -d' ' -f1,2 "$FLEET/keys/alice.pub")" >"$FLEET/checkout/trust/allowed_signers"
+        cp "$FLEET/checkout/trust/allowed_signers" "$FLEET/etc/allowed_signers"
         fleet_git init -q --bare "$FLEET/fleet.git"
-        fleet_git init -q "$FLEET/work"
-        fleet_git -C "$FLEET/work" remote add origin "$FLEET/fleet.git"
+        fleet_git init -q "$FLEET/checkout"
+        fleet_git -C "$FLEET/checkout" remote add origin "$FLEET/fleet.git"
         "$TALLY" --config "$FLEET/etc/tally.yaml" --quiet init --repository "$FLEET/fleet.git" --host "$FLEET_HOST" \
-                --trust "$FLEET/etc/allowed_signers" --state "$FLEET/state" >"$FLEET/work/hosts/$FLEET_HOST.yaml"
+                --trust "$FLEET/etc/allowed_signers" --state "$FLEET/state" >"$FLEET/checkout/hosts/$FLEET_HOST.yaml"
         {
                 [ -z "${ENGINE_SOCKET:-}" ] || printf 'docker: {host: "unix://%s"}\n' "$ENGINE_SOCKET"
         } >>"$FLEET/etc/tally.yaml"
@@ -38,37 +38,37 @@ fleet_make() {
 
 fleet_commit() {
         local message=$1 key=${2-alice}
-        fleet_git -C "$FLEET/work" add -A
+        fleet_git -C "$FLEET/checkout" add -A
         if [ -n "$key" ]; then
-                fleet_git -c user.signingkey="$FLEET/keys/$key" -C "$FLEET/work" commit -q -S --allow-empty -m "$message"
+                fleet_git -c user.signingkey="$FLEET/keys/$key" -C "$FLEET/checkout" commit -q -S --allow-empty -m "$message"
         else
-                fleet_git -C "$FLEET/work" commit -q --no-gpg-sign --allow-empty -m "$message"
+                fleet_git -C "$FLEET/checkout" commit -q --no-gpg-sign --allow-empty -m "$message"
         fi
-        fleet_git -C "$FLEET/work" push -q origin HEAD:main
+        fleet_git -C "$FLEET/checkout" push -q origin HEAD:main
 }
 
 fleet_app() {
         local app=$1 pair
         shift
-        mkdir -p "$FLEET/work/apps/$app"
+        mkdir -p "$FLEET/checkout/apps/$app"
         {
                 echo "services:"
                 for pair; do
                         printf '  %s:\n    image: %s\n    stop_grace_period: 1s\n' "${pair%%=*}" "${pair#*=}"
                 done
-        } >"$FLEET/work/apps/$app/compose.yaml"
+        } >"$FLEET/checkout/apps/$app/compose.yaml"
 }
 
 fleet_release() {
         local app=$1 version=$2 pair
         shift 2
-        mkdir -p "$FLEET/work/environments/prod"
+        mkdir -p "$FLEET/checkout/environments/prod"
         {
                 printf 'apiVersion: tallyman/v1\nkind: Release\napp: %s\nversion: "%s"\nimages:\n' "$app" "$version"
                 for pair; do
                         printf '  %s: %s\n' "${pair%%=*}" "${pair#*=}"
                 done
-        } >"$FLEET/work/environments/prod/$app.yaml"
+        } >"$FLEET/checkout/environments/prod/$app.yaml"
 }
 
 tally() {
@@ -140,7 +140,7 @@ rig_end() {
 app_settings() {
         local app=$1
         shift
-        mkdir -p "$FLEET/work/apps/$app"
+        mkdir -p "$FLEET/checkout/apps/$app"
         {
                 printf 'apiVersion: tallyman/v1\nkind: App\napp: %s\n' "$app"
                 [ $# -eq 0 ] || printf '%s\n' "$@"
@@ -148,7 +148,7 @@ app_settings() {
                 *rollout:*) ;;
                 *) printf 'rollout: {min_healthy_time: 300ms, healthy_deadline: 60s, progress_deadline: 60s}\n' ;;
                 esac
-        } >"$FLEET/work/apps/$app/app.yaml"
+        } >"$FLEET/checkout/apps/$app/app.yaml"
 }
 
 # instances [APP [SERVICE]]: id, app, service, index, state, release, image of every container of ours, sorted
@@ -248,10 +248,10 @@ fake_rig_end() {
 
 # fake_app APP: one service "web", at rest as soon as it runs
 fake_app() {
-        mkdir -p "$FLEET/work/apps/$1"
-        printf 'services:\n  web: {image: "registry.example/%s/web"}\n' "$1" >"$FLEET/work/apps/$1/compose.yaml"
+        mkdir -p "$FLEET/checkout/apps/$1"
+        printf 'services:\n  web: {image: "registry.example/%s/web"}\n' "$1" >"$FLEET/checkout/apps/$1/compose.yaml"
         printf 'apiVersion: tallyman/v1\nkind: App\napp: %s\nruntime: fake\nrollout: {min_healthy_time: 0s}\n' "$1" \
-                >"$FLEET/work/apps/$1/app.yaml"
+                >"$FLEET/checkout/apps/$1/app.yaml"
 }
 
 # fake_image VERSION [APP]
@@ -290,14 +290,14 @@ tip() {
 }
 
 work() {
-        fleet_git -C "$FLEET/work" "$@"
+        fleet_git -C "$FLEET/checkout" "$@"
 }
 
 # as KEY GIT-ARGUMENT…: in the work tree, what git makes is signed by KEY
 as() {
         local key=$1
         shift
-        fleet_git -c user.signingkey="$FLEET/keys/$key" -c commit.gpgsign=true -C "$FLEET/work" "$@"
+        fleet_git -c user.signingkey="$FLEET/keys/$key" -c commit.gpgsign=true -C "$FLEET/checkout" "$@"
 }
 
 # force [COMMIT]: the server's branch is now this

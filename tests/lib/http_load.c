@@ -19,6 +19,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -117,7 +118,7 @@ static bool take_answer(struct outcome *o, char *text, size_t n) {
 
         if (!end || sscanf(text, "HTTP/1.%*d %d", &o->status) != 1)
                 return false;
-        if (length && length < end && n - (size_t)(end + 4 - text) < (size_t)atoi(length + strlen("\r\ncontent-length:")))
+        if (length && length < end && n - (size_t)(end + 4 - text) < strtoul(length + strlen("\r\ncontent-length:"), NULL, 10))
                 return false;
         o->keeps = length && length < end && !(close && close < end);
         if (sscanf(end + 4, "%31[A-Za-z0-9.-]", o->release) != 1)
@@ -260,18 +261,28 @@ static void tell(void) {
                 fputs(t->failures, stdout);
 }
 
+/* A number from 1 to @most; 0: it is none. */
+static long number(const char *text, long most) {
+        char *end;
+        long n = strtol(text, &end, 10);
+
+        return *end || end == text || n < 1 || n > most ? 0 : n;
+}
+
 int main(int argc, char **argv) {
         const struct sigaction term = { .sa_handler = on_term };
         pthread_t threads[CONNECTIONS_MAX];
-        long n = argc >= 6 ? atol(argv[4]) : 0, started = 0;
+        bool all = argc >= 6;
+        long port = all ? number(argv[1], 65535) : 0, seconds = all ? number(argv[2], 86400) : 0;
+        long n = all ? number(argv[4], CONNECTIONS_MAX) : 0, started = 0;
 
-        if (n < 1 || n > CONNECTIONS_MAX || atol(argv[2]) < 1 || atol(argv[3]) < 1) {
+        load.most = all ? number(argv[3], LONG_MAX) : 0;
+        if (!port || !seconds || !load.most || !n) {
                 fputs("http-load PORT SECONDS REQUESTS CONNECTIONS LOG [gets]\n", stderr);
                 return 2;
         }
-        load.port = atoi(argv[1]);
-        load.until = now_ms() + 1000 * atol(argv[2]);
-        load.most = atol(argv[3]);
+        load.port = (int)port;
+        load.until = now_ms() + 1000 * seconds;
         load.gets = argc > 6;
         load.log = fopen(argv[5], "we");
         load.failures = open_memstream(&load.totals.failures, &load.totals.failures_size);

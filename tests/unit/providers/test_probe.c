@@ -74,7 +74,7 @@ static void answer(int fd, const char *request) {
         if (!path || !host)
                 return;
         if (str_after(path, "/status/"))
-                say_body(fd, atoi(path + 8), "the body of it");
+                say_body(fd, (int)strtol(path + 8, NULL, 10), "the body of it");
         else if (str_after(path, "/host ") || str_after(path, "/host?"))
                 (void)snprintf(text, sizeof(text), "%.*s %.*s", (int)strcspn(path, " "), path, (int)strcspn(host, "\r"), host), say_body(fd, 200, text);
         else if (str_after(path, "/near "))
