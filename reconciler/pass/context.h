@@ -108,10 +108,8 @@ struct pass_app *pass_find_app(struct pass *p, const char *app);
 
 /* settled.c: the workload of the last proven release, kept so that it can be repaired without git. */
 int settled_write(struct state *s, const struct workload *w, const struct settled_by *by, int64_t now, struct fault *reterr);
-/* NULL when there is none, or when it cannot be read (it is made again by the next release). */
-struct workload *settled_read(struct state *s, const char *app, struct arena *a);
-/* How it came here; all NULL when that is not known. */
-struct settled_by settled_read_by(struct state *s, const char *app, struct arena *a);
+/* NULL when there is none, or when it cannot be read (it is made again by the next release). @ret_by may be NULL. */
+struct workload *settled_read(struct state *s, const char *app, struct settled_by *ret_by, struct arena *a);
 int settled_remove(struct state *s, const char *app, struct fault *reterr);
 
 #define EARLIER_RELEASES_MAX 100 /* as many as `keep` can ask for */

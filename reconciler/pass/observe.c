@@ -124,8 +124,7 @@ static int add_remembered(struct pass *p, struct fault *reterr) {
 
                         app->persisted = digest_of_json(json);
                 }
-                app->settled = settled_read(&p->state, app->app, p->arena);
-                app->settled_by = settled_read_by(&p->state, app->app, p->arena);
+                app->settled = settled_read(&p->state, app->app, &app->settled_by, p->arena);
         }
         return r;
 }

@@ -44,14 +44,11 @@ static const struct table by_table = {
         .title = "SettledBy", .size = sizeof(struct settled_by), .fields = by_fields, .doc = "How a settled release came here.",
 };
 
-struct settled_by settled_read_by(struct state *s, const char *app, struct arena *a) {
+static struct settled_by read_by(const json_t *document, struct arena *a) {
         own_fault struct fault ignored = FAULT_INIT;
-        own_json json_t *document = NULL;
-        struct settled_by by = { .commit = NULL };
-        const json_t *json = NULL;
+        const json_t *json = json_object_get(document, "by");
+        struct settled_by by;
 
-        if (state_json_read(s, file_name(app, a), &document, &ignored) == 0 && document)
-                json = json_object_get(document, "by");
         if (!json || table_read_json(&by_table, "settled release", json, &by, a, &ignored) < 0)
                 return (struct settled_by){ .commit = NULL };
         return by;
@@ -86,7 +83,7 @@ static void add_earlier(json_t *array, const struct earlier_release *e, const ch
 
 /* What the file that is replaced says of @w's app: its release becomes the newest of the earlier ones. */
 static json_t *make_earlier(struct state *s, const struct workload *w, int64_t now, struct arena *a) {
-        const struct workload *before = settled_read(s, w->app, a);
+        const struct workload *before = settled_read(s, w->app, NULL, a);
         const struct earlier_release *items;
         struct struct_list list;
         json_t *array = json_array();
@@ -130,13 +127,15 @@ static void release_json(void *json) {
         json_decref(json);
 }
 
-struct workload *settled_read(struct state *s, const char *app, struct arena *a) {
+struct workload *settled_read(struct state *s, const char *app, struct settled_by *ret_by, struct arena *a) {
         own_fault struct fault ignored = FAULT_INIT;
         struct workload *w = arena_new_of(a, struct workload);
         struct workload_service *services;
         json_t *document = NULL, *specs;
         const json_t *workload;
 
+        if (ret_by)
+                *ret_by = (struct settled_by){ .commit = NULL };
         if (state_json_read(s, file_name(app, a), &document, &ignored) < 0 || !document)
                 return NULL;
         arena_defer(a, release_json, document);
@@ -151,7 +150,11 @@ struct workload *settled_read(struct state *s, const char *app, struct arena *a)
                         return NULL;
         }
         w->resources = json_object_get(document, "resources");
-        return str_eq(w->app, app) ? w : NULL;
+        if (!str_eq(w->app, app))
+                return NULL;
+        if (ret_by)
+                *ret_by = read_by(document, a);
+        return w;
 }
 
 int settled_remove(struct state *s, const char *app, struct fault *reterr) {

@@ -69,17 +69,18 @@ static void earlier_are(const char *wanted) {
 }
 
 static void what_was_settled_is_remembered_newest_first(void **unused) {
+        struct settled_by read;
+
         earlier_are("");
         settle("v1", 1000);
         earlier_are("");
         settle("v2", 2000);
         settle("v3", 3000);
         earlier_are("v2@3000 v1@2000");
-        assert_string_equal(settled_read(&state, "shop", a)->version, "v3");
-        assert_string_equal(settled_read_by(&state, "shop", a).commit, "3f2c");
-        assert_string_equal(settled_read_by(&state, "shop", a).strategy, "canary");
-        assert_int_equal(settled_read_by(&state, "shop", a).started_at, 7);
-        assert_null(settled_read_by(&state, "blog", a).commit);
+        assert_string_equal(settled_read(&state, "shop", &read, a)->version, "v3");
+        assert_string_equal(read.commit, "3f2c");
+        assert_string_equal(read.strategy, "canary");
+        assert_int_equal(read.started_at, 7);
 }
 
 static void settling_again_changes_nothing(void **unused) {
@@ -116,7 +117,7 @@ static void what_cannot_be_read_is_none(void **unused) {
         settle("v2", 2000);
         scratch_write(&scratch, "settled-shop.json", "{\"earlier\":[{},1,{\"release\":\"x\",\"version\":\"v0\",\"images\":[\"registry.example/web@v0\"],\"until\":9}]}", 96);
         earlier_are("v0@9");
-        assert_null(settled_read(&state, "shop", a));
+        assert_null(settled_read(&state, "shop", NULL, a));
         settle("v3", 3000);
         earlier_are("v0@9");
         scratch_write(&scratch, "settled-shop.json", "{", 1);
