@@ -128,12 +128,30 @@ static int create_path(const struct body_input *in, const char *name, struct buf
         return buffer_check(path, "a request to the engine", reterr);
 }
 
-/* *ret_id is a new string, or NULL with 0 when somebody else was faster and docker_find_instance() will see it. */
+/* One that was made already is as good: by a pass that was killed, or in a request that we gave up. *ret_id is NULL without one. */
+static int adopt(struct docker *d, const struct body_input *in, struct arena *a, const char **ret_id, struct fault *reterr) {
+        own_json json_t *same = NULL;
+        int r = docker_find_instance(d, in, &same, reterr);
+
+        if (r < 0 || !same)
+                return r;
+        *ret_id = arena_strdup(a, json_get_string(same, "Id"));
+        return docker_attach_missing(d, in, *ret_id, json_object_get(json_object_get(same, "NetworkSettings"), "Networks"), reterr);
+}
+
+/* The name says app, service, index and specification: who has it is most likely the same. */
+static int adopt_namesake(struct docker *d, const struct body_input *in, const char *name, struct arena *a, const char **ret_id,
+                          struct fault *reterr) {
+        int r = adopt(d, in, a, ret_id, reterr);
+
+        return r < 0 || *ret_id ? r : docker_name_taken(d, in, name, reterr);
+}
+
 static int create_container(struct docker *d, const struct body_input *in, struct arena *a, const char **ret_id,
                             struct fault *reterr) {
         own_engine_reply struct engine_reply reply = ENGINE_REPLY_INIT;
         own_buffer struct buffer path = BUFFER_INIT;
-        own_json json_t *body = NULL, *attached = NULL;
+        own_json json_t *body = NULL;
         char name[CONTAINER_NAME_MAX];
         const char *id;
         int r;
@@ -148,22 +166,20 @@ static int create_container(struct docker *d, const struct body_input *in, struc
         if (r < 0)
                 return r;
         if (reply.status == 409)
-                return docker_name_taken(d, in, name, reterr);
+                return adopt_namesake(d, in, name, a, ret_id, reterr);
         if (!engine_reply_is_ok(&reply))
                 return create_fault(&reply, in, reterr);
         id = json_get_string(reply.json, "Id");
         if (!engine_id_is_valid(id))
                 return fault_set(reterr, FAULT_TRANSIENT, EPROTO, "the engine made a container but does not say which");
         *ret_id = arena_strdup(a, id);
-        attached = json_object_get(json_object_get(body, "NetworkingConfig"), "EndpointsConfig");
-        json_incref(attached);
-        return docker_attach_missing(d, in, *ret_id, attached, reterr);
+        return docker_attach_missing(d, in, *ret_id,
+                                     json_object_get(json_object_get(body, "NetworkingConfig"), "EndpointsConfig"), reterr);
 }
 
 int docker_create(struct runtime *rt, const struct workload *w, const struct workload_service *service, int64_t index,
                   struct arena *a, const char **ret_id, struct fault *reterr) {
         struct docker *d = docker_of(rt);
-        own_json json_t *same = NULL;
         struct body_input in = { .settings = d->settings, .workload = w, .service = service, .index = index };
         int r;
 
@@ -173,14 +189,12 @@ int docker_create(struct runtime *rt, const struct workload *w, const struct wor
         if (r < 0)
                 return r;
         in.api = engine_api(d->engine);
-        r = docker_find_instance(d, &in, &same, reterr);
-        if (r < 0)
+        *ret_id = NULL;
+        /* One that carries a name of its own by now stands in nobody's way: the engine would make a second one. */
+        if (json_get_string(service->spec, "container_name"))
+                r = adopt(d, &in, a, ret_id, reterr);
+        if (r < 0 || *ret_id)
                 return r;
-        if (same) {
-                *ret_id = arena_strdup(a, json_get_string(same, "Id"));
-                return docker_attach_missing(d, &in, *ret_id,
-                                             json_object_get(json_object_get(same, "NetworkSettings"), "Networks"), reterr);
-        }
         r = docker_image_id(d, service->image, &in.image_id, reterr);
         if (r < 0)
                 return r;
