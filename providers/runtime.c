@@ -134,6 +134,14 @@ int runtime_exec(struct runtime *rt, const struct instance *instance, const stru
                                 rt->ops->exec(rt, instance, argv, timeout_ms, a, ret_exit_code, ret_output, reterr));
 }
 
+int runtime_output(struct runtime *rt, const struct instance *instance, struct arena *a, const char **ret_output,
+                   struct fault *reterr) {
+        *ret_output = NULL;
+        if (!rt->ops->output)
+                return 0;
+        return instance_context(instance, "read the output of", reterr, rt->ops->output(rt, instance, a, ret_output, reterr));
+}
+
 int runtime_collect(struct runtime *rt, const struct runtime_keep *keep, struct fault *reterr) {
         int r = rt->ops->collect ? rt->ops->collect(rt, keep, reterr) : 0;
 

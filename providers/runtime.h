@@ -121,6 +121,13 @@ struct runtime_ops {
                     struct arena *a, int64_t *ret_exit_code, const char **ret_output, struct fault *reterr);
 
         /*
+         * Optional; when absent nobody can tell. The end of what an instance printed, running or not: whole lines, at most
+         * LIMIT_EXEC_OUTPUT_BYTES, valid UTF-8 without control characters but line ends and tabs, in @a. NULL when nothing keeps it.
+         */
+        int (*output)(struct runtime *rt, const struct instance *instance, struct arena *a, const char **ret_output,
+                      struct fault *reterr);
+
+        /*
          * Optional; when absent nothing is collected. Remove what @keep does not need: our networks without instances, our
          * files, images by digest that we brought. Volumes never, nor what an instance uses.
          */
@@ -164,5 +171,7 @@ int runtime_remove(struct runtime *rt, const struct instance *instance, struct f
 /* -ENOTSUP when the runtime cannot. */
 int runtime_exec(struct runtime *rt, const struct instance *instance, const struct string_list *argv, int timeout_ms,
                  struct arena *a, int64_t *ret_exit_code, const char **ret_output, struct fault *reterr);
+int runtime_output(struct runtime *rt, const struct instance *instance, struct arena *a, const char **ret_output,
+                   struct fault *reterr);
 int runtime_collect(struct runtime *rt, const struct runtime_keep *keep, struct fault *reterr);
 int runtime_doctor(struct runtime *rt, json_t *out, struct fault *reterr);

@@ -64,6 +64,7 @@ const struct runtime_ops compose_runtime_ops = {
         .stop = docker_stop,
         .remove = docker_remove,
         .exec = docker_exec,
+        .output = docker_output,
         .collect = docker_collect,
         .doctor = compose_doctor,
 };

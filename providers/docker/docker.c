@@ -163,6 +163,7 @@ const struct runtime_ops docker_runtime_ops = {
         .stop = docker_stop,
         .remove = docker_remove,
         .exec = docker_exec,
+        .output = docker_output,
         .collect = docker_collect,
         .doctor = docker_doctor,
 };

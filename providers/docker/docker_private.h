@@ -88,6 +88,9 @@ json_t *docker_resource_labels(const struct docker *d, const struct workload *w,
 int docker_make_networks(struct docker *d, const struct workload *w, struct fault *reterr);
 int docker_make_volumes(struct docker *d, const struct workload *w, struct fault *reterr);
 
+/* output.c: see struct runtime_ops. */
+int docker_output(struct runtime *rt, const struct instance *instance, struct arena *a, const char **ret_output, struct fault *reterr);
+
 /* collect.c: what we pulled and may remove again, kept in <files>/.images */
 int docker_note_image(struct docker *d, const char *pinned, struct fault *reterr);
 

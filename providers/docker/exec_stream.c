@@ -6,9 +6,24 @@
 
 #include "shared/base/text.h"
 
-static void keep(struct exec_stream *s, const unsigned char *bytes, size_t size) {
+/* Room for as many of the newest bytes as there can be. */
+static size_t let_go(struct exec_stream *s, size_t size) {
         size_t room = sizeof(s->text) - s->size;
+        size_t surplus = size > room ? size - room : 0;
 
+        if (surplus > s->size)
+                surplus = s->size;
+        s->cut = s->cut || size > room;
+        memmove(s->text, s->text + surplus, s->size - surplus);
+        s->size -= surplus;
+        return size > sizeof(s->text) ? size - sizeof(s->text) : 0;
+}
+
+static void keep(struct exec_stream *s, const unsigned char *bytes, size_t size) {
+        size_t skip = s->last ? let_go(s, size) : 0, room = sizeof(s->text) - s->size;
+
+        bytes += skip;
+        size -= skip;
         if (size > room)
                 size = room;
         memcpy(s->text + s->size, bytes, size);
@@ -64,9 +79,11 @@ int exec_stream_feed(const void *bytes, size_t size, void *userdata) {
 }
 
 const char *exec_stream_text(const struct exec_stream *s, struct arena *a) {
-        char *text = arena_strndup(a, s->text, s->size);
+        const char *line = s->cut ? memchr(s->text, '\n', s->size) : NULL, *from = line ? line + 1 : s->text;
+        size_t size = s->size - (size_t)(from - s->text);
+        char *text = arena_strndup(a, from, size);
 
-        for (char *p = memchr(text, '\0', s->size); p; p = memchr(text, '\0', s->size))
+        for (char *p = memchr(text, '\0', size); p; p = memchr(text, '\0', size))
                 *p = '?';
         text_make_harmless(text, "\n\t");
         return text;

@@ -8,6 +8,7 @@
 #include "providers/docker/body.h"
 #include "providers/docker/docker_private.h"
 #include "providers/docker/labels.h"
+#include "shared/base/clock.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 #include "shared/data/json.h"
@@ -15,6 +16,8 @@
 
 #define START_TIMEOUT_MS (2 * 60 * 1000)
 #define STOP_SLACK_MS (60 * 1000)
+#define UPDATE_TRIES 40
+#define UPDATE_PAUSE_MS 50
 #define GRACE_DEFAULT_S 10
 #define GRACE_MAX_S (24 * 60 * 60)
 
@@ -71,6 +74,30 @@ static bool reply_is_done(const struct engine_reply *reply) {
         return engine_reply_is_ok(reply) || reply->status == 304 || reply->status == 404;
 }
 
+/*
+ * It crashed just now: until the engine has noticed, it neither updates it as one that runs nor as one that does not. The words are those of
+ * containerd (pkg/process/init_state.go), of its tasks, and of runc.
+ */
+static bool is_ending(const struct engine_reply *reply) {
+        static const char *const words[] = { "cannot update a stopped container", "cannot update a deleted process", "no running task",
+                                             "process already finished", "container not running" };
+
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+                if (strstr(engine_message(reply), words[i]))
+                        return true;
+        return false;
+}
+
+static int update(struct docker *d, const char *id, const json_t *body, struct engine_reply *reply, struct fault *reterr) {
+        int r = container_post(d, id, "update", body, 0, reply, reterr);
+
+        for (int tries = 1; r == 0 && is_ending(reply) && tries < UPDATE_TRIES; tries++) {
+                clock_sleep_ms(UPDATE_PAUSE_MS);
+                r = container_post(d, id, "update", body, 0, reply, reterr);
+        }
+        return r;
+}
+
 static int set_restart(struct docker *d, const struct container *c, const char *policy, struct fault *reterr) {
         own_engine_reply struct engine_reply reply = ENGINE_REPLY_INIT;
         own_json json_t *wanted = body_restart(policy), *body = NULL;
@@ -81,7 +108,7 @@ static int set_restart(struct docker *d, const struct container *c, const char *
         if (str_eq(body_restart_text(wanted, text), body_restart_text(now, current)))
                 return 0;
         body = json_pack("{sO}", "RestartPolicy", wanted);
-        r = container_post(d, c->id, "update", body, 0, &reply, reterr);
+        r = update(d, c->id, body, &reply, reterr);
         if (r < 0 || reply_is_done(&reply))
                 return r;
         return engine_refused(&reply, NULL, "cannot set its restart policy", reterr);

@@ -236,7 +236,7 @@ static int fake_create(struct runtime *rt, const struct workload *w, const struc
         return fake_end(f, &call, reterr);
 }
 
-/* What @script ("start", "exec") says about an instance; NULL: nothing. */
+/* What @script ("start", "exec", "output") says about an instance; NULL: nothing. */
 static const json_t *fake_fate(const struct fake *f, const char *script, const json_t *entry) {
         const json_t *fates = json_object_get(f->script.world, script), *fate = NULL;
         const char *app = text_or(json_get_string(entry, "app"), ""), *service = text_or(json_get_string(entry, "service"), "");
@@ -351,6 +351,20 @@ static int fake_exec(struct runtime *rt, const struct instance *instance, const 
         return 0;
 }
 
+static int fake_output(struct runtime *rt, const struct instance *instance, struct arena *a, const char **ret_output, struct fault *reterr) {
+        struct fake *f = fake_of(rt);
+        struct script_call call;
+        const char *text;
+        int r;
+
+        r = fake_begin(f, "output", instance->id, &call, reterr);
+        if (r < 0)
+                return r;
+        text = json_string_value(fake_fate(f, "output", fake_find(f, instance->id)));
+        *ret_output = text ? arena_printf(a, "%.*s", LIMIT_EXEC_OUTPUT_BYTES, text) : NULL;
+        return fake_end(f, &call, reterr);
+}
+
 /* Images have no size here: of the older ones as many stay as the budget has bytes. */
 static bool keeps_image(const struct runtime_keep *keep, const char *image) {
         for (size_t i = 0; i < keep->n_older && (!keep->budget || (int64_t)i < keep->budget); i++)
@@ -401,6 +415,7 @@ const struct runtime_ops fake_runtime_ops = {
         .stop = fake_stop,
         .remove = fake_remove,
         .exec = fake_exec,
+        .output = fake_output,
         .collect = fake_collect,
         .doctor = fake_doctor,
 };

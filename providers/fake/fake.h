@@ -16,6 +16,7 @@
  *        "start": { "shop/web@1.4.2": {"health": "unhealthy", "exit_code": 1, "image_matches": false,
  *                                      "endpoints": [{"port": 80, "address": "127.0.0.1:8080"}], "address": "127.0.0.2"} },
  *        "exec": { "shop/web@1.4.2": {"exit_code": 1, "output": "…", "timeout": true} },  // what a command in it does; default: exit code 0
+ *        "output": { "shop/web@1.4.2": "…" },             // what it printed; default: nothing that anybody keeps
  *        "foreign": ["shop/web"],                         // create() of these finds the name taken by somebody else
  *        "slow": 0,                                       // every call takes this many milliseconds before its effect
  *        "now": 12,                                       // started_at of what is started; none: the time it is
@@ -23,7 +24,7 @@
  *        "images": ["<repository@sha256:…>"],             // of the older ones, collect() leaves as many as its budget has bytes
  *        "instances": [ … as instance_table writes them, with "public": bool … ] }
  *
- * "call" is a function's name or "*"; "nth" counts from 1 and "last" (default: nth; 0: for ever) ends the range. A start or an exec is looked up
+ * "call" is a function's name or "*"; "nth" counts from 1 and "last" (default: nth; 0: for ever) ends the range. A start, an exec or an output is looked up
  * as "app/service/index@version", then "app/service@version", then "app/service". Endpoints and address go when the instance is stopped.
  */
 

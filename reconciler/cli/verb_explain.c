@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 #include <stdio.h>
+#include <string.h>
 
 #include "reconciler/cli/cli.h"
+#include "reconciler/failed.h"
 #include "reconciler/state.h"
 #include "shared/base/clock.h"
 #include "shared/base/reason.h"
@@ -97,6 +99,50 @@ static void print_app(const json_t *app) {
                 printf("  waits for %s\n", json_get_string(app, "waits_for"));
 }
 
+/* What the release that failed printed last, as long as it is poisoned here: the instances are gone. */
+static void add_output(json_t *app, const struct failed *failed) {
+        const struct failed_output *outputs = failed->outputs.items;
+        json_t *array = json_array();
+
+        for (size_t i = 0; i < failed->outputs.n; i++) {
+                json_t *o = json_object();
+                char at[RFC3339_TEXT_MAX];
+
+                json_set_string(o, "instance", outputs[i].id);
+                json_set_string(o, "name", outputs[i].name ? outputs[i].name : outputs[i].service);
+                json_set_string(o, "service", outputs[i].service);
+                json_set_string(o, "version", failed->version);
+                json_set_string(o, "state", instance_state_names[outputs[i].state]);
+                json_object_set_new(o, "exit_code", json_integer(outputs[i].exit_code));
+                json_set_string(o, "at", rfc3339_format(outputs[i].at, at));
+                json_set_string(o, "text", outputs[i].text);
+                json_array_append_new(array, o);
+        }
+        json_object_set_new(app, "output", array);
+}
+
+static void print_lines(const char *text) {
+        while (*text) {
+                size_t size = strcspn(text, "\n");
+
+                printf("      %.*s\n", (int)size, text);
+                text += size + (text[size] == '\n');
+        }
+}
+
+static void print_output(const json_t *outputs) {
+        const json_t *o;
+        size_t i;
+
+        json_array_foreach(outputs, i, o) {
+                printf("  output    %s of %s, %s", json_get_string(o, "name"), json_get_string(o, "version"), json_get_string(o, "state"));
+                if (!str_eq(json_get_string(o, "state"), instance_state_names[INSTANCE_RUNNING]))
+                        printf(", exit code %lld", (long long)json_get_integer(o, "exit_code", 0));
+                printf(", at %s:\n", json_get_string(o, "at"));
+                print_lines(json_get_string(o, "text"));
+        }
+}
+
 /* What the pass waits for until when stands in the rollout. */
 static void add_deadlines(json_t *app, const struct rollout *r) {
         char at[RFC3339_TEXT_MAX];
@@ -112,6 +158,7 @@ static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct f
         own_state struct state state = STATE_INIT;
         own_json json_t *status = NULL, *answer = NULL;
         struct struct_list rollouts = { .items = NULL };
+        struct failed failed;
         const json_t *app;
         int r = cli_config(cli, reterr);
 
@@ -133,12 +180,17 @@ static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct f
         for (size_t i = 0; i < rollouts.n; i++) {
                 const struct state_rollout *item = (const struct state_rollout *)rollouts.items + i;
 
-                if (str_eq(item->rollout.app, name))
-                        add_deadlines(answer, &item->rollout);
+                if (!str_eq(item->rollout.app, name))
+                        continue;
+                add_deadlines(answer, &item->rollout);
+                failed_read(&state, name, cli->arena, &failed);
+                if (rollout_is_poisoned(&item->rollout, failed.release))
+                        add_output(answer, &failed);
         }
         if (cli->json)
                 return cli_print_json(cli, json_incref(answer), reterr);
         print_app(answer);
+        print_output(json_object_get(answer, "output"));
         if (json_get_string(answer, "retry_at"))
                 printf("  next try  not before %s\n", json_get_string(answer, "retry_at"));
         return 0;

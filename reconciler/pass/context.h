@@ -6,6 +6,7 @@
 #include "policies/trust.h"
 #include "providers/probe.h"
 #include "reconciler/core/checks.h"
+#include "reconciler/failed.h"
 #include "reconciler/ledger.h"
 #include "reconciler/pass/act.h"
 #include "reconciler/pass/load.h"
@@ -36,6 +37,7 @@ struct pass_app {
         int64_t intent;                      /* of this pass, 0: none */
         struct struct_list steps;            /* struct act_result: what this pass did */
         struct struct_list walked, checked;  /* struct rollout_step, check_state: the plan and the checks as they last stood, also when they are over */
+        struct struct_list heard;            /* struct failed_output: of this look */
         const char *outcome;                 /* for the result record; NULL: none yet */
 };
 
@@ -126,6 +128,10 @@ void pass_collect(struct pass *p);
 
 /* events.c: what decide() said happened becomes records, log lines and what is kept about the app. */
 int pass_note_events(struct pass *p, struct fault *reterr);
+/* output.c: keep what instances printed that failed in this look, before they go. */
+void pass_keep_output(struct pass *p);
+/* output.c: digests of it, for a record; NULL when nothing was heard. A new reference. */
+json_t *pass_output_json(const struct pass_app *app);
 /* plan.c: take over what was decided for an app, and log which steps of its plan moved. */
 void pass_note_plan(struct pass *p, struct pass_app *app, const struct decision_app *decided);
 /* plan.c: the plan and the checks as they last stood, for a record; NULL when there was none. New references. */

@@ -139,7 +139,7 @@ static json_t *retry_body(const struct world_app *app, const struct decision_app
 /* The decision: what was declared, what the gates said, what will be done, and the world it can be replayed from. */
 static int note_decision(struct pass *p, const struct world_app *app, const struct decision_app *d, struct fault *reterr) {
         struct digest world, decision;
-        json_t *body, *replay, *plan, *retry;
+        json_t *body, *replay, *plan, *retry, *output;
         struct record *record;
         int r = canonical(p, &world_table, &p->world, &p->worlds, &world, reterr);
 
@@ -163,6 +163,9 @@ static int note_decision(struct pass *p, const struct world_app *app, const stru
         retry = retry_body(app, d);
         if (retry)
                 json_object_set_new(body, "retry", retry);
+        output = pass_output_json(pass_find_app(p, app->app));
+        if (output)
+                json_object_set_new(body, "output", output);
         json_object_set_new(body, "gates", gates_json(app));
         json_object_set_new(body, "plan", plan);
         json_object_set_new(body, "replay", replay);
@@ -253,7 +256,7 @@ static int note_removed(struct pass *p, struct pass_app *app, struct fault *rete
 
         app->settled = NULL;
         app->outcome = "success";
-        return r;
+        return r < 0 ? r : failed_remove(&p->state, app->app, reterr);
 }
 
 static int note_event(struct pass *p, const struct world_app *app, struct pass_app *mine, const struct decision_app *d,

@@ -246,8 +246,10 @@ static int carry_out(struct pass *p, struct fault *reterr) {
                 .progress = p->options->progress,
                 .data = p,
         };
-        int r = pass_note_events(p, reterr);
+        int r;
 
+        pass_keep_output(p);
+        r = pass_note_events(p, reterr);
         if (r == 0 && (p->decision.actions.n > 0 || p->records.n > 0))
                 r = pass_seal_intents(p, reterr);
         if (r == 0)

@@ -23,6 +23,7 @@
 
 #define FAN_OUT 256               /* folders of loose objects: one per first byte */
 #define SAMPLE "17"               /* the one that stands for all, as for git gc --auto */
+#define REFS_DEPTH_MAX 16         /* folders below refs/ that are looked through */
 #define NAME_DIGITS 38            /* of a loose object's file: 40 less the folder's */
 #define PACK_HEADER 12            /* gitformat-pack: "PACK", version, number of objects */
 #define PACK_NAME_MAX 64          /* "pack-" and 40 digits, and some room */
@@ -483,10 +484,31 @@ static void sweep_folder(int dirfd, bool packs) {
                         (void)unlinkat(dirfd, e->d_name, 0);
 }
 
+/* No ref's name ends with .lock (git-check-ref-format(1)). */
+static void sweep_refs(int dirfd, int depth) {
+        own(own_dir_p) DIR *dir = open_folder(dirfd, ".");
+
+        for (const struct dirent *e; dir && depth > 0 && (e = readdir(dir));) {
+                own_fd int below = -1;
+
+                if (e->d_name[0] == '.')
+                        continue;
+                if (str_ends_with(e->d_name, ".lock"))
+                        (void)unlinkat(dirfd, e->d_name, 0);
+                below = openat(dirfd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                if (below >= 0)
+                        sweep_refs(below, depth - 1);
+        }
+}
+
 void mirror_sweep(const struct mirror *m) {
+        own_fd int rootfd = open(mirror_path(m), O_RDONLY | O_DIRECTORY | O_CLOEXEC), refsfd = -1;
         own_fd int objectsfd = -1, packfd = -1;
         own_fault struct fault ignored = FAULT_INIT;
 
+        refsfd = rootfd >= 0 ? openat(rootfd, "refs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+        if (refsfd >= 0)
+                sweep_refs(refsfd, REFS_DEPTH_MAX);
         if (open_objects(m, &objectsfd, &packfd, &ignored) < 0)
                 return;
         sweep_folder(objectsfd, false);

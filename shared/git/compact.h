@@ -42,6 +42,6 @@ int mirror_compact(struct mirror *m, const struct compact_limits *limits, bool *
 
 /*
  * Remove what a killed writer left in the folder of a repository: temporary files, locks of pack indexes (they would
- * make the same fetch fail for ever), halves of packs. Never an object that can be read.
+ * make the same fetch fail for ever) and of refs, halves of packs. Never an object that can be read.
  */
 void mirror_sweep(const struct mirror *m);

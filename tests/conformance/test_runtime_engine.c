@@ -2,6 +2,7 @@
 
 /* The second part of the contract: what a real engine shows of the containers that a runtime makes. */
 
+#include "shared/base/limits.h"
 #include "tests/conformance/runtime_contract.h"
 #include "tests/lib/runtime_world.h"
 
@@ -116,6 +117,41 @@ static void a_command_in_an_instance_says_how_it_ended(void **state) {
         rig_fine(runtime_exec(w->rig.runtime, &(struct instance){ .id = id }, &argv, 10000, w->rig.arena, &code, &output, &fault));
         assert_int_equal(code, 3);
         assert_string_equal(output, "version 1\n");
+}
+
+static const char *output_of(struct world *w, const struct workload *load, const char *service) {
+        const char *id = create(w, load, service, 1), *output = NULL;
+
+        start(w, id);
+        (void)wait_for(w, load, id, is_exited);
+        rig_fine(runtime_output(w->rig.runtime, &(struct instance){ .id = id }, w->rig.arena, &output, &fault));
+        return output;
+}
+
+static void the_end_of_what_it_printed_can_be_read_when_it_is_over(void **state) {
+        static const char text[] =
+                "x-job: &job {image: '%s', command: [sh, -c, 'i=0; while [ $$i -lt 900 ]; do echo line $$i; i=$$((i+1)); done; echo bye >&2; exit 3']}\n"
+                "services:\n"
+                "  plain: {<<: *job}\n"
+                "  terminal: {<<: *job, tty: true}\n"
+                "  silent: {<<: *job, logging: {driver: none}}\n"
+                "  mute: {<<: *job, command: ['true']}\n";
+        struct world *w = *state;
+        struct workload load = rig_workload(&w->rig, "shop", "1", compose(w, text, env("TEST_V1")));
+        const char *output;
+
+        prepare(w, &load);
+        output = output_of(w, &load, "plain");
+        assert_non_null(strstr(output, "line 898\nline 899\n"));
+        assert_non_null(strstr(output, "bye\n"));
+        assert_memory_equal(output, "line ", 5);
+        assert_in_range(strlen(output), 1000, LIMIT_EXEC_OUTPUT_BYTES);
+        assert_non_null(strstr(output_of(w, &load, "terminal"), "line 899 \nbye"));
+        assert_null(output_of(w, &load, "silent"));
+        assert_string_equal(output_of(w, &load, "mute"), "");
+        /* Nobody's business: what is gone, and what is not ours. */
+        rig_fine(runtime_output(w->rig.runtime, &(struct instance){ .id = "0123456789ab" }, w->rig.arena, &output, &fault));
+        assert_null(output);
 }
 
 /*
@@ -564,6 +600,7 @@ int run_engine_contract(void) {
                 CASE(labels_say_what_it_is),
                 CASE(no_engine_restart_brings_a_stopped_container_back),
                 CASE(a_command_in_an_instance_says_how_it_ended),
+                CASE(the_end_of_what_it_printed_can_be_read_when_it_is_over),
                 CASE(a_pull_tells_its_progress_once_and_never_again),
                 CASE(an_index_is_no_drift),
                 CASE(a_container_of_another_image_with_our_labels_is_drift),

@@ -125,6 +125,21 @@ expect 0 tally pass
 recovers 'slow'
 proved 'an engine that is slow is waited for'
 
+#
+# An engine that has not noticed yet that a container crashed
+#
+
+echo '    restart: always' >>"$FLEET/checkout/apps/shop/compose.yaml"
+release "$(other)"
+recovers 'a restart policy'
+release "$(other)"
+echo ending 3 >"$mode"
+expect 0 tally pass
+same 3 "$(grep -c 'refused an update' "$RIG/proxy.log")" 'updates that were refused'
+recovers 'a container that ends'
+sed -i '/restart: always/d' "$FLEET/checkout/apps/shop/compose.yaml"
+proved 'a container that the engine takes for running when it has just crashed is stopped all the same'
+
 release "$(other)"
 serving=$(instance_of shop web)
 echo silent >"$mode"

@@ -18,7 +18,7 @@ rig_make
 
 good=$(image_make shop/web good)
 better=$(image_make shop/web better)
-crashes=$(image_make shop/web crashes /bin/sh -c 'exit 3')
+crashes=$(image_make shop/web crashes /bin/sh -c 'echo opening the data; echo "cannot open it: key s3cret-k3y" >&2; exit 3')
 no_command=$(image_make shop/web no-command /bin/there-is-none)
 
 # compose IMAGE [LINE…]: apps/shop/compose.yaml with one service and these lines
@@ -120,7 +120,24 @@ taken_back() {
 }
 
 compose "$good"
+# A busy machine takes its time from a container's start to its end.
+app_settings shop 'rollout: {min_healthy_time: 3s, healthy_deadline: 60s, progress_deadline: 60s}'
 taken_back 4 "$crashes" ROLLOUT_EXITED 'a release that is restarted by the engine for ever is seen as a crash loop and taken back'
+
+expect 0 tally explain shop
+expect_text 'opening the data'
+expect_text 'cannot open it: key s3cret-k3y'
+expect_text 'exit code 3, at 20'
+tally --json explain shop | jq -e '.output[-1].text | contains("opening the data\n") and contains("cannot open it: key s3cret-k3y\n")' >/dev/null || fail 'the output in JSON'
+same 600 "$(stat -c %a "$FLEET/state/failed-shop.json")" 'mode of what is kept of it'
+proved 'what a release that was taken back printed can still be read, on the host'
+
+same "$(jq -j '.outputs[-1].text' "$FLEET/state/failed-shop.json" | sha256sum | cut -d ' ' -f 1)" \
+        "$(records 'select(.record.output) | .record.output[-1].sha256' | tail -n 1)" 'the digest of the output on record'
+! ledger_git grep -q s3cret-k3y tally/web1 || fail 'the output is in the ledger'
+! ledger_git log --format=%B tally/web1 | grep -q s3cret-k3y || fail 'the output is in a commit message'
+proved 'the ledger has a digest of it and not a word'
+
 taken_back 5 "$no_command" ROLLOUT_START_FAILED 'a release whose program does not exist is taken back'
 compose "$good" 'healthcheck: {test: ["CMD", "false"], interval: 60s, start_period: 60s}'
 app_settings shop 'rollout: {min_healthy_time: 300ms, healthy_deadline: 2s, progress_deadline: 60s}'

@@ -21,7 +21,7 @@ two=$(image_make shop/web two)
 ill=$(image_make shop/web ill)
 job=$(image_make shop/job job /bin/sh -c 'echo done')
 job2=$(image_make shop/job job2 /bin/sh -c 'echo done again')
-bad_job=$(image_make shop/job bad /bin/sh -c 'exit 4')
+bad_job=$(image_make shop/job bad /bin/sh -c 'echo "what are you doing, $HOSTNAME?"; exit 4')
 
 healthcheck='healthcheck: {test: ["CMD-SHELL", "test $$(cat /www/index.html) != ill"], interval: 200ms, timeout: 5s, retries: 2}'
 
@@ -162,7 +162,9 @@ expect 5 tally sync --timeout 60s
 same "$before" "$(instances shop web | cut -f1 | paste -sd,)" 'instances of web'
 same '' "$(instances shop migrate)" 'what is left of the migration'
 status_is '.apps[0].failure.code' ROLLOUT_EXITED
-proved 'a migration that fails touches nothing else'
+expect 0 tally explain shop
+expect_text 'what are you doing'
+proved 'a migration that fails touches nothing else, and what it said can be read'
 
 #
 # Steps: hooks, commands, graph
@@ -210,12 +212,14 @@ proved 'a hook that fails ends the rollout before anything is touched, and says 
 
 rm -f "$RIG/refuse-backup"
 touch "$RIG/refuse-tell"
+sed -i 's/timeout: 10s}/timeout: 10s, retries: 1}/' "$FLEET/checkout/apps/shop/app.yaml"
 fleet_release shop 13 "web=$two" "smoke=$bad_job"
 fleet_commit 'shop 13'
 expect 5 tally sync --timeout 60s
 same "$one" "$(instances shop web | cut -f7 | sort -u)" 'the image that serves'
 same 2 "$(instances shop web | grep -c running)" 'instances that serve'
 same '' "$(instances shop smoke)" 'what is left of the hook'
+same 2 "$(tally --json explain shop | jq '[.output[] | select(.service == "smoke") | .text] | unique | length')" 'tries of the hook that were heard'
 proved 'a hook that fails between two stages takes the first one back; a notification that fails does not matter'
 
 fleet_release shop 14 "web=$two" "smoke=$job"

@@ -13,6 +13,7 @@ MODE_FILE is read anew for every connection and every part of an answer:
     rubbish     the answer is bytes that are no HTTP
     broken      the answer is HTTP, and no JSON
     refuse      500, as an engine in trouble would
+    ending N    so many updates are refused as those of a container that crashed this moment are
 """
 
 import random
@@ -27,6 +28,8 @@ LOCK = threading.Lock()
 COUNTED = ["", 0]
 BROKEN = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 20\r\nConnection: close\r\n\r\n{"Id": [{{"Id": "\xff"}'
 REFUSE = b'HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\nContent-Length: 23\r\nConnection: close\r\n\r\n{"message": "no luck"} '
+ENDING = b'HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\nContent-Length: 66\r\nConnection: close\r\n\r\n' \
+         b'{"message": "Cannot update it: cannot update a stopped container"}'
 
 
 def mode():
@@ -56,6 +59,12 @@ def requests(client, engine):
     """What the client says goes through, whatever happens to the answer."""
     try:
         while data := client.recv(65536):
+            what, number = mode()[:2]
+            if what == "ending" and b"/update " in data.split(b"\r\n", 1)[0] and count(b"HTTP/1.", number) <= int(number):
+                client.sendall(ENDING)
+                print("refused an update", file=sys.stderr, flush=True)
+                close(client, engine)
+                return
             engine.sendall(data)
         engine.shutdown(socket.SHUT_WR)
     except OSError:

@@ -369,9 +369,36 @@ static void a_damaged_object_stops_nothing_and_stays(void **state) {
         assert_int_equal(count_loose(p), 1);
 }
 
+static char *ref_file(const struct place *p, const char *name) {
+        char *path = NULL;
+
+        assert_true(asprintf(&path, "%s/ledger.git/%s", p->dir, name) > 0);
+        return path;
+}
+
+static void write_ref_file(const struct place *p, const char *name) {
+        own_fault struct fault f = FAULT_INIT;
+        own_free char *path = ref_file(p, name);
+
+        for (size_t n = strlen(p->dir) + 1; path[n]; n++)
+                if (path[n] == '/') {
+                        path[n] = '\0';
+                        assert_true(mkdir(path, 0700) == 0 || errno == EEXIST);
+                        path[n] = '/';
+                }
+        assert_int_equal(file_write(AT_FDCWD, path, "x", 1, 0600, &f), 0);
+}
+
+static bool has_ref_file(const struct place *p, const char *name) {
+        own_free char *path = ref_file(p, name);
+
+        return access(path, F_OK) == 0;
+}
+
 static void leftovers_are_swept_and_nothing_else(void **state) {
         static const char *const names[] = { "pack_git2_a1b2c3", "pack-00.idx.lock", "pack-00.pack", "pack-11.idx",
                                              "tmp_pack_x" };
+        static const char *const locks[] = { "refs/tally/accepted.lock", "refs/tally/remote/main.lock", "refs/heads/x.lock" };
         own_fault struct fault f = FAULT_INIT;
         struct place *p = *state;
 
@@ -383,7 +410,13 @@ static void leftovers_are_swept_and_nothing_else(void **state) {
                 assert_true(asprintf(&path, "%s/ledger.git/objects/pack/%s", p->dir, names[i]) > 0);
                 assert_int_equal(file_write(AT_FDCWD, path, "x", 1, 0600, &f), 0);
         }
+        for (size_t i = 0; i < sizeof(locks) / sizeof(locks[0]); i++)
+                write_ref_file(p, locks[i]);
+        write_ref_file(p, "refs/tally/unlocked");
         mirror_sweep(p->mirror);
+        for (size_t i = 0; i < sizeof(locks) / sizeof(locks[0]); i++)
+                assert_false(has_ref_file(p, locks[i]));
+        assert_true(has_ref_file(p, "refs/tally/unlocked"));
         assert_int_equal(count_files(p, "pack", ""), 2);
         assert_whole(p);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "providers/docker/exec_stream.h"
@@ -68,12 +69,48 @@ static void the_text_is_harmless_and_has_a_limit(void **state) {
         assert_false(s.raw);
 }
 
+static void of_much_text_the_last_whole_lines_can_be_kept(void **state) {
+        own_arena struct arena *a = arena_new();
+        static char text[3 * LIMIT_EXEC_OUTPUT_BYTES];
+        size_t size = 0;
+
+        for (int i = 0; size + 20 < sizeof(text); i++)
+                size += (size_t)snprintf(text + size, sizeof(text) - size, "line %d\n", i);
+        for (size_t piece = 1; piece <= size; piece += piece < 70 ? 1 : 997) {
+                struct exec_stream s = { .last = true, .raw = true };
+                const char *kept;
+
+                for (size_t at = 0; at < size; at += piece)
+                        assert_int_equal(exec_stream_feed(text + at, piece < size - at ? piece : size - at, &s), 0);
+                kept = exec_stream_text(&s, a);
+                assert_memory_equal(kept, "line ", 5);
+                assert_string_equal(kept, text + size - strlen(kept));
+                assert_in_range(strlen(kept), LIMIT_EXEC_OUTPUT_BYTES - 10, LIMIT_EXEC_OUTPUT_BYTES);
+        }
+}
+
+static void what_fits_is_kept_from_its_first_line_on(void **state) {
+        own_arena struct arena *a = arena_new();
+        struct exec_stream s = { .last = true };
+        static char frame[8 + LIMIT_EXEC_OUTPUT_BYTES];
+
+        assert_int_equal(exec_stream_feed("\1\0\0\0\0\0\0\4a\nb\n", 12, &s), 0);
+        assert_string_equal(exec_stream_text(&s, a), "a\nb\n");
+        /* One line that is too long is cut. */
+        memcpy(frame, "\1\0\0\0\0\0\x10\0", 8);
+        memset(frame + 8, 'x', LIMIT_EXEC_OUTPUT_BYTES);
+        assert_int_equal(exec_stream_feed(frame, sizeof(frame), &s), 0);
+        assert_int_equal(strspn(exec_stream_text(&s, a), "x"), LIMIT_EXEC_OUTPUT_BYTES);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(frames_of_both_streams_are_one_text_however_they_arrive),
                 cmocka_unit_test(what_is_no_frame_is_text),
                 cmocka_unit_test(an_end_in_the_middle_is_an_end),
                 cmocka_unit_test(the_text_is_harmless_and_has_a_limit),
+                cmocka_unit_test(of_much_text_the_last_whole_lines_can_be_kept),
+                cmocka_unit_test(what_fits_is_kept_from_its_first_line_on),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
