@@ -205,6 +205,33 @@ static void test_without_a_ledger_to_write_to_drift_is_told_and_nothing_touched(
         touch_nothing(&s);
 }
 
+/* What follows from the failure of a router is that the router is tried again later, and nothing else. */
+static void test_a_split_that_cannot_be_put_right_does_not_hold_up_the_repair_of_an_instance(void **state) {
+        struct simulation s;
+        struct workload *w;
+        struct decision d;
+
+        sim_init(&s);
+        s.app.settings.drift = DRIFT_REPAIR;
+        w = sim_workload(&s, "1.0", 1, 2, V1);
+        sim_route_to(&s, w, 0, ROUTER_MEMORY, 0);
+        sim_want(&s, w);
+        assert_true(sim_run(&s, 200));
+        s.routers[ROUTER_MEMORY].state.altered = true;
+        s.routers[ROUTER_MEMORY].refuses = -1;
+        d = sim_decide(&s);
+        assert_int_equal(place_of(&d, VERB_ROUTE), 0);
+        assert_false(sim_act_all(&s, &d));
+        assert_true(s.app.rollout.route_retry_at > s.world.now);
+
+        ((struct instance *)s.instances.items)->state = INSTANCE_EXITED;
+        d = sim_decide(&s);
+        assert_int_equal(app_of(&d)->drift.n, 2);
+        assert_int_equal(place_of(&d, VERB_START), 0);
+        assert_int_equal(d.actions.n, 1);
+        sim_done(&s);
+}
+
 static void test_repairs_that_do_not_last_slow_down(void **state) {
         struct simulation s;
         sim_init_settled(&s);
@@ -258,6 +285,7 @@ int main(void) {
                 cmocka_unit_test(test_report_mode_tells_drift_and_touches_nothing),
                 cmocka_unit_test(test_a_host_that_is_suspended_tells_drift_and_touches_nothing),
                 cmocka_unit_test(test_without_a_ledger_to_write_to_drift_is_told_and_nothing_touched),
+                cmocka_unit_test(test_a_split_that_cannot_be_put_right_does_not_hold_up_the_repair_of_an_instance),
                 cmocka_unit_test(test_repairs_that_do_not_last_slow_down),
                 cmocka_unit_test(test_undeclared_app_stays_without_prune_and_goes_with_it),
                 cmocka_unit_test(test_service_that_left_the_release_is_removed_only_with_prune),
