@@ -4,6 +4,8 @@
 
 #include "tests/unit/reconciler/steps.h"
 
+#include "reconciler/core/checks.h"
+
 static const struct rollout_settings rolling = { .strategy = STRATEGY_ROLLING };
 
 static void begin_checked(struct rollouts *t, int64_t replicas, const struct rollout_settings *settings, const struct struct_list *steps) {
@@ -101,6 +103,69 @@ static void test_every_new_instance_must_have_passed_its_check(void **state) {
         sim_done(&t.s);
 }
 
+/* What is due now: checks of instances, and queries about all of them. */
+static struct struct_list due_now(struct rollouts *t) {
+        struct struct_list due;
+
+        sim_look(&t->s);
+        checks_due(&t->s.app, t->s.world.now, t->s.arena, &due);
+        return due;
+}
+
+static void test_a_query_is_due_once_for_all_instances_and_only_when_one_runs(void **state) {
+        struct rollouts t;
+        struct check *check;
+        struct struct_list due;
+        struct instance *items;
+
+        begin_with(&t, 1, 2, -1);
+        check = sim_check(&t.s, "errors", sim_service(t.new, 0), 1000, 3);
+        check->tcp = NULL;
+        check->prometheus = arena_new_of(t.s.arena, struct check_prometheus);
+        want_new(&t, &rolling, NULL);
+        sim_say(&t.s, "errors", NULL, CHECK_INCONCLUSIVE);
+        while (healthy(&t, t.new, 0) < 2)
+                (void)pass_once(&t, 100);
+        sim_wait(&t.s, 2000);
+        due = due_now(&t);
+        assert_int_equal(due.n, 1);
+        assert_null(((struct check_due *)due.items)->instance);
+
+        items = t.s.instances.items;
+        for (size_t i = 0; i < t.s.instances.n; i++)
+                if (str_eq(items[i].spec, sim_service(t.new, 0)->spec_digest))
+                        items[i].state = INSTANCE_CREATED;
+        assert_int_equal(due_now(&t).n, 0);
+        sim_done(&t.s);
+}
+
+static void test_no_check_is_due_for_a_release_that_did_not_begin(void **state) {
+        struct rollouts t;
+
+        begin_checked(&t, 1, &rolling, NULL);
+        sim_say(&t.s, "up", sim_service(t.new, 0), CHECK_INCONCLUSIVE);
+        while (healthy(&t, t.new, 0) == 0)
+                (void)pass_once(&t, 100);
+        sim_wait(&t.s, 2000);
+        assert_int_equal(due_now(&t).n, 1);
+        /* Its instances run from the same specification; the rollout is still the one before. */
+        sim_want(&t.s, t.next);
+        sim_service(t.next, 0)->spec_digest = sim_service(t.new, 0)->spec_digest;
+        assert_int_equal(due_now(&t).n, 0);
+        sim_done(&t.s);
+}
+
+static void test_a_clock_that_was_set_back_does_not_make_checks_older_than_what_they_saw(void **state) {
+        struct rollouts t;
+
+        begin_checked(&t, 2, &rolling, NULL);
+        while (healthy(&t, t.new, 0) == 0)
+                (void)pass_once(&t, 100);
+        t.s.world.now -= 86400000;
+        expect_new(&t);
+        sim_done(&t.s);
+}
+
 static void test_a_check_step_starts_over_when_what_it_holds_breaks(void **state) {
         struct rollouts t;
         struct struct_list steps = { .items = NULL };
@@ -177,6 +242,9 @@ int main(void) {
                 cmocka_unit_test(test_a_release_whose_check_was_never_made_is_not_promoted),
                 cmocka_unit_test(test_what_a_check_said_before_an_instance_ran_says_nothing_about_it),
                 cmocka_unit_test(test_every_new_instance_must_have_passed_its_check),
+                cmocka_unit_test(test_a_query_is_due_once_for_all_instances_and_only_when_one_runs),
+                cmocka_unit_test(test_no_check_is_due_for_a_release_that_did_not_begin),
+                cmocka_unit_test(test_a_clock_that_was_set_back_does_not_make_checks_older_than_what_they_saw),
                 cmocka_unit_test(test_a_check_step_starts_over_when_what_it_holds_breaks),
                 cmocka_unit_test(test_what_follows_a_check_that_failed_is_what_its_step_says),
                 cmocka_unit_test(test_a_check_that_is_tried_again_begins_without_what_was_said_before),

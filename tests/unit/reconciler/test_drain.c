@@ -207,6 +207,22 @@ static void test_an_app_that_leaves_its_router_does_so_when_the_release_is_prove
         arena_free(r.arena);
 }
 
+static void test_a_clock_that_was_set_back_does_not_make_a_drain_last_for_longer(void **state) {
+        struct rig r;
+
+        setup(&r);
+        r.app.wanted = &r.old;
+        r.app.instances.n = 2;
+        r.app.rollout.phase = PHASE_SETTLED;
+        r.instances[0].image_matches = false;
+        in_force(&r, 1, 1);
+        r.app.rollout.routed = arena_strdup(r.arena, route_digest(&r.app.route.route).text);
+        r.app.rollout.routed_at = NOW + 3600 * 1000;
+        look(&r, NOW);
+        assert_int_equal(count(&r, VERB_STOP), 1);
+        arena_free(r.arena);
+}
+
 static void test_an_instance_is_made_anew_only_after_the_route_let_go_of_it(void **state) {
         struct rig r;
 
@@ -311,6 +327,7 @@ int main(void) {
                 cmocka_unit_test(test_an_app_that_goes_waits_for_a_router_that_is_away),
                 cmocka_unit_test(test_an_app_that_leaves_its_router_does_so_when_the_release_is_proven),
                 cmocka_unit_test(test_an_instance_is_made_anew_only_after_the_route_let_go_of_it),
+                cmocka_unit_test(test_a_clock_that_was_set_back_does_not_make_a_drain_last_for_longer),
                 cmocka_unit_test(test_what_a_forgotten_route_let_go_of_drains_before_it_is_made_anew),
                 cmocka_unit_test(test_what_is_in_force_does_not_make_forget_the_router_before),
                 cmocka_unit_test(test_a_revert_ends_when_the_old_instances_take_requests),

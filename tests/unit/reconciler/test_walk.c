@@ -347,6 +347,43 @@ static void test_a_wait_takes_its_time_and_no_longer_when_the_clock_is_set_back(
         sim_done(&t.s);
 }
 
+static void test_a_stage_that_is_tried_again_proves_all_of_its_batches_again(void **state) {
+        struct rollouts t;
+        struct struct_list steps = { .items = NULL };
+
+        begin_with(&t, 1, 2, -1);
+        (void)sim_check(&t.s, "up", sim_service(t.new, 0), 1000, 1);
+        add_prepare(&t, &steps);
+        add_stage(&t, &steps, "all", "prepare", 100)->retries = 1;
+        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_ROLLING, .max_parallel = 1 }, &steps);
+        while (sim_state_of(&t.s, "all") == STEP_STATE_MAX_ || sim_step_of(&t.s, "all")->batch == 0)
+                (void)pass_once(&t, 100);
+        sim_say(&t.s, "up", sim_service(t.new, 0), CHECK_FAIL);
+        while (sim_step_of(&t.s, "all")->attempts == 0)
+                (void)pass_once(&t, 100);
+        assert_int_equal(sim_step_of(&t.s, "all")->batch, 0);
+        t.s.sayings.n = 0;
+        expect_new(&t);
+        sim_done(&t.s);
+}
+
+static void test_on_the_first_deployment_holds_are_not_waited_for(void **state) {
+        struct rollouts t;
+        struct struct_list steps = { .items = NULL };
+        int64_t began;
+
+        make_releases(&t, 1, 2, -1);
+        add_prepare(&t, &steps);
+        add_stage(&t, &steps, "half", "prepare", 50);
+        add_check(&t, &steps, "bake", "half", 3600000);
+        add_stage(&t, &steps, "all", "bake", 100);
+        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_CANARY }, &steps);
+        began = t.s.mono;
+        expect_new(&t);
+        assert_in_range(t.s.mono - began, 0, 600000);
+        sim_done(&t.s);
+}
+
 static void test_what_is_over_is_not_begun_again_by_a_crash(void **state) {
         struct rollouts t;
         struct decision d;
@@ -384,6 +421,8 @@ int main(void) {
                 cmocka_unit_test(test_a_message_that_cannot_be_sent_fails_nothing),
                 cmocka_unit_test(test_steps_that_need_nothing_of_each_other_run_at_a_time),
                 cmocka_unit_test(test_a_wait_takes_its_time_and_no_longer_when_the_clock_is_set_back),
+                cmocka_unit_test(test_a_stage_that_is_tried_again_proves_all_of_its_batches_again),
+                cmocka_unit_test(test_on_the_first_deployment_holds_are_not_waited_for),
                 cmocka_unit_test(test_what_is_over_is_not_begun_again_by_a_crash),
         };
 
