@@ -193,6 +193,47 @@ static void test_a_hook_may_pause_the_rollout(void **state) {
         sim_done(&t.s);
 }
 
+static void test_a_retry_of_what_is_paused_waits_for_its_gates_too(void **state) {
+        struct rollouts t;
+        struct world_retry *retry;
+
+        begin_hooked(&t, 0, STEP_PAUSE);
+        sim_fate(&t.s, sim_service(t.new, 0), FATE_DIES, 0);
+        assert_true(sim_run_to(&t.s, PHASE_PAUSED, 200));
+        sim_fate(&t.s, sim_service(t.new, 0), FATE_WELL, 0);
+        retry = arena_push(t.s.arena, &t.s.app.retries.items, &t.s.app.retries.n, sizeof(struct world_retry));
+        *retry = (struct world_retry){ .id = "retry-1", .release = t.new->release, .principal = "ann@example.com" };
+        t.s.gate = "window";
+        t.s.gate_says = VERDICT_PENDING;
+        for (int n = 0; n < 10; n++)
+                (void)pass_once(&t, 1000);
+        assert_int_equal(t.s.app.rollout.phase, PHASE_PAUSED);
+        t.s.gate_says = VERDICT_ALLOW;
+        expect_new(&t);
+        sim_done(&t.s);
+}
+
+/* Whatever exit code the engine tells of it when it comes up. */
+static void test_a_hook_that_ended_with_its_engine_is_run_again_and_did_not_fail(void **state) {
+        struct rollouts t;
+        struct string_list trace = { .items = NULL };
+        size_t starts = 0;
+
+        begin_hooked(&t, 0, STEP_FAIL);
+        t.s.job_ms = 3600000;
+        t.s.trace = &trace;
+        run_until(&t, "warm", STEP_RUNNING);
+        (void)pass_once(&t, 100);
+        first_of(&t, sim_service(t.new, 0)->spec_digest)->state = INSTANCE_EXITED;
+        first_of(&t, sim_service(t.new, 0)->spec_digest)->lost = true;
+        t.s.job_ms = 300;
+        expect_new(&t);
+        for (size_t i = 0; i < trace.n; i++)
+                starts += str_eq(trace.items[i].text, "start svc0000 1");
+        assert_int_equal(starts, 2);
+        sim_done(&t.s);
+}
+
 static void test_a_hook_that_does_not_end_in_time_failed(void **state) {
         struct rollouts t;
 
@@ -384,6 +425,23 @@ static void test_on_the_first_deployment_holds_are_not_waited_for(void **state) 
         sim_done(&t.s);
 }
 
+static void test_a_wait_goes_on_while_nobody_looks(void **state) {
+        struct rollouts t;
+        struct struct_list steps = { .items = NULL };
+
+        begin_with(&t, 1, 1, -1);
+        add_prepare(&t, &steps);
+        add_stage(&t, &steps, "all", "prepare", 100);
+        add_wait(&t, &steps, "rest", "all", 3600000);
+        add_wait(&t, &steps, "more", "rest", 60000);
+        want_new(&t, &rolling, &steps);
+        run_until(&t, "rest", STEP_WAITING);
+        sim_wait(&t.s, 3600000);
+        (void)pass_once(&t, 100);
+        assert_int_equal(sim_state_of(&t.s, "rest"), STEP_SUCCEEDED);
+        sim_done(&t.s);
+}
+
 static void test_what_is_over_is_not_begun_again_by_a_crash(void **state) {
         struct rollouts t;
         struct decision d;
@@ -413,6 +471,8 @@ int main(void) {
                 cmocka_unit_test(test_a_retry_waits_no_longer_when_the_clock_is_set_back),
                 cmocka_unit_test(test_a_hook_may_fail_where_its_step_goes_on),
                 cmocka_unit_test(test_a_hook_may_pause_the_rollout),
+                cmocka_unit_test(test_a_retry_of_what_is_paused_waits_for_its_gates_too),
+                cmocka_unit_test(test_a_hook_that_ended_with_its_engine_is_run_again_and_did_not_fail),
                 cmocka_unit_test(test_a_hook_that_does_not_end_in_time_failed),
                 cmocka_unit_test(test_two_hooks_of_one_service_do_not_run_at_a_time),
                 cmocka_unit_test(test_a_command_runs_once_and_is_named_with_its_step),
@@ -421,6 +481,7 @@ int main(void) {
                 cmocka_unit_test(test_a_message_that_cannot_be_sent_fails_nothing),
                 cmocka_unit_test(test_steps_that_need_nothing_of_each_other_run_at_a_time),
                 cmocka_unit_test(test_a_wait_takes_its_time_and_no_longer_when_the_clock_is_set_back),
+                cmocka_unit_test(test_a_wait_goes_on_while_nobody_looks),
                 cmocka_unit_test(test_a_stage_that_is_tried_again_proves_all_of_its_batches_again),
                 cmocka_unit_test(test_on_the_first_deployment_holds_are_not_waited_for),
                 cmocka_unit_test(test_what_is_over_is_not_begun_again_by_a_crash),
