@@ -163,14 +163,14 @@ static void start_only_beside_none_of_it(struct simulation *s, const struct acti
                 assert_int_equal(sim_running(s, sim_service(s->data, 0)->spec_digest), 0);
 }
 
-static void revert_stop_first(const struct rollout_settings *settings, bool old_exclusive, bool new_exclusive) {
+static void revert_stop_first(const struct rollout_settings *settings, int64_t ill_after_ms, bool old_exclusive, bool new_exclusive) {
         struct rollouts t;
 
         begin_with(&t, 1, 2, -1);
         sim_service(t.old, 0)->exclusive = old_exclusive;
         sim_service(t.new, 0)->exclusive = new_exclusive;
         t.s.app.settings.min_healthy_ms = 2000;
-        sim_fate(&t.s, sim_service(t.new, 0), FATE_ILL, 1000);
+        sim_fate(&t.s, sim_service(t.new, 0), FATE_ILL, ill_after_ms);
         want_new(&t, settings, NULL);
         while (t.s.app.rollout.phase != PHASE_REVERTING)
                 (void)pass_once(&t, 100);
@@ -182,16 +182,15 @@ static void revert_stop_first(const struct rollout_settings *settings, bool old_
 }
 
 static void test_where_the_old_stopped_first_the_new_stop_first_on_the_way_back(void **state) {
-        revert_stop_first(&(struct rollout_settings){ .strategy = STRATEGY_RECREATE }, false, false);
-        revert_stop_first(&(struct rollout_settings){ .strategy = STRATEGY_ROLLING, .max_parallel = 2, .order = ORDER_STOP_FIRST }, false, false);
+        revert_stop_first(&(struct rollout_settings){ .strategy = STRATEGY_RECREATE }, 1000, false, false);
+        revert_stop_first(&(struct rollout_settings){ .strategy = STRATEGY_ROLLING, .max_parallel = 2, .order = ORDER_STOP_FIRST }, 1000, false, false);
 }
 
 static void test_what_cannot_run_twice_in_one_of_the_releases_does_not_on_the_way_back(void **state) {
-        static const struct rollout_settings two_at_a_time = { .strategy = STRATEGY_ROLLING, .max_parallel = 2 };
-
-        revert_stop_first(&two_at_a_time, false, true);
+        /* The first of them has taken over when it turns ill. */
+        revert_stop_first(&one_by_one, 3000, false, true);
         /* The new one came beside the old; the old cannot come back beside the new. */
-        revert_stop_first(&two_at_a_time, true, false);
+        revert_stop_first(&one_by_one, 3000, true, false);
 }
 
 /*
