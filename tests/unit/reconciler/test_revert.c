@@ -183,7 +183,8 @@ static void revert_stop_first(const struct rollout_settings *settings, int64_t i
 
 static void test_where_the_old_stopped_first_the_new_stop_first_on_the_way_back(void **state) {
         revert_stop_first(&(struct rollout_settings){ .strategy = STRATEGY_RECREATE }, 1000, false, false);
-        revert_stop_first(&(struct rollout_settings){ .strategy = STRATEGY_ROLLING, .max_parallel = 2, .order = ORDER_STOP_FIRST }, 1000, false, false);
+        revert_stop_first(&(struct rollout_settings){ .strategy = STRATEGY_ROLLING, .max_parallel = 2, .order = ORDER_STOP_FIRST }, 1000,
+                          false, false);
 }
 
 static void test_what_cannot_run_twice_in_one_of_the_releases_does_not_on_the_way_back(void **state) {
