@@ -23,7 +23,7 @@ static struct struct_list outline_depends(const struct compose_service *s, struc
 }
 
 static struct workload_service outline_service(const struct compose_service *s, const struct app *app, struct arena *a) {
-        const char *why = exclusive_why(s, a, NULL);
+        const char *why = exclusive_why(s, a);
 
         return (struct workload_service){
                 .name = s->name.text,

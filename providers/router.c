@@ -8,6 +8,7 @@
 #include "providers/routers/nginx.h"
 #include "providers/routers/parts.h"
 #include "providers/routers/traefik.h"
+#include "providers/vtable.h"
 #include "shared/base/text.h"
 
 const struct router_ops *const router_table[ROUTER_KIND_MAX_] = {
@@ -19,11 +20,7 @@ const struct router_ops *const router_table[ROUTER_KIND_MAX_] = {
 };
 
 int router_ops_verify(const struct router_ops *ops, struct fault *reterr) {
-        const struct {
-                const char *name;
-                bool there;
-        } required[] = {
-                { "name", ops->name && ops->name[0] },
+        const struct vtable_slot required[] = {
                 { "open", ops->open },
                 { "close", ops->close },
                 { "check", ops->check },
@@ -31,15 +28,16 @@ int router_ops_verify(const struct router_ops *ops, struct fault *reterr) {
                 { "apply", ops->apply },
                 { "remove", ops->remove },
         };
+        const struct vtable vtable = {
+                .what = "router",
+                .name = ops->name,
+                .abi = ops->abi,
+                .wanted_abi = ROUTER_ABI,
+                .required = required,
+                .n_required = sizeof(required) / sizeof(required[0]),
+        };
 
-        if (ops->abi != ROUTER_ABI)
-                return fault_set(reterr, FAULT_INTERNAL, ENOTSUP, "a router is built for interface %u, not %u", ops->abi,
-                                 ROUTER_ABI);
-        for (size_t i = 0; i < sizeof(required) / sizeof(required[0]); i++)
-                if (!required[i].there)
-                        return fault_set(reterr, FAULT_INTERNAL, EINVAL, "router '%s' has no %s", ops->name ? ops->name : "?",
-                                         required[i].name);
-        return 0;
+        return vtable_verify(&vtable, reterr);
 }
 
 int router_open(enum router_kind kind, const struct router_settings *settings, struct router **ret, struct fault *reterr) {

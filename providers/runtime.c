@@ -5,6 +5,7 @@
 #include "providers/compose/compose.h"
 #include "providers/docker/docker.h"
 #include "providers/fake/fake.h"
+#include "providers/vtable.h"
 #include "shared/base/text.h"
 
 const struct runtime_ops *const runtime_table[] = {
@@ -15,11 +16,7 @@ const struct runtime_ops *const runtime_table[] = {
 };
 
 int runtime_ops_verify(const struct runtime_ops *ops, struct fault *reterr) {
-        const struct {
-                const char *name;
-                bool there;
-        } required[] = {
-                { "name", ops->name && ops->name[0] },
+        const struct vtable_slot required[] = {
                 { "open", ops->open },
                 { "close", ops->close },
                 { "render", ops->render },
@@ -30,15 +27,16 @@ int runtime_ops_verify(const struct runtime_ops *ops, struct fault *reterr) {
                 { "stop", ops->stop },
                 { "remove", ops->remove },
         };
+        const struct vtable vtable = {
+                .what = "runtime",
+                .name = ops->name,
+                .abi = ops->abi,
+                .wanted_abi = RUNTIME_ABI,
+                .required = required,
+                .n_required = sizeof(required) / sizeof(required[0]),
+        };
 
-        if (ops->abi != RUNTIME_ABI)
-                return fault_set(reterr, FAULT_INTERNAL, ENOTSUP, "a runtime is built for interface %u, not %u", ops->abi,
-                                 RUNTIME_ABI);
-        for (size_t i = 0; i < sizeof(required) / sizeof(required[0]); i++)
-                if (!required[i].there)
-                        return fault_set(reterr, FAULT_INTERNAL, EINVAL, "runtime '%s' has no %s",
-                                         ops->name ? ops->name : "?", required[i].name);
-        return 0;
+        return vtable_verify(&vtable, reterr);
 }
 
 const struct runtime_ops *runtime_find(const char *name) {

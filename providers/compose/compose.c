@@ -4,7 +4,7 @@
 
 #include "providers/compose/compose_private.h"
 #include "providers/compose/locked.h"
-#include "shared/data/json.h"
+#include "providers/doctor.h"
 
 static void compose_close(struct runtime *rt) {
         struct compose_runtime *c = compose_runtime_of(rt);
@@ -32,23 +32,18 @@ static int compose_render(struct runtime *rt, const struct compose *compose, con
 }
 
 static int compose_doctor(struct runtime *rt, json_t *out, struct fault *reterr) {
-        struct compose_runtime *c = compose_runtime_of(rt);
+        struct program *program = &compose_runtime_of(rt)->program;
+        own_buffer struct buffer detail = BUFFER_INIT;
         own_fault struct fault why = FAULT_INIT;
-        json_t *line;
         int r = docker_doctor(rt, out, reterr);
 
         if (r < 0)
                 return r;
-        if (program_find(&c->program, &why) < 0) {
-                line = json_pack("{ss ss ss}", "check", "compose", "state", "fail", "detail",
-                                 why.message ? why.message : "not found");
-                json_set_string(line, "hint", why.hint);
-        } else {
-                line = json_pack("{ss ss so}", "check", "compose", "state", "ok", "detail",
-                                 json_sprintf("docker compose %s, %s%s%s", c->program.version, c->program.words[0],
-                                              c->program.words[1] ? " " : "", c->program.words[1] ? c->program.words[1] : ""));
-        }
-        return json_array_append_new(out, line) < 0 ? fault_set_oom(reterr) : 0;
+        if (program_find(program, &why) < 0)
+                return doctor_say_fault(out, "compose", &why, reterr);
+        buffer_printf(&detail, "docker compose %s, %s%s%s", program->version, program->words[0], program->words[1] ? " " : "",
+                      program->words[1] ? program->words[1] : "");
+        return doctor_say(out, "compose", "ok", buffer_str(&detail), NULL, reterr);
 }
 
 const struct runtime_ops compose_runtime_ops = {

@@ -2,6 +2,7 @@
 
 #include "providers/fake/fake.h"
 
+#include "providers/doctor.h"
 #include "providers/fake/script.h"
 #include "providers/outline.h"
 #include "shared/base/clock.h"
@@ -397,9 +398,7 @@ static int fake_collect(struct runtime *rt, const struct runtime_keep *keep, str
 }
 
 static int fake_doctor(struct runtime *rt, json_t *out, struct fault *reterr) {
-        if (json_array_append_new(out, json_pack("{ss ss ss}", "check", "engine", "state", "ok", "detail", "the fake runtime")) < 0)
-                return fault_set_oom(reterr);
-        return 0;
+        return doctor_say(out, "engine", "ok", "the fake runtime", NULL, reterr);
 }
 
 const struct runtime_ops fake_runtime_ops = {

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "providers/doctor.h"
 #include "providers/routers/admin.h"
 #include "providers/routers/caddy_config.h"
 #include "shared/base/file.h"
@@ -225,22 +226,23 @@ static int say_migration(json_t *out, struct fault *reterr) {
 
         if (file_read(AT_FDCWD, "/proc/sys/net/ipv4/tcp_migrate_req", 64, &text, &why) == 0 && buffer_str(&text)[0] == '1')
                 return 0;
-        return json_array_append_new(out, json_pack("{ss ss ss ss}", "check", "caddy-sockets", "state", "warn", "detail",
-                                                    "connections that come in just while Caddy changes its configuration may be reset", "hint",
-                                                    "sysctl net.ipv4.tcp_migrate_req=1 (Linux 5.14 and later)")) < 0 ? fault_set_oom(reterr) : 0;
+        return doctor_say(out, "caddy-sockets", "warn", "connections that come in just while Caddy changes its configuration may be reset",
+                          "sysctl net.ipv4.tcp_migrate_req=1 (Linux 5.14 and later)", reterr);
 }
 
 static int caddy_doctor(struct router *r, json_t *out, struct fault *reterr) {
-        struct caddy *c = caddy_of(r);
+        own_buffer struct buffer detail = BUFFER_INIT;
         own_json json_t *servers = NULL;
         own_fault struct fault why = FAULT_INIT;
-        bool ok = get(c, SERVERS, &servers, &why) == 0;
-        json_t *line = ok ? json_pack("{ss ss so}", "check", "caddy", "state", "ok", "detail",
-                                      json_sprintf("%zu servers", json_object_size(servers)))
-                          : json_pack("{ss ss ss}", "check", "caddy", "state", "fail", "detail",
-                                      why.message ? why.message : "cannot be asked");
+        int e;
 
-        return json_array_append_new(out, line) < 0 ? fault_set_oom(reterr) : say_migration(out, reterr);
+        if (get(caddy_of(r), SERVERS, &servers, &why) < 0) {
+                e = doctor_say_fault(out, "caddy", &why, reterr);
+        } else {
+                buffer_printf(&detail, "%zu servers", json_object_size(servers));
+                e = doctor_say(out, "caddy", "ok", buffer_str(&detail), NULL, reterr);
+        }
+        return e < 0 ? e : say_migration(out, reterr);
 }
 
 const struct router_ops caddy_router_ops = {

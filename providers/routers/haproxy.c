@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "providers/doctor.h"
 #include "providers/routers/activate.h"
 #include "providers/routers/haproxy_answer.h"
 #include "providers/routers/haproxy_config.h"
@@ -457,18 +458,15 @@ static int haproxy_remove(struct router *r, const char *app, struct fault *reter
 
 static int haproxy_doctor(struct router *r, json_t *out, struct fault *reterr) {
         struct haproxy *h = haproxy_of(r);
-        own_buffer struct buffer answer = BUFFER_INIT;
+        own_buffer struct buffer answer = BUFFER_INIT, detail = BUFFER_INIT;
         own_fault struct fault why = FAULT_INIT;
-        bool ok = haproxy_say(h->settings->socket, "show version", &answer, &why) == 0 && validate(h, &why) == 0;
-        json_t *line;
 
+        if (haproxy_say(h->settings->socket, "show version", &answer, &why) < 0 || validate(h, &why) < 0)
+                return doctor_say_fault(out, "haproxy", &why, reterr);
         if (answer.data)
                 text_make_harmless(answer.data, "");
-        line = json_pack("{ss ss ss+}", "check", "haproxy", "state", ok ? "ok" : "fail", "detail",
-                         ok ? "its configuration validates; version " : why.message ? why.message : "cannot be asked", ok ? buffer_str(&answer) : "");
-        if (!line || json_array_append_new(out, line) < 0)
-                return fault_set_oom(reterr);
-        return 0;
+        buffer_printf(&detail, "its configuration validates; version %s", buffer_str(&answer));
+        return doctor_say(out, "haproxy", "ok", buffer_str(&detail), NULL, reterr);
 }
 
 const struct router_ops haproxy_router_ops = {

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "providers/doctor.h"
 #include "providers/fake/script.h"
 #include "providers/routers/parts.h"
 #include "shared/base/buffer.h"
@@ -158,9 +159,7 @@ static int memory_remove(struct router *r, const char *app, struct fault *reterr
 }
 
 static int memory_doctor(struct router *r, json_t *out, struct fault *reterr) {
-        json_t *line = json_pack("{ss ss ss}", "check", "memory", "state", "ok", "detail", "the router in memory");
-
-        return json_array_append_new(out, line) < 0 ? fault_set_oom(reterr) : 0;
+        return doctor_say(out, "memory", "ok", "the router in memory", NULL, reterr);
 }
 
 const struct router_ops memory_router_ops = {

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "providers/doctor.h"
 #include "providers/routers/activate.h"
 #include "providers/routers/admin.h"
 #include "providers/routers/nginx_config.h"
@@ -326,17 +327,11 @@ static int nginx_remove(struct router *r, const char *app, struct fault *reterr)
 }
 
 static int nginx_doctor(struct router *r, json_t *out, struct fault *reterr) {
-        struct nginx *n = nginx_of(r);
         own_fault struct fault why = FAULT_INIT;
-        bool ok = validate(n, NULL, &why) == 0;
-        json_t *line = json_pack("{ss ss ss}", "check", "nginx", "state", ok ? "ok" : "fail", "detail",
-                                 ok ? "its configuration validates" : why.message ? why.message : "cannot be asked");
 
-        if (!line || json_array_append_new(out, line) < 0)
-                return fault_set_oom(reterr);
-        if (!ok && why.hint)
-                json_object_set_new(line, "hint", json_string(why.hint));
-        return 0;
+        if (validate(nginx_of(r), NULL, &why) < 0)
+                return doctor_say_fault(out, "nginx", &why, reterr);
+        return doctor_say(out, "nginx", "ok", "its configuration validates", NULL, reterr);
 }
 
 const struct router_ops nginx_router_ops = {

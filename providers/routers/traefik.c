@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "providers/doctor.h"
 #include "providers/routers/activate.h"
 #include "providers/routers/admin.h"
 #include "providers/routers/traefik_config.h"
@@ -300,21 +301,19 @@ static int traefik_remove(struct router *r, const char *app, struct fault *reter
 
 static int traefik_doctor(struct router *r, json_t *out, struct fault *reterr) {
         struct traefik *t = traefik_of(r);
-        own_json json_t *version = NULL;
+        own_buffer struct buffer detail = BUFFER_INIT;
+        own_json json_t *answer = NULL;
         own_fault struct fault why = FAULT_INIT;
-        json_t *line;
+        const char *version;
 
         if (!t->admin)
-                line = json_pack("{ss ss ss ss}", "check", "traefik", "state", "warn", "detail",
-                                 "what it has in force cannot be read back", "hint",
-                                 "set routers.traefik.admin in tally.yaml to its API");
-        else if (get(t, "/api/version", &version, &why) < 0)
-                line = json_pack("{ss ss ss}", "check", "traefik", "state", "fail", "detail",
-                                 why.message ? why.message : "cannot be asked");
-        else
-                line = json_pack("{ss ss ss+}", "check", "traefik", "state", "ok", "detail", "version ",
-                                 json_get_string(version, "Version") ? json_get_string(version, "Version") : "unknown");
-        return !line || json_array_append_new(out, line) < 0 ? fault_set_oom(reterr) : 0;
+                return doctor_say(out, "traefik", "warn", "what it has in force cannot be read back",
+                                  "set routers.traefik.admin in tally.yaml to its API", reterr);
+        if (get(t, "/api/version", &answer, &why) < 0)
+                return doctor_say_fault(out, "traefik", &why, reterr);
+        version = json_get_string(answer, "Version");
+        buffer_printf(&detail, "version %s", version ? version : "unknown");
+        return doctor_say(out, "traefik", "ok", buffer_str(&detail), NULL, reterr);
 }
 
 const struct router_ops traefik_router_ops = {

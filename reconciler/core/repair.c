@@ -110,11 +110,14 @@ static bool let_go(struct look *s) {
 
 void repair(struct look *s) {
         const struct drift *drift = s->out->drift.items;
-        bool any = false;
+        bool any = false, beside_route = false;
         int64_t wait;
 
         for (size_t i = 0; i < s->out->drift.n; i++)
-                any = any || is_repairable(s, &drift[i]);
+                if (is_repairable(s, &drift[i])) {
+                        any = true;
+                        beside_route = beside_route || !str_eq(drift[i].code, REASON_DRIFT_ROUTE);
+                }
         breaker_look(&s->next->breaker, any, s->world->now);
         if (!any || s->app->settings.drift != DRIFT_REPAIR || s->world->suspended || !s->world->ledger_writable)
                 return;
@@ -123,7 +126,8 @@ void repair(struct look *s) {
                 look_wait(s, breaker_why(&s->next->breaker), wait);
                 return;
         }
-        if (look_has_drift(s, REASON_DRIFT_ROUTE) && look_waits_to_route(s))
+        /* A router that fails holds up nobody but itself. */
+        if (!beside_route && look_waits_to_route(s))
                 return;
         if (!let_go(s)) {
                 s->lets_go = true;

@@ -10,11 +10,8 @@
 
 #include "shared/model/fleet.h"
 
-/*
- * What of @s can be had by one instance only, for people: "it publishes port 8080 of the host". NULL when there is no such thing. In @a.
- * @ret_at (may be NULL): where the compose file says so.
- */
-const char *exclusive_why(const struct compose_service *s, struct arena *a, struct source_pos *ret_at);
+/* What of @s can be had by one instance only, for people: "it publishes port 8080 of the host". NULL when there is no such thing. In @a. */
+const char *exclusive_why(const struct compose_service *s, struct arena *a);
 
 /* FAULT_CONFIG/ROLLOUT_EXCLUSIVE at the line of the compose file that keeps a primary service from running beside its predecessor. */
 int exclusive_check(const struct deployment *d, struct fault *reterr);

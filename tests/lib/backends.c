@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/lib/http_request.h"
+
 #define TIMEOUT_S 10
 #define REQUEST_MAX 8192
 
@@ -71,17 +73,12 @@ static bool read_request(int fd, char buf[static REQUEST_MAX]) {
 
         while (n < REQUEST_MAX - 1) {
                 ssize_t got = recv(fd, buf + n, REQUEST_MAX - 1 - n, 0);
-                const char *end, *length;
 
                 if (got <= 0)
                         return false;
                 n += (size_t)got;
                 buf[n] = '\0';
-                end = strstr(buf, "\r\n\r\n");
-                if (!end)
-                        continue;
-                length = strcasestr(buf, "\r\ncontent-length:");
-                if (!length || length > end || n - (size_t)(end + 4 - buf) >= strtoul(length + strlen("\r\ncontent-length:"), NULL, 10))
+                if (http_request_is_whole(buf, n))
                         return true;
         }
         return false;

@@ -25,6 +25,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/lib/http_request.h"
+
 #define PORT 8080
 #define REQUEST_MAX 8192
 #define WORK_MS 5           /* what a request takes at least, and at most twice as long */
@@ -63,7 +65,6 @@ static bool read_request(int fd, char buf[static REQUEST_MAX]) {
         size_t n = 0;
 
         for (int waited = 0; n < REQUEST_MAX - 1;) {
-                const char *end, *length;
                 ssize_t got;
 
                 if (poll(&ready, 1, 50) == 0) {
@@ -77,11 +78,7 @@ static bool read_request(int fd, char buf[static REQUEST_MAX]) {
                         return false;
                 n += (size_t)got;
                 buf[n] = '\0';
-                end = strstr(buf, "\r\n\r\n");
-                if (!end)
-                        continue;
-                length = strcasestr(buf, "\r\ncontent-length:");
-                if (!length || length > end || n - (size_t)(end + 4 - buf) >= strtoul(length + strlen("\r\ncontent-length:"), NULL, 10))
+                if (http_request_is_whole(buf, n))
                         return true;
         }
         return false;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "policies/analysis.h"
+#include "shared/base/buffer.h"
 #include "shared/base/text.h"
 #include "shared/model/micro.h"
 
@@ -88,7 +89,7 @@ static void a_steady_baseline_does_not_condemn_a_hairs_breadth(void **state) {
 }
 
 static void the_extremes_neither_overflow_nor_wrap(void **state) {
-        static char mosts[60 * sizeof(MOST)], both[60 * sizeof(LEAST)];
+        own_buffer struct buffer mosts = BUFFER_INIT, both = BUFFER_INIT;
 
         assert_score(MOST " " MOST, LEAST " " LEAST, WORSE_HIGHER, "2000");
         assert_score(LEAST " " LEAST, MOST " " MOST, WORSE_HIGHER, "-2000");
@@ -98,10 +99,10 @@ static void the_extremes_neither_overflow_nor_wrap(void **state) {
         assert_score(MOST " " MOST, "0 0.000002", WORSE_LOWER, LEAST);
         assert_score(MOST " " MOST, "0 0", WORSE_HIGHER, MOST);
         for (int i = 0; i < 60; i++) {
-                strcat(mosts, i ? " " MOST : MOST);
-                strcat(both, i % 2 ? " " LEAST : i ? " " MOST : MOST);
+                buffer_puts(&mosts, i ? " " MOST : MOST);
+                buffer_puts(&both, i % 2 ? " " LEAST : i ? " " MOST : MOST);
         }
-        assert_score(mosts, both, WORSE_HIGHER, "0.991631");
+        assert_score(buffer_str(&mosts), buffer_str(&both), WORSE_HIGHER, "0.991631");
 }
 
 static uint64_t next_random(uint64_t *x) {

@@ -266,6 +266,29 @@ static void whatever_happens_the_promises_hold(void **state) {
         }
 }
 
+static void what_comes_back_after_it_seemed_to_last_opens_it_for_twice_as_long(void **state) {
+        struct breaker b = opened();
+        int64_t tried = NOW + 10 * MINUTE;
+
+        assert_true(look(&b, true, tried) == 0);
+        assert_true(look(&b, false, tried + SECOND) == 0);
+        /* Sooner than a repair needs to show what it is worth: but it was gone, and is here again. */
+        assert_true(look(&b, true, tried + 2 * SECOND) == 20 * MINUTE);
+        assert_int_equal(b.state, BREAKER_OPEN);
+}
+
+static void repairs_of_a_clock_that_was_set_back_are_forgotten_after_an_hour_like_others(void **state) {
+        struct breaker b = { .state = BREAKER_CLOSED };
+
+        for (int i = 0; i < 3; i++)
+                breaker_repaired(&b, NOW, a);
+        breaker_repaired(&b, NOW - 24 * HOUR, a);
+        assert_int_equal(b.recent.n, 4);
+        breaker_repaired(&b, NOW - 23 * HOUR, a);
+        assert_int_equal(b.recent.n, 1);
+        assert_int_equal(b.state, BREAKER_CLOSED);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_storm_is_slowed_down_and_then_stopped),
@@ -279,6 +302,8 @@ int main(void) {
                 cmocka_unit_test(it_survives_a_restart),
                 cmocka_unit_test(a_clock_that_is_set_back_makes_no_wait_longer),
                 cmocka_unit_test(whatever_happens_the_promises_hold),
+                cmocka_unit_test(what_comes_back_after_it_seemed_to_last_opens_it_for_twice_as_long),
+                cmocka_unit_test(repairs_of_a_clock_that_was_set_back_are_forgotten_after_an_hour_like_others),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);

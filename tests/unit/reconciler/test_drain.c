@@ -80,6 +80,19 @@ static void in_force(struct rig *r, int from, int to) {
         }
 }
 
+/* What is in force is what the rollout remembers to have put there. */
+static void note_route(struct rig *r) {
+        r->app.rollout.routed = arena_strdup(r->arena, route_digest(&r->app.route.route).text);
+}
+
+/* The old one is what is declared, and nothing of the new one was made. */
+static void setup_settled(struct rig *r) {
+        setup(r);
+        r->app.wanted = &r->old;
+        r->app.instances.n = 2;
+        r->app.rollout.phase = PHASE_SETTLED;
+}
+
 static void keep_old(struct rig *r) {
         r->app.rollout.kept.n = 0;
         for (int i = 0; i < 2; i++)
@@ -129,7 +142,7 @@ static void test_what_a_forgotten_route_let_go_of_still_drains(void **state) {
         r.app.rollout.release = r.app.rollout.version = "new";
         keep_old(&r);
         in_force(&r, 0, 3);
-        r.app.rollout.routed = arena_strdup(r.arena, route_digest(&r.app.route.route).text);
+        note_route(&r);
         r.app.rollout.routed_at = NOW - 3600 * 1000;
 
         out = look(&r, NOW);
@@ -207,15 +220,25 @@ static void test_an_app_that_leaves_its_router_does_so_when_the_release_is_prove
         arena_free(r.arena);
 }
 
+static void test_a_clock_that_was_set_back_does_not_make_a_drain_last_for_longer(void **state) {
+        struct rig r;
+
+        setup_settled(&r);
+        r.instances[0].image_matches = false;
+        in_force(&r, 1, 1);
+        note_route(&r);
+        r.app.rollout.routed_at = NOW + 3600 * 1000;
+        look(&r, NOW);
+        assert_int_equal(count(&r, VERB_STOP), 1);
+        arena_free(r.arena);
+}
+
 static void test_an_instance_is_made_anew_only_after_the_route_let_go_of_it(void **state) {
         struct rig r;
 
-        setup(&r);
-        r.app.wanted = &r.old;
-        r.app.instances.n = 2;
-        r.app.rollout.phase = PHASE_SETTLED;
+        setup_settled(&r);
         in_force(&r, 0, 1);
-        r.app.rollout.routed = arena_strdup(r.arena, route_digest(&r.app.route.route).text);
+        note_route(&r);
         r.instances[0].image_matches = false;
 
         look(&r, NOW);
@@ -234,7 +257,7 @@ static void test_an_instance_is_made_anew_only_after_the_route_let_go_of_it(void
         r.instances[1].state = INSTANCE_EXITED;
         r.app.rollout.breaker = (struct breaker){ .repairs = 0 };
         in_force(&r, 0, 1);
-        r.app.rollout.routed = arena_strdup(r.arena, route_digest(&r.app.route.route).text);
+        note_route(&r);
         look(&r, NOW + 2 * DRAIN_MS);
         assert_int_equal(count(&r, VERB_STOP), 1);
         arena_free(r.arena);
@@ -244,12 +267,9 @@ static void test_an_instance_is_made_anew_only_after_the_route_let_go_of_it(void
 static void test_what_a_forgotten_route_let_go_of_drains_before_it_is_made_anew(void **state) {
         struct rig r;
 
-        setup(&r);
-        r.app.wanted = &r.old;
-        r.app.instances.n = 2;
-        r.app.rollout.phase = PHASE_SETTLED;
+        setup_settled(&r);
         in_force(&r, 0, 1);
-        r.app.rollout.routed = arena_strdup(r.arena, route_digest(&r.app.route.route).text);
+        note_route(&r);
         r.app.rollout.routed_at = NOW - 3600 * 1000;
         r.instances[0].image_matches = false;
 
@@ -311,6 +331,7 @@ int main(void) {
                 cmocka_unit_test(test_an_app_that_goes_waits_for_a_router_that_is_away),
                 cmocka_unit_test(test_an_app_that_leaves_its_router_does_so_when_the_release_is_proven),
                 cmocka_unit_test(test_an_instance_is_made_anew_only_after_the_route_let_go_of_it),
+                cmocka_unit_test(test_a_clock_that_was_set_back_does_not_make_a_drain_last_for_longer),
                 cmocka_unit_test(test_what_a_forgotten_route_let_go_of_drains_before_it_is_made_anew),
                 cmocka_unit_test(test_what_is_in_force_does_not_make_forget_the_router_before),
                 cmocka_unit_test(test_a_revert_ends_when_the_old_instances_take_requests),

@@ -14,17 +14,23 @@
 
 static const char *const V1[] = { "1", "1", "1", "1" }, *const V2[] = { "2", "1", "2", "1" };
 
+/* So many looks, all of whose actions are carried out. */
+static void look_and_act(struct simulation *s, int times) {
+        for (int n = 0; n < times; n++) {
+                struct decision d = sim_decide(s);
+
+                for (size_t i = 0; i < d.actions.n; i++)
+                        sim_act(s, (struct action *)d.actions.items + i);
+                s->world.now += 100;
+        }
+}
+
 static void test_a_newer_release_overtakes_one_under_way(void **state) {
         struct simulation s;
         sim_init_settled(&s);
         static const char *const V3[] = { "3", "3" };
         sim_want(&s, sim_workload(&s, "2.0", 2, 1, V2));
-        for (int n = 0; n < 4; n++) {
-                struct decision d = sim_decide(&s);
-                for (size_t i = 0; i < d.actions.n; i++)
-                        sim_act(&s, (struct action *)d.actions.items + i);
-                s.world.now += 100;
-        }
+        look_and_act(&s, 4);
         sim_want(&s, sim_workload(&s, "3.0", 2, 1, V3));
         assert_true(sim_run(&s, 100));
         assert_true(sim_is_exactly(&s, s.app.wanted));
@@ -112,36 +118,24 @@ static void test_what_ended_by_itself_is_stopped_before_another_takes_its_name(v
         sim_done(&s);
 }
 
-static void test_clock_set_back_neither_expires_nor_blocks_a_rollout(void **state) {
+static void jump_under_way(int64_t ms) {
         struct simulation s;
+
         sim_init_settled(&s);
         sim_want(&s, sim_workload(&s, "2.0", 2, 1, V2));
-        for (int n = 0; n < 3; n++) {
-                struct decision d = sim_decide(&s);
-                for (size_t i = 0; i < d.actions.n; i++)
-                        sim_act(&s, (struct action *)d.actions.items + i);
-                s.world.now += 100;
-        }
-        s.world.now -= 86400000;
+        look_and_act(&s, 3);
+        s.world.now += ms;
         assert_true(sim_run(&s, 100));
         assert_true(sim_is_exactly(&s, s.app.wanted));
         sim_done(&s);
 }
 
+static void test_clock_set_back_neither_expires_nor_blocks_a_rollout(void **state) {
+        jump_under_way(-86400000);
+}
+
 static void test_powered_off_host_does_not_count_against_the_deadline(void **state) {
-        struct simulation s;
-        sim_init_settled(&s);
-        sim_want(&s, sim_workload(&s, "2.0", 2, 1, V2));
-        for (int n = 0; n < 3; n++) {
-                struct decision d = sim_decide(&s);
-                for (size_t i = 0; i < d.actions.n; i++)
-                        sim_act(&s, (struct action *)d.actions.items + i);
-                s.world.now += 100;
-        }
-        s.world.now += 86400000;
-        assert_true(sim_run(&s, 100));
-        assert_true(sim_is_exactly(&s, s.app.wanted));
-        sim_done(&s);
+        jump_under_way(86400000);
 }
 
 static void test_a_job_that_ran_is_not_run_again_by_a_lost_state(void **state) {

@@ -98,21 +98,138 @@ static void test_what_a_repair_started_is_looked_at_until_it_is_healthy(void **s
         sim_done(&s);
 }
 
-static void test_report_mode_and_suspension_tell_drift_and_touch_nothing(void **state) {
-        for (int suspended = 0; suspended < 2; suspended++) {
-                struct simulation s;
-                sim_init_settled(&s);
-                if (suspended)
-                        s.world.suspended = true;
-                else
-                        s.app.settings.drift = DRIFT_REPORT;
-                ((struct instance *)s.instances.items)->state = INSTANCE_EXITED;
-                struct decision d = sim_decide(&s);
-                assert_int_equal(d.actions.n, 0);
-                assert_int_equal(((struct decision_app *)d.apps.items)->drift.n, 1);
-                assert_int_equal(((struct decision_app *)d.apps.items)->state, APP_DEGRADED);
-                sim_done(&s);
-        }
+static const struct decision_app *app_of(const struct decision *d) {
+        return d->apps.items;
+}
+
+/* Where the first of them is; behind the last action where there is none. */
+static size_t place_of(const struct decision *d, enum action_verb verb) {
+        size_t at = 0;
+
+        while (at < d->actions.n && ((struct action *)d->actions.items)[at].verb != verb)
+                at++;
+        return at;
+}
+
+static void test_what_a_repair_makes_is_verified_first_and_what_only_starts_is_not(void **state) {
+        struct simulation s;
+        struct decision d;
+
+        sim_init_settled(&s);
+        sim_remove(&s, ((struct instance *)s.instances.items)->id);
+        d = sim_decide(&s);
+        assert_int_equal(place_of(&d, VERB_PREPARE), 0);
+        assert_true(place_of(&d, VERB_CREATE) < d.actions.n);
+        sim_done(&s);
+
+        sim_init_settled(&s);
+        ((struct instance *)s.instances.items)->state = INSTANCE_EXITED;
+        d = sim_decide(&s);
+        assert_int_equal(d.actions.n, 1);
+        assert_int_equal(place_of(&d, VERB_START), 0);
+        sim_done(&s);
+}
+
+/* An engine cannot start what it calls dead. */
+static void test_an_instance_that_is_dead_is_made_anew(void **state) {
+        struct simulation s;
+        struct decision d;
+
+        sim_init_settled(&s);
+        ((struct instance *)s.instances.items)->state = INSTANCE_DEAD;
+        d = sim_decide(&s);
+        assert_true(place_of(&d, VERB_REMOVE) < place_of(&d, VERB_CREATE));
+        assert_true(place_of(&d, VERB_CREATE) < place_of(&d, VERB_START));
+        sim_done(&s);
+}
+
+/* It may have the name or the port of the one that is missing. */
+static void test_what_is_too_many_goes_before_what_is_missing_comes(void **state) {
+        struct simulation s;
+        struct decision d;
+
+        sim_init_settled(&s);
+        ((struct instance *)s.instances.items)->index = 7;
+        d = sim_decide(&s);
+        assert_int_equal(app_of(&d)->drift.n, 2);
+        assert_true(place_of(&d, VERB_REMOVE) < place_of(&d, VERB_CREATE));
+        assert_true(place_of(&d, VERB_CREATE) < d.actions.n);
+        sim_done(&s);
+}
+
+static void test_what_the_engine_restarts_by_itself_is_told_and_left_to_it(void **state) {
+        struct simulation s;
+        struct decision d;
+
+        sim_init_settled(&s);
+        ((struct instance *)s.instances.items)->state = INSTANCE_RESTARTING;
+        d = sim_decide(&s);
+        assert_int_equal(d.actions.n, 0);
+        assert_int_equal(app_of(&d)->drift.n, 1);
+        assert_int_equal(app_of(&d)->event, EVENT_NONE);
+        sim_done(&s);
+}
+
+static void touch_nothing(struct simulation *s) {
+        struct decision d;
+
+        ((struct instance *)s->instances.items)->state = INSTANCE_EXITED;
+        d = sim_decide(s);
+        assert_int_equal(d.actions.n, 0);
+        assert_int_equal(app_of(&d)->drift.n, 1);
+        assert_int_equal(app_of(&d)->state, APP_DEGRADED);
+        sim_done(s);
+}
+
+static void test_report_mode_tells_drift_and_touches_nothing(void **state) {
+        struct simulation s;
+
+        sim_init_settled(&s);
+        s.app.settings.drift = DRIFT_REPORT;
+        touch_nothing(&s);
+}
+
+static void test_a_host_that_is_suspended_tells_drift_and_touches_nothing(void **state) {
+        struct simulation s;
+
+        sim_init_settled(&s);
+        s.world.suspended = true;
+        touch_nothing(&s);
+}
+
+static void test_without_a_ledger_to_write_to_drift_is_told_and_nothing_touched(void **state) {
+        struct simulation s;
+
+        sim_init_settled(&s);
+        s.world.ledger_writable = false;
+        touch_nothing(&s);
+}
+
+/* What follows from the failure of a router is that the router is tried again later, and nothing else. */
+static void test_a_split_that_cannot_be_put_right_does_not_hold_up_the_repair_of_an_instance(void **state) {
+        struct simulation s;
+        struct workload *w;
+        struct decision d;
+
+        sim_init(&s);
+        s.app.settings.drift = DRIFT_REPAIR;
+        w = sim_workload(&s, "1.0", 1, 2, V1);
+        sim_route_to(&s, w, 0, ROUTER_MEMORY, 0);
+        sim_want(&s, w);
+        assert_true(sim_run(&s, 200));
+        s.routers[ROUTER_MEMORY].state.altered = true;
+        s.routers[ROUTER_MEMORY].refuses = -1;
+        d = sim_decide(&s);
+        assert_int_equal(place_of(&d, VERB_ROUTE), 0);
+        assert_false(sim_act_all(&s, &d));
+        assert_true(s.app.rollout.route_retry_at > s.world.now);
+
+        ((struct instance *)s.instances.items)->state = INSTANCE_EXITED;
+        d = sim_decide(&s);
+        assert_int_equal(app_of(&d)->drift.n, 2);
+        assert_int_equal(place_of(&d, VERB_START), 0);
+        assert_int_equal(d.actions.n, 1);
+        sim_done(&s);
 }
 
 static void test_repairs_that_do_not_last_slow_down(void **state) {
@@ -161,7 +278,14 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_drift_is_named_and_repaired),
                 cmocka_unit_test(test_what_a_repair_started_is_looked_at_until_it_is_healthy),
-                cmocka_unit_test(test_report_mode_and_suspension_tell_drift_and_touch_nothing),
+                cmocka_unit_test(test_what_a_repair_makes_is_verified_first_and_what_only_starts_is_not),
+                cmocka_unit_test(test_an_instance_that_is_dead_is_made_anew),
+                cmocka_unit_test(test_what_is_too_many_goes_before_what_is_missing_comes),
+                cmocka_unit_test(test_what_the_engine_restarts_by_itself_is_told_and_left_to_it),
+                cmocka_unit_test(test_report_mode_tells_drift_and_touches_nothing),
+                cmocka_unit_test(test_a_host_that_is_suspended_tells_drift_and_touches_nothing),
+                cmocka_unit_test(test_without_a_ledger_to_write_to_drift_is_told_and_nothing_touched),
+                cmocka_unit_test(test_a_split_that_cannot_be_put_right_does_not_hold_up_the_repair_of_an_instance),
                 cmocka_unit_test(test_repairs_that_do_not_last_slow_down),
                 cmocka_unit_test(test_undeclared_app_stays_without_prune_and_goes_with_it),
                 cmocka_unit_test(test_service_that_left_the_release_is_removed_only_with_prune),

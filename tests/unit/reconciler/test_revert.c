@@ -137,6 +137,63 @@ static void test_an_old_instance_that_ends_again_is_not_started_for_ever(void **
         sim_done(&t.s);
 }
 
+static void test_an_old_instance_that_ended_with_its_engine_is_started_as_often_as_that_happens(void **state) {
+        struct rollouts t;
+        struct instance *items;
+
+        begin_failing(&t, 4, -1);
+        t.s.app.settings.drift = DRIFT_REPORT;
+        for (int times = 0; times < 3; times++) {
+                (void)pass_once(&t, 10);
+                assert_int_equal(t.s.app.rollout.phase, PHASE_REVERTING);
+                items = t.s.instances.items;
+                for (size_t i = 0; i < t.s.instances.n; i++)
+                        if (str_eq(items[i].spec, sim_service(t.old, 0)->spec_digest)) {
+                                items[i].state = INSTANCE_EXITED;
+                                items[i].lost = true;
+                        }
+        }
+        expect_taken_back(&t, REASON_ROLLOUT_UNHEALTHY);
+        sim_done(&t.s);
+}
+
+/* For tests that set s->data to the release that is taken back. */
+static void start_only_beside_none_of_it(struct simulation *s, const struct action *action) {
+        if (action->verb == VERB_START)
+                assert_int_equal(sim_running(s, sim_service(s->data, 0)->spec_digest), 0);
+}
+
+static void revert_stop_first(const struct rollout_settings *settings, int64_t ill_after_ms, bool old_exclusive, bool new_exclusive) {
+        struct rollouts t;
+
+        begin_with(&t, 1, 2, -1);
+        sim_service(t.old, 0)->exclusive = old_exclusive;
+        sim_service(t.new, 0)->exclusive = new_exclusive;
+        t.s.app.settings.min_healthy_ms = 2000;
+        sim_fate(&t.s, sim_service(t.new, 0), FATE_ILL, ill_after_ms);
+        want_new(&t, settings, NULL);
+        while (t.s.app.rollout.phase != PHASE_REVERTING)
+                (void)pass_once(&t, 100);
+        assert_true(sim_running(&t.s, sim_service(t.new, 0)->spec_digest) > 0);
+        t.s.data = t.new;
+        t.s.witness = start_only_beside_none_of_it;
+        expect_taken_back(&t, REASON_ROLLOUT_UNHEALTHY);
+        sim_done(&t.s);
+}
+
+static void test_where_the_old_stopped_first_the_new_stop_first_on_the_way_back(void **state) {
+        revert_stop_first(&(struct rollout_settings){ .strategy = STRATEGY_RECREATE }, 1000, false, false);
+        revert_stop_first(&(struct rollout_settings){ .strategy = STRATEGY_ROLLING, .max_parallel = 2, .order = ORDER_STOP_FIRST }, 1000,
+                          false, false);
+}
+
+static void test_what_cannot_run_twice_in_one_of_the_releases_does_not_on_the_way_back(void **state) {
+        /* The first of them has taken over when it turns ill. */
+        revert_stop_first(&one_by_one, 3000, false, true);
+        /* The new one came beside the old; the old cannot come back beside the new. */
+        revert_stop_first(&one_by_one, 3000, true, false);
+}
+
 /*
  * What is settled, and when
  */
@@ -339,6 +396,9 @@ int main(void) {
                 cmocka_unit_test(test_another_release_is_a_way_out_of_a_revert_that_fails),
                 cmocka_unit_test(test_a_clock_that_was_set_back_does_not_keep_the_old_from_starting),
                 cmocka_unit_test(test_an_old_instance_that_ends_again_is_not_started_for_ever),
+                cmocka_unit_test(test_an_old_instance_that_ended_with_its_engine_is_started_as_often_as_that_happens),
+                cmocka_unit_test(test_where_the_old_stopped_first_the_new_stop_first_on_the_way_back),
+                cmocka_unit_test(test_what_cannot_run_twice_in_one_of_the_releases_does_not_on_the_way_back),
                 cmocka_unit_test(test_a_release_is_settled_while_what_makes_it_so_is_at_hand),
                 cmocka_unit_test(test_what_is_gone_while_health_must_hold_takes_the_release_back),
                 cmocka_unit_test(test_a_release_that_is_taken_back_has_no_share),

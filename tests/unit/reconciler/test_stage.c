@@ -47,6 +47,31 @@ static void test_init_and_migration_run_to_completion_before_the_primaries(void 
         }
 }
 
+/* The name of the one that comes later sorts before the other's. */
+static void test_what_initialises_comes_after_the_migrations(void **state) {
+        struct rollouts t;
+        struct string_list trace = { .items = NULL };
+        size_t migrated = SIZE_MAX, initialised = SIZE_MAX;
+
+        make_releases(&t, 3, 1, -1);
+        for (int i = 0; i < 3; i++) {
+                sim_service(i == 0 ? t.old : i == 1 ? t.new : t.next, 0)->role = ROLE_INIT;
+                sim_service(i == 0 ? t.old : i == 1 ? t.new : t.next, 1)->role = ROLE_MIGRATION;
+        }
+        settle_old(&t);
+        t.s.trace = &trace;
+        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_ROLLING }, NULL);
+        expect_new(&t);
+        for (size_t i = 0; i < trace.n; i++) {
+                if (str_eq(trace.items[i].text, "start svc0001 1"))
+                        migrated = i;
+                if (str_eq(trace.items[i].text, "create svc0000 1"))
+                        initialised = i;
+        }
+        assert_true(migrated < initialised && initialised < trace.n);
+        sim_done(&t.s);
+}
+
 static void test_a_migration_that_fails_touches_nothing_else(void **state) {
         static const enum service_role roles[] = { ROLE_INIT, ROLE_MIGRATION };
 
@@ -269,6 +294,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_init_and_migration_run_to_completion_before_the_primaries),
                 cmocka_unit_test(test_a_migration_that_fails_touches_nothing_else),
+                cmocka_unit_test(test_what_initialises_comes_after_the_migrations),
                 cmocka_unit_test(test_a_migration_that_did_not_change_is_not_run_again),
                 cmocka_unit_test(test_what_ran_to_its_end_is_not_missed_afterwards),
                 cmocka_unit_test(test_a_sidecar_that_cannot_run_twice_is_replaced_with_the_last_stage),

@@ -1,58 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Steps of a plan, one kind after the other: gates, hooks, commands, waits, checks; what runs side by side, and what follows a failure. */
+/* Steps of a plan, one kind after the other: gates, hooks, commands, waits; what runs side by side, and what follows a failure. */
 
-#include "tests/unit/reconciler/rollouts.h"
+#include "tests/unit/reconciler/steps.h"
 
 static const struct rollout_settings rolling = { .strategy = STRATEGY_ROLLING };
-
-static struct plan_step *add_hook(struct rollouts *t, struct struct_list *steps, const char *name, const char *needs, const char *service,
-                                  const char *command) {
-        struct plan_step *step = sim_step(&t->s, steps, name, needs);
-        struct step_hook *hook = arena_new_of(t->s.arena, struct step_hook);
-
-        hook->service.text = service;
-        hook->command.text = command;
-        step->hook = hook;
-        return step;
-}
-
-static struct plan_step *add_stage(struct rollouts *t, struct struct_list *steps, const char *name, const char *needs, int64_t weight) {
-        struct plan_step *step = sim_step(&t->s, steps, name, needs);
-        struct step_stage *stage = arena_new_of(t->s.arena, struct step_stage);
-
-        stage->weight = weight;
-        step->stage = stage;
-        return step;
-}
-
-static struct plan_step *add_wait(struct rollouts *t, struct struct_list *steps, const char *name, const char *needs, int64_t for_ms) {
-        struct plan_step *step = sim_step(&t->s, steps, name, needs);
-        struct step_wait *wait = arena_new_of(t->s.arena, struct step_wait);
-
-        wait->for_ms = for_ms;
-        step->wait = wait;
-        return step;
-}
-
-static struct plan_step *add_check(struct rollouts *t, struct struct_list *steps, const char *name, const char *needs, int64_t for_ms) {
-        struct plan_step *step = sim_step(&t->s, steps, name, needs);
-        struct step_check *check = arena_new_of(t->s.arena, struct step_check);
-
-        check->for_ms = for_ms;
-        step->check = check;
-        return step;
-}
-
-static void add_prepare(struct rollouts *t, struct struct_list *steps) {
-        sim_step(&t->s, steps, "prepare", "")->prepare = true;
-}
-
-/* A service of every release that runs only when a step says so. */
-static void make_hook_service(struct rollouts *t, size_t at) {
-        for (int i = 0; i < 3; i++)
-                sim_service(i == 0 ? t->old : i == 1 ? t->new : t->next, at)->role = ROLE_HOOK;
-}
 
 /*
  * Gates
@@ -200,6 +152,22 @@ static void test_a_hook_that_fails_is_tried_again_as_often_as_its_step_says_and_
         sim_done(&t.s);
 }
 
+static void test_a_retry_waits_no_longer_when_the_clock_is_set_back(void **state) {
+        struct rollouts t;
+        int64_t began;
+
+        begin_hooked(&t, 1, STEP_FAIL);
+        sim_fate(&t.s, sim_service(t.new, 0), FATE_DIES, 0);
+        while (sim_state_of(&t.s, "warm") == STEP_STATE_MAX_ || sim_step_of(&t.s, "warm")->attempts == 0)
+                (void)pass_once(&t, 50);
+        t.s.world.now -= 86400000;
+        began = t.s.mono;
+        while (t.s.app.rollout.phase != PHASE_REVERTING && t.s.mono - began < 60000)
+                (void)pass_once(&t, 50);
+        assert_in_range(t.s.mono - began, 0, 5000);
+        sim_done(&t.s);
+}
+
 static void test_a_hook_may_fail_where_its_step_goes_on(void **state) {
         struct rollouts t;
 
@@ -222,6 +190,47 @@ static void test_a_hook_may_pause_the_rollout(void **state) {
         sim_want(&t.s, t.old);
         assert_true(sim_run(&t.s, 200));
         assert_true(sim_is_exactly(&t.s, t.old));
+        sim_done(&t.s);
+}
+
+static void test_a_retry_of_what_is_paused_waits_for_its_gates_too(void **state) {
+        struct rollouts t;
+        struct world_retry *retry;
+
+        begin_hooked(&t, 0, STEP_PAUSE);
+        sim_fate(&t.s, sim_service(t.new, 0), FATE_DIES, 0);
+        assert_true(sim_run_to(&t.s, PHASE_PAUSED, 200));
+        sim_fate(&t.s, sim_service(t.new, 0), FATE_WELL, 0);
+        retry = arena_push(t.s.arena, &t.s.app.retries.items, &t.s.app.retries.n, sizeof(struct world_retry));
+        *retry = (struct world_retry){ .id = "retry-1", .release = t.new->release, .principal = "ann@example.com" };
+        t.s.gate = "window";
+        t.s.gate_says = VERDICT_PENDING;
+        for (int n = 0; n < 10; n++)
+                (void)pass_once(&t, 1000);
+        assert_int_equal(t.s.app.rollout.phase, PHASE_PAUSED);
+        t.s.gate_says = VERDICT_ALLOW;
+        expect_new(&t);
+        sim_done(&t.s);
+}
+
+/* Whatever exit code the engine tells of it when it comes up. */
+static void test_a_hook_that_ended_with_its_engine_is_run_again_and_did_not_fail(void **state) {
+        struct rollouts t;
+        struct string_list trace = { .items = NULL };
+        size_t starts = 0;
+
+        begin_hooked(&t, 0, STEP_FAIL);
+        t.s.job_ms = 3600000;
+        t.s.trace = &trace;
+        run_until(&t, "warm", STEP_RUNNING);
+        (void)pass_once(&t, 100);
+        first_of(&t, sim_service(t.new, 0)->spec_digest)->state = INSTANCE_EXITED;
+        first_of(&t, sim_service(t.new, 0)->spec_digest)->lost = true;
+        t.s.job_ms = 300;
+        expect_new(&t);
+        for (size_t i = 0; i < trace.n; i++)
+                starts += str_eq(trace.items[i].text, "start svc0000 1");
+        assert_int_equal(starts, 2);
         sim_done(&t.s);
 }
 
@@ -288,6 +297,25 @@ static void test_a_command_runs_once_and_is_named_with_its_step(void **state) {
         assert_string_equal(((struct action *)d.actions.items)->step, "backup");
         expect_new(&t);
         assert_int_equal(t.s.commands, 2);
+        sim_done(&t.s);
+}
+
+static void test_a_command_gets_the_time_that_its_step_allows(void **state) {
+        struct rollouts t;
+        int64_t backup_ms = 0, tell_ms = 0;
+
+        begin_with_command(&t, 0);
+        ((struct rollout_step *)t.s.app.plan.items)[1].step.timeout_ms = 20000;
+        while (tell_ms == 0) {
+                struct decision d = pass_once(&t, 50);
+                const struct action *actions = d.actions.items;
+
+                for (size_t i = 0; i < d.actions.n; i++)
+                        if (actions[i].verb == VERB_COMMAND)
+                                *(str_eq(actions[i].step, "backup") ? &backup_ms : &tell_ms) = actions[i].timeout_ms;
+        }
+        assert_int_equal(backup_ms, 20000);
+        assert_int_equal(tell_ms, 5 * 60 * 1000);
         sim_done(&t.s);
 }
 
@@ -360,6 +388,60 @@ static void test_a_wait_takes_its_time_and_no_longer_when_the_clock_is_set_back(
         sim_done(&t.s);
 }
 
+static void test_a_stage_that_is_tried_again_proves_all_of_its_batches_again(void **state) {
+        struct rollouts t;
+        struct struct_list steps = { .items = NULL };
+
+        begin_with(&t, 1, 2, -1);
+        (void)sim_check(&t.s, "up", sim_service(t.new, 0), 1000, 1);
+        add_prepare(&t, &steps);
+        add_stage(&t, &steps, "all", "prepare", 100)->retries = 1;
+        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_ROLLING, .max_parallel = 1 }, &steps);
+        while (sim_state_of(&t.s, "all") == STEP_STATE_MAX_ || sim_step_of(&t.s, "all")->batch == 0)
+                (void)pass_once(&t, 100);
+        sim_say(&t.s, "up", sim_service(t.new, 0), CHECK_FAIL);
+        while (sim_step_of(&t.s, "all")->attempts == 0)
+                (void)pass_once(&t, 100);
+        assert_int_equal(sim_step_of(&t.s, "all")->batch, 0);
+        t.s.sayings.n = 0;
+        expect_new(&t);
+        sim_done(&t.s);
+}
+
+static void test_on_the_first_deployment_holds_are_not_waited_for(void **state) {
+        struct rollouts t;
+        struct struct_list steps = { .items = NULL };
+        int64_t began;
+
+        make_releases(&t, 1, 2, -1);
+        add_prepare(&t, &steps);
+        add_stage(&t, &steps, "half", "prepare", 50);
+        add_check(&t, &steps, "bake", "half", 3600000);
+        add_stage(&t, &steps, "all", "bake", 100);
+        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_CANARY }, &steps);
+        began = t.s.mono;
+        expect_new(&t);
+        assert_in_range(t.s.mono - began, 0, 600000);
+        sim_done(&t.s);
+}
+
+static void test_a_wait_goes_on_while_nobody_looks(void **state) {
+        struct rollouts t;
+        struct struct_list steps = { .items = NULL };
+
+        begin_with(&t, 1, 1, -1);
+        add_prepare(&t, &steps);
+        add_stage(&t, &steps, "all", "prepare", 100);
+        add_wait(&t, &steps, "rest", "all", 3600000);
+        add_wait(&t, &steps, "more", "rest", 60000);
+        want_new(&t, &rolling, &steps);
+        run_until(&t, "rest", STEP_WAITING);
+        sim_wait(&t.s, 3600000);
+        (void)pass_once(&t, 100);
+        assert_int_equal(sim_state_of(&t.s, "rest"), STEP_SUCCEEDED);
+        sim_done(&t.s);
+}
+
 static void test_what_is_over_is_not_begun_again_by_a_crash(void **state) {
         struct rollouts t;
         struct decision d;
@@ -377,155 +459,6 @@ static void test_what_is_over_is_not_begun_again_by_a_crash(void **state) {
         sim_done(&t.s);
 }
 
-/*
- * Checks
- */
-
-static void begin_checked(struct rollouts *t, int64_t replicas, const struct rollout_settings *settings, const struct struct_list *steps) {
-        begin_with(t, 1, replicas, -1);
-        (void)sim_check(&t->s, "up", sim_service(t->new, 0), 1000, 3);
-        want_new(t, settings, steps);
-}
-
-static void test_a_check_that_fails_so_often_in_a_row_takes_the_release_back(void **state) {
-        struct rollouts t;
-
-        begin_checked(&t, 2, &rolling, NULL);
-        sim_say(&t.s, "up", sim_service(t.new, 0), CHECK_FAIL);
-        expect_taken_back(&t, REASON_ROLLOUT_CHECK);
-        assert_int_equal(t.s.facts_made, 3 * 2);
-        sim_done(&t.s);
-}
-
-static void test_inconclusive_holds_and_ends_at_progress_deadline(void **state) {
-        for (int strategy = 0; strategy < STRATEGY_MAX_; strategy++) {
-                struct rollouts t;
-                int64_t began;
-
-                begin_checked(&t, 2, &(struct rollout_settings){ .strategy = strategy }, NULL);
-                sim_say(&t.s, "up", sim_service(t.new, 0), CHECK_INCONCLUSIVE);
-                began = t.s.mono;
-                while (t.s.events[EVENT_FAILED] == 0)
-                        (void)pass_once(&t, 500);
-                assert_in_range(t.s.mono - began, t.s.app.settings.progress_deadline_ms, t.s.app.settings.progress_deadline_ms + 10000);
-                expect_taken_back(&t, REASON_ROLLOUT_INCONCLUSIVE);
-                sim_done(&t.s);
-        }
-}
-
-static void test_a_release_whose_check_was_never_made_is_not_promoted(void **state) {
-        struct rollouts t;
-
-        begin_with(&t, 1, 2, -1);
-        (void)sim_check(&t.s, "up", sim_service(t.new, 0), 1000, 3);
-        want_new(&t, &rolling, NULL);
-        /* Nobody makes it. */
-        for (int n = 0; n < 1000 && t.s.events[EVENT_FAILED] == 0; n++) {
-                struct decision d;
-
-                sim_look(&t.s);
-                t.s.app.facts = (struct struct_list){ .items = NULL };
-                decide(&t.s.world, t.s.arena, &d);
-                t.s.app.rollout = ((struct decision_app *)d.apps.items)->rollout;
-                assert_int_not_equal(((struct decision_app *)d.apps.items)->event, EVENT_SETTLED);
-                t.s.events[EVENT_FAILED] += ((struct decision_app *)d.apps.items)->event == EVENT_FAILED;
-                (void)sim_act_all(&t.s, &d);
-                sim_wait(&t.s, 500);
-        }
-        assert_string_equal(t.s.app.rollout.failure_code, REASON_ROLLOUT_INCONCLUSIVE);
-        sim_done(&t.s);
-}
-
-static void test_every_new_instance_must_have_passed_its_check(void **state) {
-        struct rollouts t;
-        struct check *check;
-
-        begin_with(&t, 1, 3, -1);
-        check = sim_check(&t.s, "up", sim_service(t.new, 0), 30000, 1);
-        t.s.app.settings.min_healthy_ms = 0;
-        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_ROLLING, .max_parallel = 1 }, NULL);
-        assert_int_equal(check->interval_ms, 30000);
-        while (t.s.events[EVENT_SETTLED] == 1)
-                (void)pass_once(&t, 1000);
-        for (size_t i = 0; i < t.s.instances.n; i++) {
-                const struct instance *instance = (struct instance *)t.s.instances.items + i;
-
-                if (str_eq(instance->spec, sim_service(t.new, 0)->spec_digest))
-                        assert_int_equal(sim_life(&t.s, instance->id)->passed.n, 1);
-        }
-        expect_new(&t);
-        sim_done(&t.s);
-}
-
-static void test_a_check_step_starts_over_when_what_it_holds_breaks(void **state) {
-        struct rollouts t;
-        struct struct_list steps = { .items = NULL };
-        int64_t began;
-
-        begin_with(&t, 1, 1, -1);
-        (void)sim_check(&t.s, "up", sim_service(t.new, 0), 1000, 3);
-        add_prepare(&t, &steps);
-        add_stage(&t, &steps, "all", "prepare", 100);
-        add_check(&t, &steps, "bake", "all", 20000);
-        want_new(&t, &rolling, &steps);
-        run_until(&t, "bake", STEP_WAITING);
-        for (int n = 0; n < 10; n++)
-                (void)pass_once(&t, 1000);
-        sim_say(&t.s, "up", sim_service(t.new, 0), CHECK_INCONCLUSIVE);
-        (void)pass_once(&t, 1100);
-        (void)pass_once(&t, 1100);
-        t.s.sayings.n = 0;
-        began = t.s.mono;
-        while (sim_state_of(&t.s, "bake") == STEP_WAITING)
-                (void)pass_once(&t, 500);
-        assert_in_range(t.s.mono - began, 20000, 23000);
-        sim_done(&t.s);
-}
-
-static void begin_baking(struct rollouts *t, int64_t retries, enum step_failure on_failure) {
-        struct struct_list steps = { .items = NULL };
-        struct plan_step *bake;
-
-        begin_with(t, 1, 1, -1);
-        (void)sim_check(&t->s, "up", sim_service(t->new, 0), 1000, 1);
-        add_prepare(t, &steps);
-        add_stage(t, &steps, "all", "prepare", 100);
-        bake = add_check(t, &steps, "bake", "all", 20000);
-        bake->retries = retries;
-        bake->on_failure = on_failure;
-        want_new(t, &rolling, &steps);
-        run_until(t, "bake", STEP_WAITING);
-        sim_say(&t->s, "up", sim_service(t->new, 0), CHECK_FAIL);
-}
-
-static void test_what_follows_a_check_that_failed_is_what_its_step_says(void **state) {
-        struct rollouts t;
-
-        begin_baking(&t, 0, STEP_FAIL);
-        expect_taken_back(&t, REASON_ROLLOUT_CHECK);
-        sim_done(&t.s);
-
-        begin_baking(&t, 0, STEP_PAUSE);
-        assert_true(sim_run_to(&t.s, PHASE_PAUSED, 200));
-        assert_string_equal(t.s.app.rollout.failure_code, REASON_ROLLOUT_CHECK);
-        sim_done(&t.s);
-
-        begin_baking(&t, 0, STEP_CONTINUE);
-        expect_new(&t);
-        sim_done(&t.s);
-}
-
-static void test_a_check_that_is_tried_again_begins_without_what_was_said_before(void **state) {
-        struct rollouts t;
-
-        begin_baking(&t, 1, STEP_FAIL);
-        while (sim_step_of(&t.s, "bake")->attempts == 0)
-                (void)pass_once(&t, 100);
-        t.s.sayings.n = 0;
-        expect_new(&t);
-        sim_done(&t.s);
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_gate_holds_for_as_long_as_it_takes_and_touches_nothing),
@@ -535,23 +468,23 @@ int main(void) {
                 cmocka_unit_test(test_a_hook_runs_once_to_its_end_before_what_needs_it),
                 cmocka_unit_test(test_a_hook_that_fails_takes_the_release_back_and_touches_nothing_else),
                 cmocka_unit_test(test_a_hook_that_fails_is_tried_again_as_often_as_its_step_says_and_slower_each_time),
+                cmocka_unit_test(test_a_retry_waits_no_longer_when_the_clock_is_set_back),
                 cmocka_unit_test(test_a_hook_may_fail_where_its_step_goes_on),
                 cmocka_unit_test(test_a_hook_may_pause_the_rollout),
+                cmocka_unit_test(test_a_retry_of_what_is_paused_waits_for_its_gates_too),
+                cmocka_unit_test(test_a_hook_that_ended_with_its_engine_is_run_again_and_did_not_fail),
                 cmocka_unit_test(test_a_hook_that_does_not_end_in_time_failed),
                 cmocka_unit_test(test_two_hooks_of_one_service_do_not_run_at_a_time),
                 cmocka_unit_test(test_a_command_runs_once_and_is_named_with_its_step),
+                cmocka_unit_test(test_a_command_gets_the_time_that_its_step_allows),
                 cmocka_unit_test(test_a_command_that_fails_fails_its_step_after_its_retries),
                 cmocka_unit_test(test_a_message_that_cannot_be_sent_fails_nothing),
                 cmocka_unit_test(test_steps_that_need_nothing_of_each_other_run_at_a_time),
                 cmocka_unit_test(test_a_wait_takes_its_time_and_no_longer_when_the_clock_is_set_back),
+                cmocka_unit_test(test_a_wait_goes_on_while_nobody_looks),
+                cmocka_unit_test(test_a_stage_that_is_tried_again_proves_all_of_its_batches_again),
+                cmocka_unit_test(test_on_the_first_deployment_holds_are_not_waited_for),
                 cmocka_unit_test(test_what_is_over_is_not_begun_again_by_a_crash),
-                cmocka_unit_test(test_a_check_that_fails_so_often_in_a_row_takes_the_release_back),
-                cmocka_unit_test(test_inconclusive_holds_and_ends_at_progress_deadline),
-                cmocka_unit_test(test_a_release_whose_check_was_never_made_is_not_promoted),
-                cmocka_unit_test(test_every_new_instance_must_have_passed_its_check),
-                cmocka_unit_test(test_a_check_step_starts_over_when_what_it_holds_breaks),
-                cmocka_unit_test(test_what_follows_a_check_that_failed_is_what_its_step_says),
-                cmocka_unit_test(test_a_check_that_is_tried_again_begins_without_what_was_said_before),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
