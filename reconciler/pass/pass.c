@@ -386,9 +386,25 @@ static int exit_code_of(const struct pass *p) {
         return code <= 1 && ((p->facts.stale && p->stale_kind == FAULT_DENIED) || p->push_denied) ? 4 : code;
 }
 
+/*
+ * What a revert brought back is not waited for: the exit code is known. But status says that it starts until the next pass, so that one is soon.
+ */
+#define STARTING_LOOK_MS 2000
+
+static bool starts_unwatched(const struct decision *d) {
+        const struct decision_app *apps = d->apps.items;
+
+        for (size_t i = 0; i < d->apps.n; i++)
+                if (apps[i].health == HEALTH_STARTING && !apps[i].wake_at)
+                        return true;
+        return false;
+}
+
 static int64_t next_ms_of(const struct pass *p) {
         int64_t next = p->config->poll_ms, now = clock_wall_ms();
 
+        if (starts_unwatched(&p->decision) && next > STARTING_LOOK_MS)
+                next = STARTING_LOOK_MS;
         if (p->wake_at && p->wake_at - now < next)
                 next = p->wake_at > now ? p->wake_at - now : 1;
         return next;

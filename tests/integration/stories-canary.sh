@@ -155,6 +155,22 @@ same '1 running, 1 running' "$(who)" 'what serves again'
 same $((had + 1)) "$(count_records rollback)" 'records of a rollback'
 proved 'a rollback that does not succeed is never said to have: stuck, exit code 5, no rollback record until the old release runs'
 
+# next_pass: when a pass, which ends with 5, wants the next one (ms)
+next_pass() {
+        rm -f "$FLEET/state/quiet.json"
+        expect 5 tally pass --next-fd 3 3>"$RIG/next"
+        sed -n 's/^next_ms=//p' "$RIG/next"
+}
+fake_set '.instances[].health = "starting"'
+next_pass >"$RIG/soon"
+status_is '.apps[0] | "\(.phase) \(.state) \(.health)"' 'settled failed starting'
+fake_set '.instances[].health = "healthy"'
+next_pass >"$RIG/later"
+status_is '.apps[0] | "\(.phase) \(.state) \(.health)"' 'settled failed healthy'
+[ "$(cat "$RIG/soon")" -le 2000 ] && [ "$(cat "$RIG/later")" -gt 10000 ] ||
+        fail "the next pass is $(cat "$RIG/soon") ms away while the old release starts, then $(cat "$RIG/later") ms"
+proved 'while what a rollback brought back only starts, the next pass is soon, so that status does not say "starting" until the next poll'
+
 #
 # One replica, behind a router
 #
@@ -176,7 +192,7 @@ settles 0
 same '127.0.0.1:8010 current 0' "$(split)" 'the route'
 shop 1 "strategy: canary, steps: [{weight: 10, hold: 1h}], $quick" "$routed"
 release 11
-settles 3 || :
+expect 3 tally pass
 same '10 11' "$(serving)" 'who serves'
 same '127.0.0.1:8010 current, 127.0.0.1:8011 candidate 10' "$(split)" 'the route'
 proved 'one replica can canary: one of each, and a tenth of the requests to the new one'
