@@ -102,6 +102,7 @@ void look_go(struct look *s, enum phase phase) {
         s->next->progress_at = s->world->now;
         s->next->attempts = 0;
         s->next->retry_at = 0;
+        s->next->trouble = NULL;
         s->next->restarted = (struct string_list){ .items = NULL };
 }
 
@@ -131,7 +132,7 @@ static bool waits_until(struct look *s, int64_t at, const char *what) {
 
         if (left <= 0 || left > BACK_OFF_MAX_MS)
                 return false;
-        look_wait(s, s->next->failure_text ? s->next->failure_text : what, left);
+        look_wait(s, s->next->trouble ? s->next->trouble : s->next->failure_text ? s->next->failure_text : what, left);
         return true;
 }
 

@@ -15,6 +15,7 @@ static void progressed(struct rollout *r, int64_t now) {
         r->progress_at = now;
         r->attempts = 0;
         r->retry_at = 0;
+        r->trouble = NULL;
 }
 
 static void prepared(struct rollout *r) {
@@ -115,12 +116,14 @@ void rollout_action_failed(struct rollout *r, const struct action *action, const
         if (r->phase == PHASE_SETTLED || r->phase == PHASE_ABSENT || r->phase == PHASE_REMOVING || r->phase == PHASE_PAUSED ||
             (r->phase == PHASE_FINISHING && str_eq(r->settled_release, r->release)))
                 return;
-        r->failure_text = arena_strdup(a, fault->message);
+        /* Why the release failed is not to be forgotten over it. */
         if (r->phase == PHASE_REVERTING || r->phase == PHASE_STUCK) {
+                r->trouble = arena_strdup(a, fault->message);
                 if (r->attempts >= REVERT_TRIES)
                         r->phase = PHASE_STUCK;
                 return;
         }
+        r->failure_text = arena_strdup(a, fault->message);
         if (is_no_verdict(action->verb, fault)) {
                 /* Told while it is tried again. */
                 if (r->phase == PHASE_PREPARING)

@@ -65,6 +65,8 @@ static const struct field rollout_fields[] = {
           .doc = "Reason code of the failure." },
         { .key = "failure_text", .type = FIELD_STRING, .at = AT(failure_text), .flags = FIELD_OMIT,
           .doc = "The same for people." },
+        { .key = "trouble", .type = FIELD_STRING, .at = AT(trouble), .flags = FIELD_OMIT,
+          .doc = "What holds up taking it back." },
         { .key = "poisoned", .type = FIELD_STRING_LIST, .at = AT(poisoned), .doc = "Releases that failed here." },
         { .key = "retried", .type = FIELD_STRING_LIST, .at = AT(retried), .flags = FIELD_OMIT,
           .doc = "Signed retries that were used up." },

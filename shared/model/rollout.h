@@ -57,6 +57,7 @@ struct rollout {
         bool doomed;                            /* an action failed for good: the next look ends the rollout with failure_code */
         const char *failure_code;               /* reason code of the failure being handled, or of the last rollout; NULL: none */
         const char *failure_text;
+        const char *trouble;                    /* what holds up taking it back: the last action that failed; NULL: nothing */
         struct string_list poisoned;            /* release ids that failed here, oldest first */
         struct string_list retried;             /* ids of the signed retries that were used up, oldest first */
         int64_t intent;                         /* sequence number of the open intent record, -1: none */

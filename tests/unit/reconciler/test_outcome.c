@@ -41,6 +41,18 @@ static void test_a_revert_is_loud_when_it_failed_five_times_in_a_row(void **stat
         assert_int_equal(r.phase, PHASE_STUCK);
 }
 
+static void test_what_goes_wrong_on_the_way_back_does_not_hide_why_the_release_failed(void **state) {
+        struct rollout r = { .app = "shop", .phase = PHASE_REVERTING, .failure_code = REASON_ROLLOUT_EXITED, .failure_text = "web-1 stopped by itself" };
+        const struct action start = { .verb = VERB_START, .app = "shop" };
+
+        goes_wrong(&r, VERB_STOP, FAULT_TRANSIENT, NULL);
+        assert_string_equal(r.failure_code, REASON_ROLLOUT_EXITED);
+        assert_string_equal(r.failure_text, "web-1 stopped by itself");
+        assert_string_equal(r.trouble, "it went wrong");
+        rollout_action_done(&r, &start, NOW, a);
+        assert_null(r.trouble);
+}
+
 static void test_a_repair_that_pulls_images_does_not_forget_why_the_last_release_failed(void **state) {
         struct rollout r = { .app = "shop", .phase = PHASE_SETTLED, .failure_code = REASON_ROLLOUT_CHECK, .failure_text = "check up failed" };
         const struct action prepare = { .verb = VERB_PREPARE, .app = "shop" };
@@ -76,6 +88,7 @@ static void test_credentials_an_engine_that_is_away_and_a_world_that_moved_are_n
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_revert_is_loud_when_it_failed_five_times_in_a_row),
+                cmocka_unit_test(test_what_goes_wrong_on_the_way_back_does_not_hide_why_the_release_failed),
                 cmocka_unit_test(test_a_repair_that_pulls_images_does_not_forget_why_the_last_release_failed),
                 cmocka_unit_test(test_credentials_an_engine_that_is_away_and_a_world_that_moved_are_no_verdict_on_a_release),
         };
