@@ -150,5 +150,10 @@ int pass_close_interrupted(struct pass *p, struct fault *reterr);
 /* record.c: the end of a pass: results, sticker, status, heartbeat; then push. @ret_status is a new reference. */
 int pass_record(struct pass *p, json_t **ret_status, struct fault *reterr);
 
+/* wake.c: in how many ms the next pass is due. */
+int64_t pass_next_ms(const struct pass *p);
+/* wake.c: until when a pass that finds all as it was left need not look. */
+void pass_remember_quiet(struct pass *p, const struct pass_result *result);
+
 /* sticker.c: what is deployed, small. A new reference. */
 json_t *pass_sticker(const struct pass *p);

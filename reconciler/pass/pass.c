@@ -197,13 +197,6 @@ static void action_done(void *data, const struct world_app *app, const struct ac
         }
 }
 
-static bool uses_engine(const struct pass *p) {
-        for (size_t i = 0; i < p->n_runtimes; i++)
-                if (str_eq(p->runtimes[i]->ops->name, "docker") || str_eq(p->runtimes[i]->ops->name, "compose"))
-                        return true;
-        return false;
-}
-
 static int look(struct pass *p, struct fault *reterr) {
         const struct decision_app *decided;
         int r = pass_observe(p, reterr);
@@ -386,67 +379,6 @@ static int exit_code_of(const struct pass *p) {
         return code <= 1 && ((p->facts.stale && p->stale_kind == FAULT_DENIED) || p->push_denied) ? 4 : code;
 }
 
-/*
- * What a revert brought back is not waited for: the exit code is known. But status says that it starts until the next pass, so that one is soon.
- */
-#define STARTING_LOOK_MS 2000
-
-static bool starts_unwatched(const struct decision *d) {
-        const struct decision_app *apps = d->apps.items;
-
-        for (size_t i = 0; i < d->apps.n; i++)
-                if (apps[i].health == HEALTH_STARTING && !apps[i].wake_at)
-                        return true;
-        return false;
-}
-
-static int64_t next_ms_of(const struct pass *p) {
-        int64_t next = p->config->poll_ms, now = clock_wall_ms();
-
-        if (starts_unwatched(&p->decision) && next > STARTING_LOOK_MS)
-                next = STARTING_LOOK_MS;
-        if (p->wake_at && p->wake_at - now < next)
-                next = p->wake_at > now ? p->wake_at - now : 1;
-        return next;
-}
-
-/* A router cannot be asked cheaply, and somebody may have changed its split. */
-#define ROUTER_LOOK_MS (60 * 1000)
-
-/*
- * Until when nothing happens by itself: at a host that is as declared, or where all that is under way only has to hold. 0: a
- * pass is needed every time.
- */
-static int64_t quiet_until(const struct pass *p, int exit_code) {
-        const struct decision_app *apps = p->decision.apps.items;
-        int64_t now = clock_wall_ms(), until = now + p->config->heartbeat_ms;
-
-        if (exit_code != 0 && exit_code != 3)
-                return 0;
-        for (size_t i = 0; i < p->decision.apps.n; i++) {
-                if (apps[i].state != APP_CONVERGED && !apps[i].due_at)
-                        return 0;
-                if (apps[i].due_at && apps[i].due_at < until)
-                        until = apps[i].due_at;
-                if (apps[i].rollout.router && now + ROUTER_LOOK_MS < until)
-                        until = now + ROUTER_LOOK_MS;
-        }
-        return until > now ? until : 0;
-}
-
-static void remember_quiet(struct pass *p, const struct pass_result *result) {
-        const struct quiet_state quiet = {
-                .tip = p->facts.tip,
-                .engine = uses_engine(p) ? &p->engine : NULL,
-                .exit_code = result->exit_code,
-                .until = quiet_until(p, result->exit_code),
-                .again_ms = result->next_ms,
-        };
-
-        if (quiet.until && (!quiet.engine || digest_is_set(&p->engine)))
-                quiet_remember(p->config, &p->state, &quiet);
-}
-
 /* The plan that is walked, or would be. */
 static const char *graph_of(const struct pass *p) {
         const struct world_app *apps = p->world.apps.items;
@@ -490,9 +422,9 @@ static int finish(struct pass *p, struct pass_result *ret, struct fault *reterr)
         if (r < 0)
                 return r;
         ret->exit_code = exit_code_of(p);
-        ret->next_ms = next_ms_of(p);
+        ret->next_ms = pass_next_ms(p);
         if (!p->options->dry && p->ledger && !p->ledger_failed && !p->push_failed)
-                remember_quiet(p, ret);
+                pass_remember_quiet(p, ret);
         return 0;
 }
 
