@@ -80,19 +80,23 @@ static size_t choose(const struct pass *p, const struct world_app *app, const st
  * What they say
  */
 
-static bool hear(struct pass_app *mine, const struct instance *i, struct arena *a, struct failed_output *ret) {
+/* Negative when it could not be asked, 0 when there is nothing to tell, 1 with *ret. */
+static int hear(struct pass_app *mine, const struct instance *i, struct arena *a, struct failed_output *ret) {
         own_fault struct fault fault = FAULT_INIT;
         const char *text = NULL;
+        int r = runtime_output(mine->runtime, i, a, &text, &fault);
 
-        if (runtime_output(mine->runtime, i, a, &text, &fault) < 0)
+        if (r < 0) {
                 log_warning("%s", fault.message);
+                return r;
+        }
         if (!text || !*text)
-                return false;
+                return 0;
         *ret = (struct failed_output){
                 .id = i->id, .name = i->name, .service = i->service, .index = i->index, .state = i->state, .exit_code = i->exit_code,
                 .at = clock_wall_ms(), .text = text,
         };
-        return true;
+        return 1;
 }
 
 /* Where the last LOGGED_LINES of @text begin. */
@@ -136,8 +140,14 @@ static void hear_app(struct pass *p, const struct world_app *app, const struct d
         size_t n = choose(p, app, d, witnesses), heard = 0;
         struct failed_output *outputs = arena_array(p->arena, WITNESSES_MAX, sizeof(*outputs));
 
-        for (size_t i = 0; i < n; i++)
-                heard += hear(mine, witnesses[i], p->arena, &outputs[heard]);
+        for (size_t i = 0; i < n; i++) {
+                int r = hear(mine, witnesses[i], p->arena, &outputs[heard]);
+
+                /* The others would be waited for in vain, too. */
+                if (r < 0)
+                        break;
+                heard += (size_t)r;
+        }
         for (size_t i = 0; i < heard; i++)
                 log_output(app, &outputs[i]);
         if (heard > 0)

@@ -43,7 +43,7 @@ TIMEOUT = 120
 MEMORY = "/dev/shm"  # where an fsync costs nothing: what is killed here is a process, not a disk
 
 # What a pass goes on from: points just before and after a change of these are the dense ones.
-DENSE = re.compile(r"^(rename|link|unlink) .*/state/(rollouts/.*|[a-z]+\.json|id_ed25519.*|(ledger|desired)\.git/refs/.*)$")
+DENSE = re.compile(r"^(rename|link|unlink) .*/state/(rollouts/.*|[a-z-]+\.json|id_ed25519.*|(ledger|desired)\.git/refs/.*)$")
 LEFT_BEHIND = re.compile(r"(^|/)\.tmp-|\.lock$|\.corrupt$|/tmp_object_git2_|\.git2_")
 
 
