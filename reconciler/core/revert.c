@@ -16,10 +16,7 @@ static bool belongs_to_old(const struct look *s, const struct instance *i) {
 
 /* It was started in this revert already and ended by itself. Repairs will try again, and slow down; the revert is over. */
 static bool has_ended_again(const struct look *s, const struct instance *i) {
-        for (size_t n = 0; i->state == INSTANCE_EXITED && !i->lost && n < s->next->restarted.n; n++)
-                if (str_eq(s->next->restarted.items[n].text, i->id))
-                        return true;
-        return false;
+        return i->state == INSTANCE_EXITED && !i->lost && string_list_has(&s->next->restarted, i->id);
 }
 
 static bool is_down(const struct look *s, const struct instance *i) {

@@ -21,13 +21,6 @@
  * Who is asked
  */
 
-static bool is_among(const struct string_list *ids, const char *id) {
-        for (size_t i = 0; i < ids->n; i++)
-                if (str_eq(ids->items[i].text, id))
-                        return true;
-        return false;
-}
-
 static bool has_run(const struct instance *i) {
         return i->state != INSTANCE_CREATED && i->state != INSTANCE_REMOVING;
 }
@@ -36,7 +29,7 @@ static bool has_run(const struct instance *i) {
 static bool is_new(const struct world_app *app, const struct instance *i) {
         const struct workload_service *service = app->wanted ? workload_find(app->wanted, i->service) : NULL;
 
-        return service && str_eq(service->spec_digest, i->spec) && has_run(i) && !is_among(&app->rollout.kept, i->id);
+        return service && str_eq(service->spec_digest, i->spec) && has_run(i) && !string_list_has(&app->rollout.kept, i->id);
 }
 
 static bool is_well(const struct world_app *app, const struct instance *i) {

@@ -13,6 +13,13 @@
 #include "shared/base/text.h"
 #include "shared/data/table_format.h"
 
+bool string_list_has(const struct string_list *list, const char *text) {
+        for (size_t i = 0; text && i < list->n; i++)
+                if (str_eq(list->items[i].text, text))
+                        return true;
+        return false;
+}
+
 struct reader {
         struct arena *a;
         struct fault *reterr;

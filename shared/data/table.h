@@ -30,6 +30,8 @@ struct text_at {
 
 /* The list types that tables fill. Elements live in the arena. */
 struct string_list { struct text_at *items; size_t n; };
+/* Whether @text (NULL: never) is one of them. */
+bool string_list_has(const struct string_list *list, const char *text);
 struct string_pair { struct text_at key, value; };
 struct string_map  { struct string_pair *items; size_t n; };   /* in document order */
 struct struct_list { void *items; size_t n; };                 /* n elements of sub->size, in document order */

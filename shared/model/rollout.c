@@ -86,10 +86,7 @@ const struct table rollout_table = {
 };
 
 bool rollout_is_poisoned(const struct rollout *r, const char *release) {
-        for (size_t i = 0; i < r->poisoned.n; i++)
-                if (str_eq(r->poisoned.items[i].text, release))
-                        return true;
-        return false;
+        return string_list_has(&r->poisoned, release);
 }
 
 bool rollout_is_over(const struct rollout *r) {
@@ -97,8 +94,5 @@ bool rollout_is_over(const struct rollout *r) {
 }
 
 bool rollout_has_used(const struct rollout *r, const char *retry) {
-        for (size_t i = 0; i < r->retried.n; i++)
-                if (str_eq(r->retried.items[i].text, retry))
-                        return true;
-        return false;
+        return string_list_has(&r->retried, retry);
 }

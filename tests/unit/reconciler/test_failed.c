@@ -1,27 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "tests/unit/sign/support.h"
-
 #include "reconciler/failed.h"
 #include "shared/base/file.h"
 
-static struct arena *a;
-static struct scratch scratch;
-static struct state state = STATE_INIT;
-
-static int set_up(void **unused) {
-        a = arena_new();
-        scratch = scratch_make();
-        state = STATE_INIT;
-        return state_open(scratch.path, STATE_WRITE, &state, &(struct fault){ 0 });
-}
-
-static int tear_down(void **unused) {
-        state_done(&state);
-        scratch_remove(&scratch);
-        arena_free(a);
-        return 0;
-}
+/* Behind the others: its fixture has names that they use for parameters. */
+#include "tests/unit/reconciler/scratch_state.h"
 
 static void add(struct failed *f, const char *id, const char *text) {
         failed_add(f, &(struct failed_output){ .id = id, .service = "web", .index = 1, .state = INSTANCE_EXITED, .text = text }, a);
