@@ -3,26 +3,15 @@
 #include "providers/probe/probe_private.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "shared/base/text.h"
 
-/* The last line that holds more than blanks; "" when there is none. */
-static const char *last_line(const char *output, struct arena *a) {
-        size_t end = strlen(output), begin;
-
-        while (end > 0 && strchr(" \t\r\n", output[end - 1]))
-                end--;
-        for (begin = end; begin > 0 && output[begin - 1] != '\n';)
-                begin--;
-        return arena_strndup(a, output + begin, end - begin);
-}
-
 static struct finding judge(const struct check_exec *exec, int64_t code, const char *output, struct arena *a) {
         enum check_verdict verdict = code == 0 ? CHECK_PASS : CHECK_FAIL;
-        const char *line = exec->output ? last_line(output, a) : "";
+        size_t size = 0;
+        const char *line = text_last_lines(exec->output ? output : "", 1, &size);
 
-        return finding_of(verdict, a, "exit code %lld%s%s", (long long)code, *line ? ": " : "", line);
+        return finding_of(verdict, a, "exit code %lld%s%.*s", (long long)code, size > 0 ? ": " : "", (int)size, line);
 }
 
 struct finding probe_exec(const struct check *check, const struct probe_target *target, struct arena *a) {

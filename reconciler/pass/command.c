@@ -32,24 +32,6 @@ static int input_of(const struct pass *p, const struct world_app *app, const str
         return json_canonical(o, out, reterr);
 }
 
-/* The last line that it said, for the fault. */
-static const char *last_line(struct buffer *text, struct arena *a) {
-        char *start, *line;
-        size_t n = text->size;
-
-        while (n > 0 && (text->data[n - 1] == '\n' || text->data[n - 1] == '\r'))
-                n--;
-        if (n == 0)
-                return NULL;
-        start = memrchr(text->data, '\n', n);
-        start = start ? start + 1 : text->data;
-        line = arena_strndup(a, start, (size_t)(text->data + n - start));
-        for (char *c = line; *c; c++)
-                if ((unsigned char)*c < ' ' || *c == 0x7f)
-                        *c = ' ';
-        return line;
-}
-
 static int refuse(const struct pass *p, const struct action *action, struct fault *reterr) {
         int r = fault_set_code(reterr, FAULT_CONFIG, REASON_HOOK_UNKNOWN, "this host allows no command '%s'", action->command);
 
@@ -63,7 +45,8 @@ int pass_run_command(void *data, const struct world_app *app, const struct actio
         const struct config_command *command = config_command(p->config, action->command);
         own_process_result struct process_result result = { .exit_code = 0 };
         own_buffer struct buffer input = BUFFER_INIT;
-        const char **argv;
+        const char **argv, *said;
+        size_t size = 0;
         int r;
 
         if (!command)
@@ -91,8 +74,7 @@ int pass_run_command(void *data, const struct world_app *app, const struct actio
                 return fault_context(reterr, r, "command %s", action->command);
         if (result.exit_code == 0)
                 return 0;
-        const char *said = last_line(result.err.size > 0 ? &result.err : &result.out, p->arena);
-
-        return fault_set_code(reterr, FAULT_TRANSIENT, REASON_HOOK_FAILED, "command %s ended with exit code %d%s%s", action->command,
-                              result.exit_code, said ? ": " : "", said ? said : "");
+        said = text_last_lines(buffer_str(result.err.size > 0 ? &result.err : &result.out), 1, &size);
+        return fault_set_code(reterr, FAULT_TRANSIENT, REASON_HOOK_FAILED, "command %s ended with exit code %d%s%.*s", action->command,
+                              result.exit_code, size > 0 ? ": " : "", (int)size, said);
 }

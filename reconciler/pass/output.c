@@ -92,26 +92,17 @@ static int hear(struct pass_app *mine, const struct instance *i, struct arena *a
         return 1;
 }
 
-/* Where the last LOGGED_LINES of @text begin. */
-static const char *last_lines(const char *text) {
-        const char *p = text + strlen(text);
-
-        while (p > text && p[-1] == '\n')
-                p--;
-        for (int lines = 0; p > text; p--)
-                if (p[-1] == '\n' && ++lines == LOGGED_LINES)
-                        break;
-        return p;
-}
-
 static void log_output(const struct world_app *app, const struct failed_output *output) {
-        for (const char *line = last_lines(output->text); *line;) {
-                size_t size = strcspn(line, "\n");
+        size_t size = 0;
+        const char *line = text_last_lines(output->text, LOGGED_LINES, &size), *end = line + size;
 
+        for (; line < end; line += size + 1) {
+                const char *stop = memchr(line, '\n', (size_t)(end - line));
+
+                size = (size_t)((stop ? stop : end) - line);
                 if (size > 0)
                         log_write(LOG_LEVEL_WARNING, LOG_FIELDS({ "TALLY_APP", app->app }), "%s: %s printed: %.*s", app->app,
                                   output->name ? output->name : output->service, (int)size, line);
-                line += size + (line[size] == '\n');
         }
 }
 

@@ -395,6 +395,18 @@ void text_make_harmless(char *s, const char *keep) {
                 s[used] = '\0';
 }
 
+const char *text_last_lines(const char *s, size_t n, size_t *ret_size) {
+        const char *end = s + strlen(s), *start;
+
+        while (end > s && strchr(" \t\r\n", end[-1]))
+                end--;
+        for (start = end; start > s; start--)
+                if (start[-1] == '\n' && --n == 0)
+                        break;
+        *ret_size = (size_t)(end - start);
+        return start;
+}
+
 /*
  * Matching
  */

@@ -59,6 +59,11 @@ size_t utf8_decode(const char *s, size_t n, uint32_t *ret);
  * characters in @keep stay.
  */
 void text_make_harmless(char *s, const char *keep);
+/*
+ * The last @n (1…) lines of what a program printed: where they begin; @ret_size bytes of them, without the blanks and line ends that close the
+ * text. 0 bytes when it holds nothing else.
+ */
+const char *text_last_lines(const char *s, size_t n, size_t *ret_size);
 
 /* '*' and '?' over whole strings: match_pattern() of OpenSSH match.c. Linear in practice, bounded recursion. */
 bool pattern_matches(const char *pattern, const char *s);

@@ -241,6 +241,22 @@ static void harmless_text_has_no_control_characters(void **state) {
         }
 }
 
+static void the_last_lines_end_before_the_blanks_that_close_a_text(void **state) {
+        static const struct { const char *in; size_t n; const char *out; } rows[] = {
+                { "one\ntwo\nthree\n", 1, "three" }, { "one\ntwo\nthree", 2, "two\nthree" }, { "one\ntwo\n", 5, "one\ntwo" },
+                { "one\ntwo \t\r\n \n", 1, "two" }, { "one\n\ntwo", 2, "\ntwo" }, { "one\n  two", 1, "  two" },
+                { "one", 1, "one" }, { "\none\n", 3, "\none" }, { " \r\n\t", 1, "" }, { "", 1, "" },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                size_t size = 99;
+                const char *at = text_last_lines(rows[i].in, rows[i].n, &size);
+
+                if (size != strlen(rows[i].out) || strncmp(at, rows[i].out, size) != 0)
+                        fail_msg("row %zu: '%.*s'", i, (int)size, at);
+        }
+}
+
 static void patterns_match_whole_strings(void **state) {
         static const struct { const char *pattern, *s; bool match; } rows[] = {
                 { "", "", true }, { "", "a", false }, { "*", "", true }, { "*", "abc", true }, { "?", "a", true },
@@ -303,6 +319,7 @@ int main(void) {
                 cmocka_unit_test(utf8_follows_rfc_3629),
                 cmocka_unit_test(characters_are_decoded_and_counted),
                 cmocka_unit_test(harmless_text_has_no_control_characters),
+                cmocka_unit_test(the_last_lines_end_before_the_blanks_that_close_a_text),
                 cmocka_unit_test(patterns_match_whole_strings),
                 cmocka_unit_test(an_evil_pattern_takes_no_time),
                 cmocka_unit_test(the_closest_name_is_offered_when_it_is_near),
