@@ -58,13 +58,12 @@ static const struct table ulimit_table = {
         .title = "Ulimit", .size = sizeof(struct compose_ulimit), .fields = ulimit_fields, .extension_prefix = "x-",
 };
 
-static int read_ulimit(const struct node_entry *entry, struct compose_ulimit *u, struct arena *a,
-                       struct fault *reterr) {
+static int read_ulimit(const struct node *value, const struct node_entry *entry, void *item, struct arena *a, struct fault *reterr) {
         static const char *const known[] = {
                 "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss",
                 "rtprio", "rttime", "sigpending", "stack", NULL,
         };
-        const struct node *value = entry->value;
+        struct compose_ulimit *u = item;
         const char *closest;
         size_t i = 0;
         int r = 0;
@@ -93,21 +92,7 @@ static int read_ulimit(const struct node_entry *entry, struct compose_ulimit *u,
 }
 
 int compose_read_ulimits(const struct node *node, void *slot, struct arena *a, struct fault *reterr) {
-        struct struct_list *list = slot;
-        struct compose_ulimit *items;
-
-        if (node->type == NODE_NULL)
-                return 0;
-        if (node->type != NODE_MAP)
-                return compose_expected(node, "a map", reterr);
-        items = arena_array(a, node->n, sizeof(*items));
-        for (size_t i = 0; i < node->n; i++) {
-                int r = read_ulimit(&node->entries[i], &items[i], a, reterr);
-                if (r < 0)
-                        return r;
-        }
-        *list = (struct struct_list){ .items = items, .n = node->n };
-        return 0;
+        return compose_read_items(node, COMPOSE_MAP, sizeof(struct compose_ulimit), read_ulimit, a, slot, reterr);
 }
 
 /*
@@ -202,7 +187,8 @@ static void split_device(const char *text, struct compose_device *d, struct aren
         }
 }
 
-static int read_device(const struct node *node, struct compose_device *d, struct arena *a, struct fault *reterr) {
+static int read_device(const struct node *node, const struct node_entry *entry, void *item, struct arena *a, struct fault *reterr) {
+        struct compose_device *d = item;
         int r;
 
         if (node->type == NODE_MAP) {
@@ -230,21 +216,7 @@ static int read_device(const struct node *node, struct compose_device *d, struct
 }
 
 int compose_read_devices(const struct node *node, void *slot, struct arena *a, struct fault *reterr) {
-        struct struct_list *list = slot;
-        struct compose_device *items;
-
-        if (node->type == NODE_NULL)
-                return 0;
-        if (node->type != NODE_LIST)
-                return compose_expected(node, "a list", reterr);
-        items = arena_array(a, node->n, sizeof(*items));
-        for (size_t i = 0; i < node->n; i++) {
-                int r = read_device(node->items[i], &items[i], a, reterr);
-                if (r < 0)
-                        return r;
-        }
-        *list = (struct struct_list){ .items = items, .n = node->n };
-        return 0;
+        return compose_read_items(node, COMPOSE_LIST, sizeof(struct compose_device), read_device, a, slot, reterr);
 }
 
 /*
@@ -278,27 +250,21 @@ static const struct table compose_depend_table = {
         .title = "DependsOn", .size = sizeof(struct compose_depend), .fields = depend_fields, .extension_prefix = "x-",
 };
 
-int compose_read_depends_on(const struct node *node, void *slot, struct arena *a, struct fault *reterr) {
-        struct struct_list *list = slot;
-        struct compose_depend *items;
-        int r = 0;
+static int read_depend(const struct node *value, const struct node_entry *entry, void *item, struct arena *a, struct fault *reterr) {
+        struct compose_depend *depend = item;
+        int r;
 
-        if (node->type == NODE_NULL)
-                return 0;
-        if (node_is_scalar(node))
-                return compose_expected(node, "a list or a map", reterr);
-        items = arena_array(a, node->n, sizeof(*items));
-        for (size_t i = 0; r == 0 && i < node->n; i++) {
-                if (node->type == NODE_LIST) {
-                        items[i] = (struct compose_depend){ .condition = DEPEND_STARTED, .required = true };
-                        r = compose_text(node->items[i], &items[i].service, reterr);
-                        continue;
-                }
-                r = table_read(&compose_depend_table, node->entries[i].value, &items[i], a, reterr);
-                items[i].service = (struct text_at){ .text = node->entries[i].key, .at = node->entries[i].at };
+        if (!entry) {
+                *depend = (struct compose_depend){ .condition = DEPEND_STARTED, .required = true };
+                return compose_text(value, &depend->service, reterr);
         }
-        *list = (struct struct_list){ .items = items, .n = node->n };
+        r = table_read(&compose_depend_table, value, depend, a, reterr);
+        depend->service = (struct text_at){ .text = entry->key, .at = entry->at };
         return r;
+}
+
+int compose_read_depends_on(const struct node *node, void *slot, struct arena *a, struct fault *reterr) {
+        return compose_read_items(node, COMPOSE_LIST | COMPOSE_MAP, sizeof(struct compose_depend), read_depend, a, slot, reterr);
 }
 
 /*

@@ -90,27 +90,20 @@ static const struct table grant_table = {
         .short_schema = COMPOSE_SCHEMA_STRING,
 };
 
-int compose_read_grants(const struct node *node, void *slot, struct arena *a, struct fault *reterr) {
-        struct struct_list *list = slot;
-        struct grant_draft *items;
+static int read_grant(const struct node *value, const struct node_entry *entry, void *item, struct arena *a, struct fault *reterr) {
+        struct grant_draft *grant = item;
+        int r = table_read(&grant_table, value, grant, a, reterr);
 
-        if (node->type == NODE_NULL)
-                return 0;
-        if (node->type != NODE_LIST)
-                return compose_expected(node, "a list", reterr);
-        items = arena_array(a, node->n, sizeof(*items));
-        for (size_t i = 0; i < node->n; i++) {
-                const struct node *item = node->items[i];
-                int r = table_read(&grant_table, item, &items[i], a, reterr);
-
-                if (r < 0)
-                        return r;
-                items[i].uid = node_get(item, "uid") ? items[i].uid : -1;
-                items[i].gid = node_get(item, "gid") ? items[i].gid : -1;
-                items[i].mode = node_get(item, "mode") ? items[i].mode : 0444;
-        }
-        *list = (struct struct_list){ .items = items, .n = node->n };
+        if (r < 0)
+                return r;
+        grant->uid = node_get(value, "uid") ? grant->uid : -1;
+        grant->gid = node_get(value, "gid") ? grant->gid : -1;
+        grant->mode = node_get(value, "mode") ? grant->mode : 0444;
         return 0;
+}
+
+int compose_read_grants(const struct node *node, void *slot, struct arena *a, struct fault *reterr) {
+        return compose_read_items(node, COMPOSE_LIST, sizeof(struct grant_draft), read_grant, a, slot, reterr);
 }
 
 /*

@@ -217,24 +217,17 @@ static const struct table mount_table = {
         .short_schema = COMPOSE_SCHEMA_STRING,
 };
 
-int compose_read_mounts(const struct node *node, void *slot, struct arena *a, struct fault *reterr) {
-        struct struct_list *list = slot;
-        struct mount_draft *items;
+static int read_mount(const struct node *value, const struct node_entry *entry, void *item, struct arena *a, struct fault *reterr) {
+        struct mount_draft *mount = item;
+        int r = table_read(&mount_table, value, mount, a, reterr);
 
-        if (node->type == NODE_NULL)
-                return 0;
-        if (node->type != NODE_LIST)
-                return compose_expected(node, "a list", reterr);
-        items = arena_array(a, node->n, sizeof(*items));
-        for (size_t i = 0; i < node->n; i++) {
-                int r = table_read(&mount_table, node->items[i], &items[i], a, reterr);
-                if (r < 0)
-                        return r;
-                if (!node_get(node_get(node->items[i], "tmpfs"), "mode"))
-                        items[i].tmpfs.mode = -1;
-        }
-        *list = (struct struct_list){ .items = items, .n = node->n };
-        return 0;
+        if (r == 0 && !node_get(node_get(value, "tmpfs"), "mode"))
+                mount->tmpfs.mode = -1;
+        return r;
+}
+
+int compose_read_mounts(const struct node *node, void *slot, struct arena *a, struct fault *reterr) {
+        return compose_read_items(node, COMPOSE_LIST, sizeof(struct mount_draft), read_mount, a, slot, reterr);
 }
 
 int compose_read_tmpfs(const struct node *node, void *slot, struct arena *a, struct fault *reterr) {

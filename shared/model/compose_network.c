@@ -171,30 +171,24 @@ static const struct table attachment_table = {
         .short_schema = "{\"type\":\"null\"}",
 };
 
-int compose_read_attachments(const struct node *node, void *slot, struct arena *a, struct fault *reterr) {
-        struct struct_list *list = slot;
-        struct compose_attachment *items;
-        int r = 0;
+static int read_attachment(const struct node *value, const struct node_entry *entry, void *item, struct arena *a, struct fault *reterr) {
+        struct compose_attachment *attachment = item;
+        struct text_at name = { 0 };
+        int r;
 
-        if (node->type == NODE_NULL)
-                return 0;
-        if (node_is_scalar(node))
-                return compose_expected(node, "a list or a map", reterr);
-        items = arena_array(a, node->n, sizeof(*items));
-        for (size_t i = 0; r == 0 && i < node->n; i++) {
-                struct text_at name = { 0 };
-
-                if (node->type == NODE_LIST) {
-                        r = compose_text(node->items[i], &name, reterr);
-                } else {
-                        name = (struct text_at){ .text = node->entries[i].key, .at = node->entries[i].at };
-                        r = table_read(&attachment_table, node->entries[i].value, &items[i], a, reterr);
-                }
-                items[i].network = name.text;
-                items[i].at = name.at;
+        if (entry) {
+                name = (struct text_at){ .text = entry->key, .at = entry->at };
+                r = table_read(&attachment_table, value, attachment, a, reterr);
+        } else {
+                r = compose_text(value, &name, reterr);
         }
-        *list = (struct struct_list){ .items = items, .n = node->n };
+        attachment->network = name.text;
+        attachment->at = name.at;
         return r;
+}
+
+int compose_read_attachments(const struct node *node, void *slot, struct arena *a, struct fault *reterr) {
+        return compose_read_items(node, COMPOSE_LIST | COMPOSE_MAP, sizeof(struct compose_attachment), read_attachment, a, slot, reterr);
 }
 
 static int compare_attachments(const void *a, const void *b) {

@@ -198,48 +198,45 @@ static int add_ports(struct struct_list *list, const struct port_draft *d, struc
         return 0;
 }
 
-int compose_read_ports(const struct node *node, void *slot, struct arena *a, struct fault *reterr) {
-        int r = 0;
+static int read_port(const struct node *value, const struct node_entry *entry, void *item, struct arena *a, struct fault *reterr) {
+        struct port_draft *d = item;
+        struct text_at text;
+        int r;
 
-        if (node->type == NODE_NULL)
-                return 0;
-        if (node->type != NODE_LIST)
-                return compose_expected(node, "a list", reterr);
-        for (size_t i = 0; r == 0 && i < node->n; i++) {
-                struct port_draft d = { .at = node->items[i]->at };
-                struct text_at text;
+        d->at = value->at;
+        if (value->type == NODE_MAP)
+                return read_long(value, d, a, reterr);
+        r = compose_text(value, &text, reterr);
+        return r < 0 ? r : read_short(&text, d, a, reterr);
+}
 
-                if (node->items[i]->type == NODE_MAP) {
-                        r = read_long(node->items[i], &d, a, reterr);
-                } else {
-                        r = compose_text(node->items[i], &text, reterr);
-                        if (r == 0)
-                                r = read_short(&text, &d, a, reterr);
-                }
-                if (r == 0)
-                        r = add_ports(slot, &d, a, reterr);
-        }
+static int read_exposed(const struct node *value, const struct node_entry *entry, void *item, struct arena *a, struct fault *reterr) {
+        struct port_draft *d = item;
+        struct text_at text;
+        int r = compose_text(value, &text, reterr);
+
+        d->at = value->at;
+        if (r < 0)
+                return r;
+        if (strchr(text.text, ':'))
+                return refuse(&text.at, text.text, "`expose` takes ports of the container only", reterr);
+        return read_short(&text, d, a, reterr);
+}
+
+static int read_all(const struct node *node, compose_item_fn read, struct struct_list *ports, struct arena *a, struct fault *reterr) {
+        struct struct_list drafts = { 0 };
+        int r = compose_read_items(node, COMPOSE_LIST, sizeof(struct port_draft), read, a, &drafts, reterr);
+        const struct port_draft *items = drafts.items;
+
+        for (size_t i = 0; r == 0 && i < drafts.n; i++)
+                r = add_ports(ports, &items[i], a, reterr);
         return r;
 }
 
+int compose_read_ports(const struct node *node, void *slot, struct arena *a, struct fault *reterr) {
+        return read_all(node, read_port, slot, a, reterr);
+}
+
 int compose_read_expose(const struct node *node, void *slot, struct arena *a, struct fault *reterr) {
-        int r = 0;
-
-        if (node->type == NODE_NULL)
-                return 0;
-        if (node->type != NODE_LIST)
-                return compose_expected(node, "a list", reterr);
-        for (size_t i = 0; r == 0 && i < node->n; i++) {
-                struct port_draft d = { .at = node->items[i]->at };
-                struct text_at text;
-
-                r = compose_text(node->items[i], &text, reterr);
-                if (r == 0 && strchr(text.text, ':'))
-                        return refuse(&text.at, text.text, "`expose` takes ports of the container only", reterr);
-                if (r == 0)
-                        r = read_short(&text, &d, a, reterr);
-                if (r == 0)
-                        r = add_ports(slot, &d, a, reterr);
-        }
-        return r;
+        return read_all(node, read_exposed, slot, a, reterr);
 }

@@ -162,6 +162,15 @@ int compose_read_attachments(const struct node *node, void *slot, struct arena *
 int compose_text(const struct node *node, struct text_at *ret, struct fault *reterr);
 /* "expected %s, found a list" at @node. */
 int compose_expected(const struct node *node, const char *what, struct fault *reterr);
+/*
+ * What a list or a map holds, one by one, into @ret (items of @size bytes in @a). A null is none of them; what is not of one of the @shapes is
+ * refused at its place.
+ */
+enum compose_shape { COMPOSE_LIST = 1, COMPOSE_MAP = 2 };
+/* @entry: whose value it is; NULL: it stands in a list. @item is zero. */
+typedef int (*compose_item_fn)(const struct node *value, const struct node_entry *entry, void *item, struct arena *a, struct fault *reterr);
+int compose_read_items(const struct node *node, unsigned shapes, size_t size, compose_item_fn read, struct arena *a, struct struct_list *ret,
+                       struct fault *reterr);
 /* "missing in the app's folder" at @at: @path as written. */
 int compose_fault_missing(struct fault *reterr, const struct source_pos *at, const struct app_files *files,
                           const char *what, const char *path);

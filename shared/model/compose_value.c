@@ -43,6 +43,26 @@ const char *compose_target(const char *path, struct arena *a) {
         return n == 1 || path_is_inside(path + 1) ? path : NULL;
 }
 
+int compose_read_items(const struct node *node, unsigned shapes, size_t size, compose_item_fn read, struct arena *a, struct struct_list *ret,
+                       struct fault *reterr) {
+        static const char *const names[] = { [COMPOSE_LIST] = "a list", [COMPOSE_MAP] = "a map", [COMPOSE_LIST | COMPOSE_MAP] = "a list or a map" };
+        char *items;
+        int r = 0;
+
+        if (node->type == NODE_NULL)
+                return 0;
+        if (!(node->type == NODE_LIST && (shapes & COMPOSE_LIST)) && !(node->type == NODE_MAP && (shapes & COMPOSE_MAP)))
+                return compose_expected(node, names[shapes], reterr);
+        items = arena_array(a, node->n, size);
+        for (size_t i = 0; r == 0 && i < node->n; i++) {
+                const struct node_entry *entry = node->type == NODE_MAP ? &node->entries[i] : NULL;
+
+                r = read(entry ? entry->value : node->items[i], entry, items + i * size, a, reterr);
+        }
+        *ret = (struct struct_list){ .items = items, .n = node->n };
+        return r;
+}
+
 /*
  * Strings and lists of strings
  */
