@@ -14,6 +14,7 @@
 #include "shared/base/process.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
+#include "shared/data/base64.h"
 #include "shared/data/json.h"
 
 #define HELPER_TIMEOUT_MS 30000
@@ -87,8 +88,7 @@ static const json_t *lookup(const json_t *object, const char *registry, const ch
 static int header_make(const char *user, const char *secret, bool is_token, const char *server, struct buffer *ret,
                        struct fault *reterr) {
         own_secret_json json_t *json = json_object();
-        own_secret struct buffer text = BUFFER_INIT, encoded = BUFFER_INIT;
-        size_t room;
+        own_secret struct buffer text = BUFFER_INIT;
         int r;
 
         if (!json)
@@ -105,15 +105,7 @@ static int header_make(const char *user, const char *secret, bool is_token, cons
                 r = buffer_check(&text, "credentials", reterr);
         if (r < 0)
                 return r;
-        room = sodium_base64_encoded_len(text.size, sodium_base64_VARIANT_URLSAFE);
-        for (size_t i = 0; i < room; i++)
-                buffer_putc(&encoded, '\0');
-        r = buffer_check(&encoded, "credentials", reterr);
-        if (r < 0)
-                return r;
-        (void)sodium_bin2base64(encoded.data, room, (const unsigned char *)text.data, text.size,
-                                sodium_base64_VARIANT_URLSAFE);
-        buffer_puts(ret, encoded.data);
+        base64_encode(text.data, text.size, true, ret);
         return buffer_check(ret, "credentials", reterr);
 }
 

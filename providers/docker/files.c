@@ -18,6 +18,7 @@
 #include "shared/base/limits.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
+#include "shared/data/base64.h"
 #include "shared/data/json.h"
 
 #define TEMPORARY_PREFIX ".new-"
@@ -136,7 +137,6 @@ void files_stamp(const char *path, struct digest_state *state) {
 static int entry_bytes(const json_t *entry, struct buffer *out, struct fault *reterr) {
         const json_t *text = json_object_get(entry, "text");
         const char *base64 = json_get_string(entry, "base64");
-        size_t size = 0, room;
 
         if (text) {
                 buffer_append(out, json_string_value(text), json_string_length(text));
@@ -144,16 +144,9 @@ static int entry_bytes(const json_t *entry, struct buffer *out, struct fault *re
         }
         if (!base64)
                 return fault_set(reterr, FAULT_INTERNAL, EINVAL, "a file without content");
-        room = strlen(base64) / 4 * 3 + 3;
-        for (size_t i = 0; i < room; i++)
-                buffer_putc(out, '\0');
-        if (buffer_check(out, "a file of the app", reterr) < 0)
-                return -ENOMEM;
-        if (sodium_base642bin((unsigned char *)out->data, room, base64, strlen(base64), NULL, &size, NULL,
-                              sodium_base64_VARIANT_ORIGINAL) < 0)
+        if (base64_decode(base64, strlen(base64), false, out) < 0)
                 return fault_set(reterr, FAULT_INTERNAL, EINVAL, "a file's content is not base64");
-        out->size = size;
-        return 0;
+        return buffer_check(out, "a file of the app", reterr);
 }
 
 static int write_fault(const char *name, int r, struct fault *reterr) {

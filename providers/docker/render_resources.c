@@ -2,12 +2,13 @@
 
 /* Resources: networks, volumes and files that must be there before a container is made */
 
+#include <stdlib.h>
 #include <string.h>
 
-#include <sodium.h>
 
 #include "providers/docker/render_private.h"
 #include "shared/base/text.h"
+#include "shared/data/base64.h"
 
 /*
  * Networks and volumes
@@ -98,18 +99,16 @@ static void put_volumes(json_t *resources, const struct compose *c) {
 
 /* JSON strings hold text; what isn't goes as base64. */
 static void put_bytes(json_t *entry, const void *bytes, size_t size) {
-        own_free char *text = NULL;
-        size_t room;
+        own_buffer struct buffer text = BUFFER_INIT;
 
         if (size == 0 || (utf8_is_valid(bytes, size) && !memchr(bytes, '\0', size))) {
                 put(entry, "text", json_stringn(size ? bytes : "", size));
                 return;
         }
-        room = sodium_base64_encoded_len(size, sodium_base64_VARIANT_ORIGINAL);
-        text = malloc(room);
-        if (!text)
+        base64_encode(bytes, size, false, &text);
+        if (text.failed)
                 abort();
-        put_text(entry, "base64", sodium_bin2base64(text, room, bytes, size, sodium_base64_VARIANT_ORIGINAL));
+        put_text(entry, "base64", buffer_str(&text));
 }
 
 static void append_entry(json_t *entries, const char *path, bool executable, const void *bytes, size_t size) {

@@ -7,12 +7,12 @@
 #include <string.h>
 #include <strings.h>
 
-#include <sodium.h>
 
 #include "providers/docker/auth.h"
 #include "shared/base/limits.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
+#include "shared/data/base64.h"
 #include "shared/data/json.h"
 
 #define CLIENT_ID "tally"
@@ -54,18 +54,12 @@ static void credentials_done(struct credentials *c) {
 static int credentials_decode(const struct buffer *header, struct credentials *ret, struct fault *reterr) {
         own_secret struct buffer plain = BUFFER_INIT;
         own_fault struct fault why = FAULT_INIT;
-        size_t size = 0;
-        int r;
+        int r = base64_decode(header->data, header->size, true, &plain);
 
-        for (size_t i = 0; i < header->size; i++)
-                buffer_putc(&plain, '\0');
-        r = buffer_check(&plain, "credentials", reterr);
-        if (r < 0)
-                return r;
+        if (plain.failed)
+                return buffer_check(&plain, "credentials", reterr);
         /* The parser's own message may quote what it stumbled on: it is not passed on. */
-        if (sodium_base642bin((unsigned char *)plain.data, plain.size, header->data, header->size, NULL, &size, NULL,
-                              sodium_base64_VARIANT_URLSAFE) < 0 ||
-            json_parse("credentials", plain.data, size, &ret->json, &why) < 0)
+        if (r < 0 || json_parse("credentials", buffer_str(&plain), plain.size, &ret->json, &why) < 0)
                 return fault_set(reterr, FAULT_INTERNAL, EINVAL, "the credentials cannot be read back");
         ret->user = json_get_string(ret->json, "username");
         ret->secret = json_get_string(ret->json, "password");
@@ -83,24 +77,15 @@ static int credentials_find(const struct login *login, struct credentials *ret, 
 
 /* RFC 7617, 2. */
 static int basic_header(const struct credentials *c, struct buffer *ret, struct fault *reterr) {
-        own_secret struct buffer pair = BUFFER_INIT, encoded = BUFFER_INIT;
-        size_t room;
+        own_secret struct buffer pair = BUFFER_INIT;
         int r;
 
         buffer_printf(&pair, "%s:%s", c->user, c->secret);
         r = buffer_check(&pair, "credentials", reterr);
         if (r < 0)
                 return r;
-        room = sodium_base64_encoded_len(pair.size, sodium_base64_VARIANT_ORIGINAL);
-        for (size_t i = 0; i < room; i++)
-                buffer_putc(&encoded, '\0');
-        r = buffer_check(&encoded, "credentials", reterr);
-        if (r < 0)
-                return r;
-        (void)sodium_bin2base64(encoded.data, room, (const unsigned char *)pair.data, pair.size,
-                                sodium_base64_VARIANT_ORIGINAL);
         buffer_puts(ret, "Authorization: Basic ");
-        buffer_puts(ret, encoded.data);
+        base64_encode(pair.data, pair.size, false, ret);
         return buffer_check(ret, "credentials", reterr);
 }
 

@@ -6,11 +6,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include <sodium.h>
 
 #include "shared/base/limits.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
+#include "shared/data/base64.h"
 
 #define TIMEOUT_MS 30000
 #define PKT_HEADER 4
@@ -157,23 +157,14 @@ static void put_endpoint(const struct git_url *u, struct buffer *out) {
 /* Basic authentication: RFC 7617. */
 static int put_authorization(const struct lsrefs_settings *s, const struct git_url *u, struct buffer *out) {
         own_secret struct buffer plain = BUFFER_INIT;
-        own_secret struct buffer encoded = BUFFER_INIT;
         struct credential c;
-        size_t size;
 
         if (!credentials_find(s->credentials, u, &c))
                 return 0;
         buffer_printf(&plain, "%s:%s", c.user, c.password);
-        size = sodium_base64_encoded_len(plain.size, sodium_base64_VARIANT_ORIGINAL);
-        encoded.data = calloc(1, size);
-        if (plain.failed || !encoded.data)
-                return -ENOMEM;
-        encoded.size = size - 1;
-        encoded.room = size;
-        sodium_bin2base64(encoded.data, size, (const unsigned char *)plain.data, plain.size,
-                          sodium_base64_VARIANT_ORIGINAL);
-        buffer_printf(out, "Authorization: Basic %s", encoded.data);
-        return out->failed ? -ENOMEM : 0;
+        buffer_puts(out, "Authorization: Basic ");
+        base64_encode(plain.data, plain.size, false, out);
+        return plain.failed || out->failed ? -ENOMEM : 0;
 }
 
 static int check_scheme(const struct lsrefs_settings *s, const struct git_url *u, bool *ret_ask,

@@ -2,11 +2,13 @@
 
 #include "shared/sign/dsse.h"
 
+#include <string.h>
+
 #include <sodium.h>
 
 #include "shared/base/limits.h"
+#include "shared/data/base64.h"
 #include "shared/data/json.h"
-#include "shared/sign/wire.h"
 
 void dsse_put_pae(const char *type, const void *body, size_t size, struct buffer *out) {
         buffer_printf(out, "DSSEv1 %zu %s %zu ", strlen(type), type, size);
@@ -21,7 +23,7 @@ static json_t *base64_json(const void *data, size_t size, struct fault *reterr) 
         own_buffer struct buffer text = BUFFER_INIT;
         json_t *json;
 
-        base64_encode(data, size, 0, &text);
+        base64_encode(data, size, false, &text);
         if (buffer_check(&text, "base64", reterr) < 0)
                 return NULL;
         json = json_stringn(buffer_str(&text), text.size);

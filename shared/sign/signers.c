@@ -12,6 +12,7 @@
 #include "shared/base/limits.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
+#include "shared/data/base64.h"
 #include "shared/sign/wire.h"
 
 /* One line while it is read. */

@@ -10,6 +10,7 @@
 #include "shared/base/limits.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
+#include "shared/data/base64.h"
 #include "shared/sign/wire.h"
 
 static const char *const type_names[SSHKEY_TYPE_MAX_] = {
@@ -124,7 +125,7 @@ void sshkey_put_line(const struct sshkey *k, const char *comment, struct buffer 
         }
         buffer_puts(out, type_names[k->type]);
         buffer_putc(out, ' ');
-        base64_encode(blob.data, blob.size, 0, out);
+        base64_encode(blob.data, blob.size, false, out);
         if (comment && *comment) {
                 buffer_putc(out, ' ');
                 buffer_puts(out, comment);
@@ -302,7 +303,7 @@ void sshkey_private_write(const struct sshkey_private *k, struct buffer *out) {
                 return;
         }
         buffer_puts(out, KEY_HEAD);
-        base64_encode(blob.data, blob.size, KEY_COLUMNS, out);
+        base64_encode_lines(blob.data, blob.size, KEY_COLUMNS, out);
         buffer_puts(out, "\n" KEY_FOOT "\n");
 }
 

@@ -9,6 +9,7 @@
 #include "shared/base/limits.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
+#include "shared/data/base64.h"
 #include "shared/sign/wire.h"
 
 #define ARMOUR_HEAD    "-----BEGIN SSH SIGNATURE-----\n"
@@ -260,7 +261,7 @@ int sshsig_sign(const struct sshkey_private *k, const char *namespace, const voi
                 return fault_set_oom(reterr);
 
         buffer_puts(out, ARMOUR_HEAD);
-        base64_encode(blob.data, blob.size, ARMOUR_COLUMNS, out);
+        base64_encode_lines(blob.data, blob.size, ARMOUR_COLUMNS, out);
         buffer_puts(out, ARMOUR_FOOT "\n");
         return buffer_check(out, "signature", reterr);
 }

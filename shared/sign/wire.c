@@ -2,9 +2,6 @@
 
 #include "shared/sign/wire.h"
 
-#include <errno.h>
-#include <sodium.h>
-
 bool wire_take(struct wire *w, void *ret, size_t size) {
         if (w->size < size)
                 return false;
@@ -63,51 +60,4 @@ bool wire_copy_text(const struct wire *w, char *buf, size_t room) {
         memcpy(buf, w->data, w->size);
         buf[w->size] = '\0';
         return true;
-}
-
-/*
- * Base64 (RFC 4648). libsodium's works in constant time, which keys want; it fills a buffer of known size.
- */
-
-void base64_encode(const void *data, size_t size, size_t columns, struct buffer *out) {
-        const unsigned char *p = data;
-        /* Whole groups of three at a time: the pieces join without padding between them. */
-        char text[sodium_base64_ENCODED_LEN(48, sodium_base64_VARIANT_ORIGINAL)];
-        size_t column = 0;
-
-        for (size_t at = 0; at < size; at += 48) {
-                size_t n = size - at < 48 ? size - at : 48;
-
-                sodium_bin2base64(text, sizeof(text), p + at, n, sodium_base64_VARIANT_ORIGINAL);
-                for (const char *c = text; *c; c++) {
-                        if (columns && column == columns) {
-                                buffer_putc(out, '\n');
-                                column = 0;
-                        }
-                        buffer_putc(out, *c);
-                        column++;
-                }
-        }
-        sodium_memzero(text, sizeof(text));
-}
-
-int base64_decode(const char *text, size_t size, bool url, struct buffer *out) {
-        int variant = url ? sodium_base64_VARIANT_URLSAFE : sodium_base64_VARIANT_ORIGINAL;
-        unsigned char piece[48];
-        int r = 0;
-
-        if (size % 4 != 0)
-                return -EINVAL;
-        /* libsodium refuses stray characters, wrong padding and left-over bits; padding may only end the last piece. */
-        for (size_t at = 0; r == 0 && at < size; at += 64) {
-                size_t n = size - at < 64 ? size - at : 64, used = 0;
-
-                if (sodium_base642bin(piece, sizeof(piece), text + at, n, NULL, &used, NULL, variant) < 0 ||
-                    (at + n < size && used != sizeof(piece)))
-                        r = -EINVAL;
-                else
-                        buffer_append(out, piece, used);
-        }
-        sodium_memzero(piece, sizeof(piece));
-        return r;
 }

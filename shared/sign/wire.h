@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Wire: SSH's data types (RFC 4251, section 5), read strictly, and base64 that has only one form
+ * Wire: SSH's data types (RFC 4251, section 5), read strictly
  *
  * A reader is a range of bytes that shrinks. Each take returns false, and changes nothing, when the bytes are not there.
  */
@@ -32,8 +32,3 @@ static inline bool wire_equals(const struct wire *w, const char *s) {
 }
 /* Copy to a NUL-terminated text: false when it is too long or holds a NUL or another control character. */
 bool wire_copy_text(const struct wire *w, char *buf, size_t room);
-
-/* Padded standard base64 of @size bytes at @data (a line break every @columns when that is not 0) to @out. */
-void base64_encode(const void *data, size_t size, size_t columns, struct buffer *out);
-/* Canonical, padded base64 and nothing else; @url: the URL-safe alphabet. Appends to @out. 0 or -EINVAL. */
-int base64_decode(const char *text, size_t size, bool url, struct buffer *out);

@@ -19,22 +19,7 @@ rig_make
 image=$(image_make shop/web web)
 other=$(image_make shop/web other)
 
-mkdir -p "$FLEET/checkout/apps/shop"
-echo 'color = green' >"$FLEET/checkout/apps/shop/web.conf"
-compose() {
-        cat >"$FLEET/checkout/apps/shop/compose.yaml" <<YAML
-services:
-  web:
-    image: $image
-    stop_grace_period: 1s
-    volumes: ["./web.conf:/etc/web.conf:ro", "data:/data"]
-  api:
-    image: $image
-    stop_grace_period: 1s
-volumes: {data: {}}
-YAML
-}
-compose
+shop_mounting "$image"
 app_settings shop
 fleet_release shop 1 "web=$image"
 fleet_commit shop

@@ -18,22 +18,7 @@ rig_make
 
 image=$(image_make shop/web web)
 
-mkdir -p "$FLEET/checkout/apps/shop"
-echo 'color = green' >"$FLEET/checkout/apps/shop/web.conf"
-compose() {
-        cat >"$FLEET/checkout/apps/shop/compose.yaml" <<YAML
-services:
-  web:
-    image: $image
-    stop_grace_period: 1s
-    volumes: ["./web.conf:/etc/web.conf:ro", "data:/data"]
-  api:
-    image: $image
-    stop_grace_period: 1s
-volumes: {data: {}}
-YAML
-}
-compose
+shop_mounting "$image"
 app_settings shop
 fleet_release shop 1 "web=$image"
 printf 'apiVersion: tallyman/v1\nkind: Environment\nenvironment: prod\n' >"$FLEET/checkout/environments/prod/environment.yaml"

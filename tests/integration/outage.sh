@@ -20,37 +20,19 @@ good=$(image_make shop/web good)
 better=$(image_make shop/web better)
 zeroes=$(printf '0%.0s' {1..64})
 
-# compose IMAGE [LINE…]: apps/shop/compose.yaml with one service and these lines
-compose() {
-        local image=$1
-        shift
-        mkdir -p "$FLEET/checkout/apps/shop"
-        {
-                printf 'services:\n  web:\n    image: %s\n    restart: always\n    stop_grace_period: 1s\n' "$image"
-                [ $# -eq 0 ] || printf '    %s\n' "$@"
-        } >"$FLEET/checkout/apps/shop/compose.yaml"
-}
 
-# release VERSION IMAGE: merged
-release() {
-        fleet_release shop "$1" "web=$2"
-        fleet_commit "shop $1"
-}
-
-healthcheck='healthcheck: {test: ["CMD-SHELL", "test $$(cat /www/index.html) != ill"], interval: 300ms, timeout: 20s, retries: 2}'
-
-compose "$good"
+shop_web "$good"
 app_settings shop
-release 6 "$better"
+shop_release 6 "$better"
 expect 0 tally pass
 
 #
 # Registries
 #
 
-compose "$good"
+shop_web "$good"
 serving=$(instance_of shop web)
-release 7 "$REGISTRY/shop/web@sha256:$zeroes"
+shop_release 7 "$REGISTRY/shop/web@sha256:$zeroes"
 expect 3 tally sync --timeout 3s
 same "$serving" "$(instance_of shop web)" 'the container that serves'
 status_is '.apps[0].failure.code' IMAGE_NOT_FOUND
@@ -59,7 +41,7 @@ status_is '.apps[0].running.version' 6
 status_is '.apps[0].poisoned | length' 0
 proved 'a digest that the registry does not have touches nothing, and is asked for again after a while'
 
-release 8 "$good"
+shop_release 8 "$good"
 expect 0 tally pass
 status_is '.apps[0].running.version' 8
 proved 'the release after it deploys at once'
@@ -74,7 +56,7 @@ for ((i = 0; i < 200; i++)); do
 done
 lied=127.0.0.1:$(cat "$RIG/liar.port")/${liar#*/}
 serving=$(instance_of shop web)
-release 9 "$lied"
+shop_release 9 "$lied"
 expect 5 tally pass
 same "$serving" "$(instance_of shop web)" 'the container that serves'
 same 1 "$(instances | wc -l)" 'containers left'
@@ -87,7 +69,7 @@ proved 'a registry that serves other bytes than were pinned is found out; the re
 port=$(cat "$RIG/registry/registry.port")
 fresh=$(image_make shop/web fresh)
 registry_stop "$RIG/registry"
-release 10 "$fresh"
+shop_release 10 "$fresh"
 expect 3 tally sync --timeout 3s
 same "$serving" "$(instance_of shop web)" 'the container that serves'
 status_is '.apps[0].phase' preparing
@@ -107,7 +89,7 @@ engine_back() {
 }
 
 serving=$(instance_of shop web)
-release 11 "$better"
+shop_release 11 "$better"
 engine_kill "$RIG/engine"
 expect 1 tally pass
 status_is .state degraded
@@ -120,7 +102,7 @@ same 1 "$(instances | wc -l)" 'containers left'
 proved 'an engine that is down is exit code 1 and touches nothing; the release is deployed when it is back'
 
 # Killed as soon as the new container is there.
-release 12 "$fresh"
+shop_release 12 "$fresh"
 "$TALLY" --config "$FLEET/etc/tally.yaml" pass >"$RIG/out" 2>&1 &
 RIG_PID=$!
 for ((i = 0; i < 400; i++)); do
@@ -142,10 +124,10 @@ proved 'an engine that is killed in the middle of a rollout: it goes on when the
 # A reboot while old and new are both there
 #
 
-compose "$good" "$healthcheck"
+shop_web "$good" "$ILL_IS_UNHEALTHY"
 app_settings shop 'rollout: {min_healthy_time: 60s, healthy_deadline: 90s, progress_deadline: 90s}'
 serving=$(instance_of shop web)
-release 13 "$better"
+shop_release 13 "$better"
 "$TALLY" --config "$FLEET/etc/tally.yaml" pass >"$RIG/out" 2>&1 &
 RIG_PID=$!
 for ((i = 0; i < 400; i++)); do

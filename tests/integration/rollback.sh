@@ -21,29 +21,11 @@ better=$(image_make shop/web better)
 crashes=$(image_make shop/web crashes /bin/sh -c 'echo opening the data; echo "cannot open it: key s3cret-k3y" >&2; exit 3')
 no_command=$(image_make shop/web no-command /bin/there-is-none)
 
-# compose IMAGE [LINE…]: apps/shop/compose.yaml with one service and these lines
-compose() {
-        local image=$1
-        shift
-        mkdir -p "$FLEET/checkout/apps/shop"
-        {
-                printf 'services:\n  web:\n    image: %s\n    restart: always\n    stop_grace_period: 1s\n' "$image"
-                [ $# -eq 0 ] || printf '    %s\n' "$@"
-        } >"$FLEET/checkout/apps/shop/compose.yaml"
-}
-
-# release VERSION IMAGE: merged
-release() {
-        fleet_release shop "$1" "web=$2"
-        fleet_commit "shop $1"
-}
-
-healthcheck='healthcheck: {test: ["CMD-SHELL", "test $$(cat /www/index.html) != ill"], interval: 300ms, timeout: 20s, retries: 2}'
 ill=$(image_make shop/web ill)
 
-compose "$good" "$healthcheck"
+shop_web "$good" "$ILL_IS_UNHEALTHY"
 app_settings shop
-release 1 "$good"
+shop_release 1 "$good"
 expect 0 tally pass
 old=$(instance_of shop web)
 
@@ -52,7 +34,7 @@ old=$(instance_of shop web)
 #
 
 records_mark
-release 2 "$ill"
+shop_release 2 "$ill"
 expect 5 tally pass
 same "$old" "$(instance_of shop web)" 'the container that serves'
 same 1 "$(instances | wc -l)" 'containers left'
@@ -96,7 +78,7 @@ same "$old" "$(instance_of shop web)" 'the container that serves after a restart
 status_is '.apps[0].poisoned | join(" ")' "$bad"
 proved 'poison and the old release survive a restart of the engine'
 
-release 3 "$better"
+shop_release 3 "$better"
 expect 0 tally pass
 [ "$old" != "$(instance_of shop web)" ] || fail 'release 3 was not deployed'
 status_is '.apps[0].running.version' 3
@@ -111,7 +93,7 @@ proved 'a newer release deploys after one that failed'
 taken_back() {
         local serving
         serving=$(instance_of shop web)
-        release "$1" "$2"
+        shop_release "$1" "$2"
         expect 5 tally pass
         same "$serving" "$(instance_of shop web)" "the container that serves after release $1"
         same 1 "$(instances | wc -l)" 'containers left'
@@ -119,7 +101,7 @@ taken_back() {
         proved "$4"
 }
 
-compose "$good"
+shop_web "$good"
 # A busy machine takes its time from a container's start to its end.
 app_settings shop 'rollout: {min_healthy_time: 3s, healthy_deadline: 60s, progress_deadline: 60s}'
 taken_back 4 "$crashes" ROLLOUT_EXITED 'a release that is restarted by the engine for ever is seen as a crash loop and taken back'
@@ -139,7 +121,7 @@ same "$(jq -j '.outputs[-1].text' "$FLEET/state/failed-shop.json" | sha256sum | 
 proved 'the ledger has a digest of it and not a word'
 
 taken_back 5 "$no_command" ROLLOUT_START_FAILED 'a release whose program does not exist is taken back'
-compose "$good" 'healthcheck: {test: ["CMD", "false"], interval: 60s, start_period: 60s}'
+shop_web "$good" 'healthcheck: {test: ["CMD", "false"], interval: 60s, start_period: 60s}'
 app_settings shop 'rollout: {min_healthy_time: 300ms, healthy_deadline: 2s, progress_deadline: 60s}'
 taken_back 6 "$good" ROLLOUT_UNHEALTHY 'a release that does not become healthy before healthy_deadline is taken back'
 app_settings shop
@@ -148,16 +130,16 @@ app_settings shop
 # on_failure: pause
 #
 
-compose "$good" "$healthcheck"
+shop_web "$good" "$ILL_IS_UNHEALTHY"
 app_settings shop 'rollout: {min_healthy_time: 300ms, healthy_deadline: 30s, progress_deadline: 30s, on_failure: pause}'
-release 7 "$ill"
+shop_release 7 "$ill"
 expect 5 tally pass
 status_is '.apps[0].phase' paused
 status_is .state failed
 same 2 "$(instances | wc -l)" 'containers kept for a person to look at'
 expect 5 tally pass
 status_is '.apps[0].phase' paused
-release 8 "$good"
+shop_release 8 "$good"
 expect 0 tally pass
 status_is '.apps[0].running.version' 8
 same 1 "$(instances | wc -l)" 'containers left'

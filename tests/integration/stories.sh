@@ -44,12 +44,6 @@ shop() {
 }
 health=
 
-# release VERSION IMAGE: merged
-release() {
-        fleet_release shop "$1" "web=$2"
-        fleet_commit "shop $1"
-}
-
 # serving: the ids of what runs
 serving() {
         instances shop web | awk '$5 == "running" { print $1 }' | sort | paste -sd' '
@@ -68,14 +62,14 @@ runs() {
 canary='strategy: canary, steps: [{weight: 50, hold: 2s}]'
 one=$(image one) two=$(image two) three=$(image three)
 shop 2 "$canary"
-release 1 "$one"
+shop_release 1 "$one"
 expect 0 tally sync --timeout 60s
 runs 1 "$one"
 
 before=$(serving)
 echo busy >"$RIG/mood"
 : >"$RIG/mood.log"
-release 2 "$two"
+shop_release 2 "$two"
 expect 3 tally sync --timeout 8s
 same "$before" "$(serving)" 'what serves'
 status_is '.apps[0] | "\(.phase) \(.failure.code) \(.poisoned | length)"' 'preparing IMAGE_PULL_FAILED 0'
@@ -86,7 +80,7 @@ expect 0 tally sync --timeout 90s
 runs 2 "$two"
 proved 'a limit of pulls (429) is no verdict: nothing is touched, it is asked for less and less often, then it goes on'
 
-release 3 "$three"
+shop_release 3 "$three"
 for ((i = 0; i < 100; i++)); do
         expect 3 tally sync --timeout 300ms
         [ "$(jq -r .prepared "$FLEET/state/rollouts/shop.json")" != true ] || break
@@ -100,7 +94,7 @@ proved 'a login that ends while a canary is under way hangs nothing: all was pul
 
 before=$(serving)
 four=$(image four)
-release 4 "$four"
+shop_release 4 "$four"
 expect 3 tally sync --timeout 3s
 same "$before" "$(serving)" 'what serves'
 status_is '.apps[0] | "\(.phase) \(.failure.code) \(.poisoned | length)"' 'preparing IMAGE_AUTH 0'
@@ -119,7 +113,7 @@ health=false
 for n in 20 21; do
         before=$(serving)
         shop 2 'strategy: rolling'
-        release "$n" "$three"
+        shop_release "$n" "$three"
         expect 5 tally sync --timeout 60s
         same "$before" "$(serving)" 'the very instances that served before'
         status_is '.apps[0] | "\(.running.version) \(.failure.code)"' '4 ROLLOUT_UNHEALTHY'
@@ -128,7 +122,7 @@ proved 'without a registry a release that fails is taken back, twice: the very i
 
 health=
 shop 2 'strategy: rolling'
-release 22 "$four"
+shop_release 22 "$four"
 expect 0 tally sync --timeout 60s
 runs 22 "$four"
 engine_api DELETE "/containers/$(serving | cut -d' ' -f1)?force=1"

@@ -151,6 +151,43 @@ app_settings() {
         } >"$FLEET/checkout/apps/$app/app.yaml"
 }
 
+# shop_web IMAGE [LINE…]: shop has one service, web, with these lines
+shop_web() {
+        local image=$1
+        shift
+        mkdir -p "$FLEET/checkout/apps/shop"
+        {
+                printf 'services:\n  web:\n    image: %s\n    restart: always\n    stop_grace_period: 1s\n' "$image"
+                [ $# -eq 0 ] || printf '    %s\n' "$@"
+        } >"$FLEET/checkout/apps/shop/compose.yaml"
+}
+# A line for it: healthy as long as it is not the image "ill".
+# shellcheck disable=SC2034
+ILL_IS_UNHEALTHY='healthcheck: {test: ["CMD-SHELL", "test $$(cat /www/index.html) != ill"], interval: 300ms, timeout: 20s, retries: 2}'
+
+# shop_mounting IMAGE: shop has a service web, which mounts a file and a volume, and an api
+shop_mounting() {
+        mkdir -p "$FLEET/checkout/apps/shop"
+        echo 'color = green' >"$FLEET/checkout/apps/shop/web.conf"
+        cat >"$FLEET/checkout/apps/shop/compose.yaml" <<YAML
+services:
+  web:
+    image: $1
+    stop_grace_period: 1s
+    volumes: ["./web.conf:/etc/web.conf:ro", "data:/data"]
+  api:
+    image: $1
+    stop_grace_period: 1s
+volumes: {data: {}}
+YAML
+}
+
+# shop_release VERSION IMAGE: merged
+shop_release() {
+        fleet_release shop "$1" "web=$2"
+        fleet_commit "shop $1"
+}
+
 # instances [APP [SERVICE]]: id, app, service, index, state, release, image of every container of ours, sorted
 instances() {
         local filter="\"tallyman.host=$FLEET_HOST\""

@@ -22,6 +22,7 @@
 #include "shared/base/cleanup.h"
 #include "shared/base/file.h"
 #include "shared/base/process.h"
+#include "shared/data/base64.h"
 #include "shared/sign/sshkey.h"
 #include "shared/sign/wire.h"
 
@@ -112,7 +113,7 @@ static inline void sk_sign(const struct sshkey_private *k, const char *namespace
         buffer_put_string(&blob, "sha512", 6);
         buffer_put_string(&blob, inner.data, inner.size);
         buffer_puts(out, "-----BEGIN SSH SIGNATURE-----\n");
-        base64_encode(blob.data, blob.size, 70, out);
+        base64_encode_lines(blob.data, blob.size, 70, out);
         buffer_puts(out, "\n-----END SSH SIGNATURE-----");
 }
 

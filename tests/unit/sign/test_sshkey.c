@@ -101,7 +101,7 @@ static void change_private(const struct buffer *text, size_t at, struct buffer *
         assert_int_equal(base64_decode(joined.data, joined.size, false, &blob), 0);
         blob.data[at % blob.size] ^= 0x20;
         buffer_puts(out, head);
-        base64_encode(blob.data, blob.size, 70, out);
+        base64_encode_lines(blob.data, blob.size, 70, out);
         buffer_puts(out, foot);
 }
 
