@@ -62,9 +62,9 @@ static int outline_artifact(const struct runtime_settings *settings, const struc
         return 0;
 }
 
-int outline_make(const struct runtime_settings *settings, const char *runtime, const struct compose *compose,
-                 const struct release *release, const char *release_id, struct arena *a, struct workload *ret,
-                 struct fault *reterr) {
+static int outline_make(const struct runtime_settings *settings, const char *runtime, const struct compose *compose,
+                        const struct release *release, const char *release_id, struct arena *a, struct workload *ret,
+                        struct fault *reterr) {
         const struct compose_service *from = compose->services.items;
         struct workload_service *to = arena_array(a, compose->services.n, sizeof(*to));
         struct workload w = {
@@ -89,6 +89,45 @@ int outline_make(const struct runtime_settings *settings, const char *runtime, c
         return 0;
 }
 
+static void release_json(void *p) {
+        json_decref(p);
+}
+
+static int outline_specs(const struct outline_runtime *runtime, const struct compose *compose, struct arena *a, struct workload *w,
+                         struct fault *reterr) {
+        const struct compose_service *from = compose->services.items;
+        struct workload_service *to = w->services.items;
+
+        for (size_t i = 0; i < w->services.n; i++) {
+                struct digest digest;
+                int r = runtime->spec_of(compose, &from[i], &to[i].spec, reterr);
+
+                if (r < 0)
+                        return r;
+                arena_defer(a, release_json, to[i].spec);
+                digest = digest_of_json(to[i].spec);
+                to[i].spec_digest = arena_strdup(a, digest.text);
+        }
+        return 0;
+}
+
+int outline_render(const struct outline_runtime *runtime, const struct runtime_settings *settings, const struct compose *compose,
+                   const struct release *release, const char *release_id, struct arena *a, struct workload *ret, struct fault *reterr) {
+        struct workload w;
+        int r = outline_make(settings, runtime->name, compose, release, release_id, a, &w, reterr);
+
+        if (r == 0)
+                r = outline_specs(runtime, compose, a, &w, reterr);
+        if (r == 0 && runtime->resources_of)
+                r = runtime->resources_of(compose, &w.resources, reterr);
+        if (r < 0)
+                return r;
+        if (w.resources)
+                arena_defer(a, release_json, w.resources);
+        *ret = w;
+        return 0;
+}
+
 static int compare_text(const char *x, const char *y) {
         return strcmp(x ? x : "", y ? y : "");
 }
@@ -109,27 +148,4 @@ static int by_identity(const void *pa, const void *pb) {
 void outline_sort_instances(struct instance *instances, size_t n) {
         if (n > 1)
                 qsort(instances, n, sizeof(*instances), by_identity);
-}
-
-static void release_spec(void *spec) {
-        json_decref(spec);
-}
-
-int outline_specs(const struct compose *compose,
-                  int (*spec_of)(const struct compose *c, const struct compose_service *s, json_t **ret, struct fault *reterr),
-                  struct arena *a, struct workload *w, struct fault *reterr) {
-        const struct compose_service *from = compose->services.items;
-        struct workload_service *to = w->services.items;
-
-        for (size_t i = 0; i < w->services.n; i++) {
-                struct digest digest;
-                int r = spec_of(compose, &from[i], &to[i].spec, reterr);
-
-                if (r < 0)
-                        return r;
-                arena_defer(a, release_spec, to[i].spec);
-                digest = digest_of_json(to[i].spec);
-                to[i].spec_digest = arena_strdup(a, digest.text);
-        }
-        return 0;
 }

@@ -275,7 +275,7 @@ static void put_seccomp_files(json_t *files, const struct compose *c) {
         }
 }
 
-static json_t *resources_of(const struct compose *c) {
+static int resources_of(const struct compose *c, json_t **ret, struct fault *reterr) {
         const struct compose_network *networks = c->networks.items;
         const struct compose_volume *volumes = c->volumes.items;
         json_t *resources = json_object(), *list = json_array();
@@ -292,26 +292,13 @@ static json_t *resources_of(const struct compose *c) {
         put(resources, "volumes", list);
         render_files(resources, c);
         put_seccomp_files(json_object_get(resources, "files"), c);
-        return resources;
-}
-
-static void release_json(void *p) {
-        json_decref(p);
+        *ret = resources;
+        return 0;
 }
 
 int locked_render(const struct runtime_settings *settings, const struct compose *compose, const struct release *release,
                   const char *release_id, struct arena *a, struct workload *ret, struct fault *reterr) {
-        struct workload w;
-        int r;
+        static const struct outline_runtime runtime = { .name = "compose", .spec_of = spec_of, .resources_of = resources_of };
 
-        r = outline_make(settings, "compose", compose, release, release_id, a, &w, reterr);
-        if (r < 0)
-                return r;
-        r = outline_specs(compose, spec_of, a, &w, reterr);
-        if (r < 0)
-                return r;
-        w.resources = resources_of(compose);
-        arena_defer(a, release_json, w.resources);
-        *ret = w;
-        return 0;
+        return outline_render(&runtime, settings, compose, release, release_id, a, ret, reterr);
 }

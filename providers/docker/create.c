@@ -88,12 +88,9 @@ int docker_attach_missing(struct docker *d, const struct body_input *in, const c
 
 int docker_name_taken(struct docker *d, const struct body_input *in, const char *name, struct fault *reterr) {
         own_engine_reply struct engine_reply reply = ENGINE_REPLY_INIT;
-        own_buffer struct buffer path = BUFFER_INIT;
         const json_t *labels;
-        int r;
+        int r = docker_inspect(d, name, &reply, reterr);
 
-        buffer_printf(&path, "/containers/%s/json", name);
-        r = engine_get(d->engine, buffer_str(&path), &reply, reterr);
         if (r < 0)
                 return r;
         labels = json_object_get(json_object_get(reply.json, "Config"), "Labels");

@@ -48,6 +48,8 @@ int docker_exec(struct runtime *rt, const struct instance *instance, const struc
 /* began.c: since when the engine runs, wall ms; 0: not known. Asked once an observation. */
 int64_t docker_began(struct docker *d);
 
+/* inspected.c: GET /containers/<@name: id or name>/json. 0: @ret has it, or the status 404 when there is none; else a fault. */
+int docker_inspect(struct docker *d, const char *name, struct engine_reply *ret, struct fault *reterr);
 /* inspected.c: the closer look at the run that @entry of the list shows, when it was taken already; else NULL. Borrowed. */
 const json_t *docker_inspected(const struct docker *d, const json_t *entry);
 /* inspected.c: remember what was answered about it. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Inspected: closer looks that need not be taken again. A pass looks every few moments while instances start; what a run of a container began
+ * Inspected: the closer look at a container, and those that need not be taken again. A pass looks every few moments while instances start; what a run of a container began
  * with stays, and the list shows when another one began.
  */
 
@@ -9,6 +9,17 @@
 #include "providers/docker/quiet.h"
 #include "shared/base/text.h"
 #include "shared/data/json.h"
+
+int docker_inspect(struct docker *d, const char *name, struct engine_reply *ret, struct fault *reterr) {
+        own_buffer struct buffer path = BUFFER_INIT;
+        int r;
+
+        buffer_printf(&path, "/containers/%s/json", name);
+        r = engine_get(d->engine, buffer_str(&path), ret, reterr);
+        if (r < 0 || ret->status == 404 || engine_reply_is_ok(ret))
+                return r;
+        return engine_refused(ret, NULL, "cannot inspect a container", reterr);
+}
 
 const json_t *docker_inspected(const struct docker *d, const json_t *entry) {
         const json_t *known = json_object_get(d->inspected, json_get_string(entry, "Id"));

@@ -28,22 +28,18 @@ void container_done(struct container *c) {
 
 int container_open(struct docker *d, const char *id, struct container *ret, struct fault *reterr) {
         own_engine_reply struct engine_reply reply = ENGINE_REPLY_INIT;
-        own_buffer struct buffer path = BUFFER_INIT;
         const json_t *labels;
         const char *name;
         int r;
 
         if (!engine_id_is_valid(id))
                 return fault_set(reterr, FAULT_INTERNAL, EINVAL, "'%s' is not the id of a container", id ? id : "");
-        buffer_printf(&path, "/containers/%s/json", id);
-        r = engine_get(d->engine, buffer_str(&path), &reply, reterr);
+        r = docker_inspect(d, id, &reply, reterr);
         if (r < 0)
                 return r;
         *ret = (struct container){ .json = NULL };
         if (reply.status == 404)
                 return 0;
-        if (!engine_reply_is_ok(&reply))
-                return engine_refused(&reply, NULL, "cannot inspect it", reterr);
         labels = json_object_get(json_object_get(reply.json, "Config"), "Labels");
         name = json_get_string(reply.json, "Name");
         if (!str_eq(json_get_string(labels, LABEL_HOST), d->settings->host) || !name)

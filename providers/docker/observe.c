@@ -308,7 +308,6 @@ bool observe_mount_is(const json_t *entry, const char *target, const char *sourc
 
 static int look_closer(struct docker *d, struct sighting *s, struct arena *a, bool *ret_gone, struct fault *reterr) {
         own_engine_reply struct engine_reply reply = ENGINE_REPLY_INIT;
-        own_buffer struct buffer path = BUFFER_INIT;
         const json_t *known = docker_inspected(d, s->entry);
         const struct instance listed = s->instance;
         int r;
@@ -317,15 +316,12 @@ static int look_closer(struct docker *d, struct sighting *s, struct arena *a, bo
                 observe_inspected(s, known, a);
                 return 0;
         }
-        buffer_printf(&path, "/containers/%s/json", s->instance.id);
-        r = engine_get(d->engine, buffer_str(&path), &reply, reterr);
+        r = docker_inspect(d, s->instance.id, &reply, reterr);
         if (r < 0)
                 return r;
         *ret_gone = reply.status == 404;
         if (reply.status == 404)
                 return 0;
-        if (!engine_reply_is_ok(&reply))
-                return engine_refused(&reply, NULL, "cannot inspect a container", reterr);
         observe_inspected(s, reply.json, a);
         if (s->instance.state == INSTANCE_EXITED)
                 s->instance.lost = observe_is_lost(reply.json, docker_began(d));
@@ -354,55 +350,60 @@ static int ask_image(struct docker *d, struct sighting *s, json_t *seen, struct 
  * A mounted file that is replaced on the host stays what it was in the container: the mount holds the old inode. So after any
  * change since the container was made, the path in the container must still lead to the inode on the host.
  */
-static bool is_same_inode(struct docker *d, const struct sighting *s, const char *target, const char *source) {
+static int is_same_inode(struct docker *d, const struct sighting *s, const char *target, const char *source, bool *ret, struct fault *reterr) {
         own_engine_reply struct engine_reply reply = ENGINE_REPLY_INIT;
-        own_buffer struct buffer path = BUFFER_INIT, inside = BUFFER_INIT;
-        own_fault struct fault ignored = FAULT_INIT;
+        own_buffer struct buffer inside = BUFFER_INIT;
         struct stat host, container;
         int64_t pid;
+        int r = docker_inspect(d, s->instance.id, &reply, reterr);
 
-        buffer_printf(&path, "/containers/%s/json", s->instance.id);
-        if (engine_get(d->engine, buffer_str(&path), &reply, &ignored) < 0)
-                return false;
+        if (r < 0)
+                return r;
         pid = json_get_integer(json_object_get(reply.json, "State"), "Pid", 0);
-        if (pid <= 0)
-                return true; /* not running: the mount is made anew when it starts */
         buffer_printf(&inside, "/proc/%" PRId64 "/root%s", pid, target);
-        return stat(buffer_str(&inside), &container) == 0 && stat(source, &host) == 0 &&
-               container.st_dev == host.st_dev && container.st_ino == host.st_ino;
+        /* Not running: the mount is made anew when it starts. */
+        *ret = pid <= 0 || (stat(buffer_str(&inside), &container) == 0 && stat(source, &host) == 0 &&
+                            container.st_dev == host.st_dev && container.st_ino == host.st_ino);
+        return 0;
 }
 
-static bool file_is_intact(struct docker *d, const struct sighting *s, const json_t *file) {
+static int file_is_intact(struct docker *d, const struct sighting *s, const json_t *file, bool *ret, struct fault *reterr) {
         const char *name = json_get_string(file, "name"), *target = json_get_string(file, "target");
         own_buffer struct buffer source = BUFFER_INIT;
         int64_t changed;
 
+        *ret = false;
         if (!name || !target || !files_name_is_valid(name))
-                return false;
+                return 0;
         buffer_printf(&source, "%s/%s", d->settings->files, name);
         if (!observe_mount_is(s->entry, target, buffer_str(&source)))
-                return false;
+                return 0;
         changed = files_changed_at(d->settings->files, name);
-        if (changed >= 0 && changed < s->created_at)
-                return true;
-        if (files_check(d->settings->files, name, json_get_string(file, "digest")) != FILES_INTACT)
-                return false;
-        return changed <= s->created_at || is_same_inode(d, s, target, buffer_str(&source));
+        *ret = (changed >= 0 && changed < s->created_at) ||
+               files_check(d->settings->files, name, json_get_string(file, "digest")) == FILES_INTACT;
+        if (!*ret || changed <= s->created_at)
+                return 0;
+        return is_same_inode(d, s, target, buffer_str(&source), ret, reterr);
 }
 
-static void check_files(struct docker *d, struct sighting *s, struct arena *a) {
+static int check_files(struct docker *d, struct sighting *s, struct arena *a, struct fault *reterr) {
         struct string_list *changed = &s->instance.files_changed;
         size_t i;
         json_t *file;
 
         json_array_foreach(json_object_get(s->spec, "files"), i, file) {
                 struct text_at *item;
+                bool intact;
+                int r = file_is_intact(d, s, file, &intact, reterr);
 
-                if (file_is_intact(d, s, file))
+                if (r < 0)
+                        return r;
+                if (intact)
                         continue;
                 item = arena_push(a, &changed->items, &changed->n, sizeof(*item));
                 item->text = arena_strdup(a, json_get_string(file, "target"));
         }
+        return 0;
 }
 
 static int complete(struct docker *d, struct sighting *s, json_t *seen, struct arena *a, bool *ret_gone,
@@ -415,7 +416,7 @@ static int complete(struct docker *d, struct sighting *s, json_t *seen, struct a
         if (r == 0 && !*ret_gone && s->image_verdict == IMAGE_ASK)
                 r = ask_image(d, s, seen, reterr);
         if (r == 0 && !*ret_gone)
-                check_files(d, s, a);
+                r = check_files(d, s, a, reterr);
         return r;
 }
 

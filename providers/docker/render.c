@@ -233,25 +233,9 @@ int render_service(const struct compose *c, const struct compose_service *s, jso
         return 0;
 }
 
-static void release_json(void *p) {
-        json_decref(p);
-}
-
 int docker_render(const struct runtime_settings *settings, const struct compose *compose, const struct release *release,
                   const char *release_id, struct arena *a, struct workload *ret, struct fault *reterr) {
-        struct workload w;
-        int r;
+        static const struct outline_runtime docker = { .name = "docker", .spec_of = render_service, .resources_of = render_resources };
 
-        r = outline_make(settings, "docker", compose, release, release_id, a, &w, reterr);
-        if (r < 0)
-                return r;
-        r = outline_specs(compose, render_service, a, &w, reterr);
-        if (r < 0)
-                return r;
-        r = render_resources(compose, &w.resources, reterr);
-        if (r < 0)
-                return r;
-        arena_defer(a, release_json, w.resources);
-        *ret = w;
-        return 0;
+        return outline_render(&docker, settings, compose, release, release_id, a, ret, reterr);
 }

@@ -84,33 +84,16 @@ static int fake_open(const struct runtime_settings *settings, struct runtime **r
         return 0;
 }
 
-static void release_json(void *p) {
-        json_decref(p);
+static int fake_spec(const struct compose *c, const struct compose_service *s, json_t **ret, struct fault *reterr) {
+        *ret = json_pack("{ss ss so}", "name", s->name.text, "image", s->pinned, "service", s->node ? node_to_json(s->node) : json_object());
+        return *ret ? 0 : fault_set_oom(reterr);
 }
 
 static int fake_render(struct runtime *rt, const struct compose *compose, const struct release *release,
                        const char *release_id, struct arena *a, struct workload *ret, struct fault *reterr) {
-        const struct compose_service *from = compose->services.items;
-        struct workload w;
-        int r = outline_make(fake_of(rt)->settings, "fake", compose, release, release_id, a, &w, reterr);
+        static const struct outline_runtime fake = { .name = "fake", .spec_of = fake_spec };
 
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < w.services.n; i++) {
-                struct workload_service *s = (struct workload_service *)w.services.items + i;
-                json_t *spec = json_pack("{ss ss so}", "name", s->name, "image", s->image, "service",
-                                         from[i].node ? node_to_json(from[i].node) : json_object());
-                struct digest digest;
-
-                if (!spec)
-                        return fault_set_oom(reterr);
-                arena_defer(a, release_json, spec);
-                digest = digest_of_json(spec);
-                s->spec = spec;
-                s->spec_digest = arena_strdup(a, digest.text);
-        }
-        *ret = w;
-        return 0;
+        return outline_render(&fake, fake_of(rt)->settings, compose, release, release_id, a, ret, reterr);
 }
 
 static int fake_observe(struct runtime *rt, const struct workload *wanted, size_t n_wanted, struct arena *a,

@@ -115,6 +115,25 @@ for what in rubbish broken refuse; do
 done
 proved 'an engine that answers rubbish, broken JSON or 500 touches nothing'
 
+# Whether the container still has a file that was touched, only the engine can say.
+echo 'color = green' >"$FLEET/checkout/apps/shop/web.conf"
+echo '    volumes: ["./web.conf:/etc/web.conf:ro"]' >>"$FLEET/checkout/apps/shop/compose.yaml"
+release "$(other)"
+recovers 'a mounted file'
+serving=$(instance_of shop web)
+touch "$(inspect "$serving" '.Mounts[0].Source')"
+rm -f "$FLEET/state/quiet.json"
+# The first look is at how the container runs.
+echo blind 2 >"$mode"
+expect 1 tally pass
+grep -q 'refused a closer look' "$RIG/proxy.log" || fail 'nothing was refused'
+status_is '.apps[0].drift | length' 0
+same "$serving" "$(instance_of shop web)" 'the container that serves'
+recovers 'a closer look that was refused'
+same "$serving" "$(instance_of shop web)" 'the container that serves'
+sed -i '/volumes:/d' "$FLEET/checkout/apps/shop/compose.yaml"
+proved 'an engine that does not say which file a container has mounted: that is no drift'
+
 #
 # An engine that is slow, or says nothing at all
 #

@@ -13,10 +13,12 @@ MODE_FILE is read anew for every connection and every part of an answer:
     rubbish     the answer is bytes that are no HTTP
     broken      the answer is HTTP, and no JSON
     refuse      500, as an engine in trouble would
+    blind K     a connection ends where the answer to the K-th closer look at a container should be, and all after it
     ending N    so many updates are refused as those of a container that crashed this moment are
 """
 
 import random
+import re
 import socket
 import sys
 import threading
@@ -26,6 +28,7 @@ LISTEN, TARGET, MODE_FILE = sys.argv[1:]
 DEAD = threading.Event()
 LOCK = threading.Lock()
 COUNTED = ["", 0]
+LOOK = re.compile(rb'GET \S*/containers/[0-9a-f]{64}/json ')
 BROKEN = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 20\r\nConnection: close\r\n\r\n{"Id": [{{"Id": "\xff"}'
 REFUSE = b'HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\nContent-Length: 23\r\nConnection: close\r\n\r\n{"message": "no luck"} '
 ENDING = b'HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\nContent-Length: 66\r\nConnection: close\r\n\r\n' \
@@ -63,6 +66,10 @@ def requests(client, engine):
             if what == "ending" and b"/update " in data.split(b"\r\n", 1)[0] and count(b"HTTP/1.", number) <= int(number):
                 client.sendall(ENDING)
                 print("refused an update", file=sys.stderr, flush=True)
+                close(client, engine)
+                return
+            if what == "blind" and LOOK.match(data) and count(b"HTTP/1.", number) >= int(number):
+                print("refused a closer look", file=sys.stderr, flush=True)
                 close(client, engine)
                 return
             engine.sendall(data)
