@@ -16,7 +16,6 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,11 +26,12 @@
 #include "shared/base/process.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
+#include "tests/lib/temporary.h"
 
 #define RIG_NOW 1795687200000 /* 2026-11-26T10:00:00Z */
 
 struct ledger_rig {
-        char dir[64];
+        char dir[TEMPORARY_MAX];
         char path[96], remote[96], home[96];
         struct state state;
         struct sshkey_private key;
@@ -147,8 +147,7 @@ static inline int ledger_rig_setup(void **state) {
         struct ledger_rig *rig = calloc(1, sizeof(*rig));
 
         assert_non_null(rig);
-        (void)snprintf(rig->dir, sizeof(rig->dir), "/tmp/test-ledger-XXXXXX");
-        assert_non_null(mkdtemp(rig->dir));
+        temporary_make(rig->dir);
         (void)snprintf(rig->path, sizeof(rig->path), "%s/state", rig->dir);
         (void)snprintf(rig->remote, sizeof(rig->remote), "%s/remote.git", rig->dir);
         (void)snprintf(rig->home, sizeof(rig->home), "HOME=%s", rig->dir);
@@ -161,16 +160,12 @@ static inline int ledger_rig_setup(void **state) {
         return 0;
 }
 
-static inline int ledger_rig_remove(const char *path, const struct stat *st, int type, struct FTW *ftw) {
-        return remove(path);
-}
-
 static inline int ledger_rig_teardown(void **state) {
         struct ledger_rig *rig = *state;
 
         rig_close(rig);
         (void)umount(rig->path);
-        (void)nftw(rig->dir, ledger_rig_remove, 16, FTW_DEPTH | FTW_PHYS);
+        temporary_remove(rig->dir);
         free(rig);
         return 0;
 }

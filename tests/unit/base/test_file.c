@@ -9,7 +9,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,6 +25,7 @@
 #include "shared/base/clock.h"
 #include "shared/base/file.h"
 #include "shared/base/text.h"
+#include "tests/lib/temporary.h"
 
 /* Counts down to the call of fsync() that fails; 0: none does. The linker prefers this one to the library's. */
 static int failing_fsync;
@@ -39,22 +39,16 @@ int fsync(int fd) {
 }
 
 struct folder {
-        char path[64];
+        char path[TEMPORARY_MAX];
         int fd;
 };
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
-        return remove(path);
-}
 
 static int setup(void **state) {
         struct folder *f = calloc(1, sizeof(*f));
 
         if (!f)
                 return -1;
-        (void)snprintf(f->path, sizeof(f->path), "/tmp/tally-test-file-XXXXXX");
-        if (!mkdtemp(f->path))
-                return -1;
+        temporary_make(f->path);
         f->fd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         failing_fsync = 0;
         *state = f;
@@ -63,12 +57,11 @@ static int setup(void **state) {
 
 static int teardown(void **state) {
         struct folder *f = *state;
-        int r;
 
         (void)close(f->fd);
-        r = nftw(f->path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        temporary_remove(f->path);
         free(f);
-        return r;
+        return 0;
 }
 
 static int entries(int dirfd) {

@@ -9,7 +9,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +25,7 @@
 #include "shared/base/process.h"
 #include "shared/base/text.h"
 #include "shared/git/compact.h"
+#include "tests/lib/temporary.h"
 
 #define REF "refs/heads/main"
 #define OBJECTS_MAX 8192
@@ -33,7 +33,7 @@
 static const struct compact_limits small = { .loose = 256, .packs = 4, .objects = 6000, .object_bytes = 1 << 20 };
 
 struct place {
-        char dir[64];
+        char dir[TEMPORARY_MAX];
         struct mirror *mirror;
         struct object_id ids[OBJECTS_MAX];   /* all that must be there for ever */
         size_t n;
@@ -52,23 +52,17 @@ static void open_mirror(struct place *p) {
 static int setup(void **state) {
         struct place *p = calloc(1, sizeof(*p));
 
-        (void)snprintf(p->dir, sizeof(p->dir), "/tmp/test-compact-XXXXXX");
-        assert_non_null(mkdtemp(p->dir));
+        temporary_make(p->dir);
         open_mirror(p);
         *state = p;
         return 0;
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
-        (void)st, (void)type, (void)ftw;
-        return remove(path);
 }
 
 static int teardown(void **state) {
         struct place *p = *state;
 
         mirror_free(p->mirror);
-        (void)nftw(p->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        temporary_remove(p->dir);
         free(p);
         return 0;
 }

@@ -9,7 +9,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,11 +21,12 @@
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 #include "shared/git/mirror.h"
+#include "tests/lib/temporary.h"
 
 #define REF "refs/tally/remote/main"
 
 struct place {
-        char dir[64];
+        char dir[TEMPORARY_MAX];
         struct mirror *mirror;
 };
 
@@ -40,23 +40,17 @@ static void open_mirror(struct place *p, char broken[MIRROR_NAME_MAX]) {
 static int setup(void **state) {
         struct place *p = calloc(1, sizeof(*p));
 
-        (void)snprintf(p->dir, sizeof(p->dir), "/tmp/test-mirror-XXXXXX");
-        assert_non_null(mkdtemp(p->dir));
+        temporary_make(p->dir);
         open_mirror(p, NULL);
         *state = p;
         return 0;
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
-        (void)st, (void)type, (void)ftw;
-        return remove(path);
 }
 
 static int teardown(void **state) {
         struct place *p = *state;
 
         mirror_free(p->mirror);
-        (void)nftw(p->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        temporary_remove(p->dir);
         free(p);
         return 0;
 }
@@ -327,13 +321,13 @@ static void a_file_or_half_a_folder_in_its_place_heals_too(void **state) {
 
         mirror_free(take(p->mirror));
         (void)snprintf(path, sizeof(path), "%s/desired.git/objects", p->dir);
-        assert_int_equal(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+        temporary_remove(path);
         open_mirror(p, broken);
         assert_true(broken[0]);
 
         mirror_free(take(p->mirror));
         (void)snprintf(path, sizeof(path), "%s/desired.git", p->dir);
-        assert_int_equal(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+        temporary_remove(path);
         assert_int_equal(file_write(AT_FDCWD, path, "x", 1, 0600, &f), 0);
         open_mirror(p, broken);
         assert_true(broken[0]);

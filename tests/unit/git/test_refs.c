@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,13 +15,14 @@
 
 #include "shared/base/file.h"
 #include "shared/git/refs.h"
+#include "tests/lib/temporary.h"
 
 #define ID1 "1111111111111111111111111111111111111111"
 #define ID2 "2222222222222222222222222222222222222222"
 
 /* Repositories are written by hand: what counts is the files. */
 struct place {
-        char dir[64];
+        char dir[TEMPORARY_MAX];
 };
 
 static void put(const struct place *p, const char *name, const char *text) {
@@ -42,8 +42,7 @@ static void put(const struct place *p, const char *name, const char *text) {
 static int setup(void **state) {
         struct place *p = calloc(1, sizeof(*p));
 
-        (void)snprintf(p->dir, sizeof(p->dir), "/tmp/test-refs-XXXXXX");
-        assert_non_null(mkdtemp(p->dir));
+        temporary_make(p->dir);
         put(p, "r/HEAD", "ref: refs/heads/main\n");
         put(p, "r/config", "[core]\n\tbare = true\n");
         put(p, "r/objects/x", NULL);
@@ -52,15 +51,10 @@ static int setup(void **state) {
         return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
-        (void)st, (void)type, (void)ftw;
-        return remove(path);
-}
-
 static int teardown(void **state) {
         struct place *p = *state;
 
-        (void)nftw(p->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        temporary_remove(p->dir);
         free(p);
         return 0;
 }

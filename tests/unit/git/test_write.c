@@ -7,19 +7,19 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "shared/base/text.h"
 #include "shared/git/write.h"
+#include "tests/lib/temporary.h"
 
 #define REF "refs/heads/tally/web1"
 #define ARMOUR "-----BEGIN SSH SIGNATURE-----\nQUJD\nREVG\n-----END SSH SIGNATURE-----\n"
 
 struct place {
-        char dir[64];
+        char dir[TEMPORARY_MAX];
         struct mirror *mirror;
 };
 
@@ -27,23 +27,17 @@ static int setup(void **state) {
         struct place *p = calloc(1, sizeof(*p));
         own_fault struct fault f = FAULT_INIT;
 
-        (void)snprintf(p->dir, sizeof(p->dir), "/tmp/test-write-XXXXXX");
-        assert_non_null(mkdtemp(p->dir));
+        temporary_make(p->dir);
         assert_int_equal(mirror_open_kept(p->dir, "ledger.git", &p->mirror, &f), 0);
         *state = p;
         return 0;
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
-        (void)st, (void)type, (void)ftw;
-        return remove(path);
 }
 
 static int teardown(void **state) {
         struct place *p = *state;
 
         mirror_free(p->mirror);
-        (void)nftw(p->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        temporary_remove(p->dir);
         free(p);
         return 0;
 }

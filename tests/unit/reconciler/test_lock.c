@@ -9,7 +9,6 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -19,6 +18,7 @@
 #include "shared/base/file.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
+#include "tests/lib/temporary.h"
 
 #define A "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define B "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
@@ -31,7 +31,7 @@
 
 /* A working tree and a registry whose tags can be moved. */
 struct fixture {
-        char folder[64];
+        char folder[TEMPORARY_MAX];
         struct arena *arena;
         const char *digests[4][2];   /* "registry/repository:tag", digest */
         int asked;
@@ -117,8 +117,7 @@ static int setup(void **state) {
         struct fixture *f = calloc(1, sizeof(*f));
 
         assert_non_null(f);
-        snprintf(f->folder, sizeof(f->folder), "/tmp/test-lock.XXXXXX");
-        assert_non_null(mkdtemp(f->folder));
+        temporary_make(f->folder);
         f->arena = arena_new();
         f->digests[0][0] = "registry.example/shop/web:1.4.2";
         f->digests[0][1] = A;
@@ -130,14 +129,10 @@ static int setup(void **state) {
         return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
-        return remove(path);
-}
-
 static int teardown(void **state) {
         struct fixture *f = *state;
 
-        (void)nftw(f->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+        temporary_remove(f->folder);
         arena_free(f->arena);
         free(f);
         return 0;

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,31 +22,27 @@
 #include "shared/base/process.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
+#include "tests/lib/temporary.h"
 
 struct place {
-        char dir[64];
+        char dir[TEMPORARY_MAX];
         char path[80];
 };
 
 static int setup(void **state) {
         static struct place p;
 
-        (void)snprintf(p.dir, sizeof(p.dir), "/tmp/test-state-XXXXXX");
-        assert_non_null(mkdtemp(p.dir));
+        temporary_make(p.dir);
         (void)snprintf(p.path, sizeof(p.path), "%s/state", p.dir);
         *state = &p;
         return 0;
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
-        return remove(path);
 }
 
 static int teardown(void **state) {
         struct place *p = *state;
 
         (void)umount(p->path);
-        (void)nftw(p->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        temporary_remove(p->dir);
         return 0;
 }
 

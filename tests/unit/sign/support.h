@@ -25,6 +25,7 @@
 #include "shared/data/base64.h"
 #include "shared/sign/sshkey.h"
 #include "shared/sign/wire.h"
+#include "tests/lib/temporary.h"
 
 #define ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -122,13 +123,13 @@ static inline void sk_sign(const struct sshkey_private *k, const char *namespace
  */
 
 struct scratch {
-        char path[64];
+        char path[TEMPORARY_MAX];
 };
 
 static inline struct scratch scratch_make(void) {
-        struct scratch s = { .path = "/tmp/tally-test-XXXXXX" };
+        struct scratch s;
 
-        assert_non_null(mkdtemp(s.path));
+        temporary_make(s.path);
         return s;
 }
 
@@ -166,7 +167,7 @@ static inline int run_tool(const char *const *argv, const char *const *envp, con
 #define RUN(out, ...) run_tool((const char *const[]){ __VA_ARGS__, NULL }, NULL, NULL, 0, (out))
 
 static inline void scratch_remove(struct scratch *s) {
-        (void)RUN(NULL, "rm", "-rf", "--", s->path);
+        temporary_remove(s->path);
 }
 #define own_scratch __attribute__((cleanup(scratch_remove)))
 
