@@ -1,35 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "providers/docker/body.h"
 #include "providers/docker/labels.h"
 #include "shared/base/reason.h"
 #include "shared/data/json.h"
-#include "tests/lib/rig.h"
-
-#define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define IMAGE "registry.example/shop/web@sha256:" HEX
-
-static const struct runtime_settings settings = {
-        .host = "web1", .environment = "prod", .endpoint = "unix:///nonexistent", .files = "/var/lib/tally/files",
-};
-
-static int setup(void **state) {
-        struct rig *rig = calloc(1, sizeof(*rig));
-
-        assert_non_null(rig);
-        rig_open(rig, "docker", &settings);
-        *state = rig;
-        return 0;
-}
-
-static int teardown(void **state) {
-        rig_close(*state);
-        free(*state);
-        return 0;
-}
+#include "tests/unit/providers/rendered.h"
 
 static const json_t *body_of(struct rig *rig, struct workload *w, const char *yaml, int api) {
         struct body_input in = { .settings = &settings, .workload = w, .index = 2, .image_id = "sha256:id", .api = api };

@@ -2,7 +2,6 @@
 
 /* What docker compose is given, and what it says. */
 
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "providers/compose/compose.h"
@@ -12,29 +11,9 @@
 #include "shared/base/text.h"
 #include "shared/data/json.h"
 #include "shared/model/fleet.h"
-#include "tests/lib/rig.h"
 
-#define HEX "1111111111111111111111111111111111111111111111111111111111111111"
-#define IMAGE "registry.example/shop/web@sha256:" HEX
-
-static const struct runtime_settings settings = {
-        .host = "web1", .environment = "prod", .endpoint = "unix:///nonexistent/docker.sock", .files = "/var/lib/tally/files",
-};
-
-static int setup(void **state) {
-        struct rig *rig = calloc(1, sizeof(*rig));
-
-        assert_non_null(rig);
-        rig_open(rig, "compose", &settings);
-        *state = rig;
-        return 0;
-}
-
-static int teardown(void **state) {
-        rig_close(*state);
-        free(*state);
-        return 0;
-}
+#define RENDERED_BY "compose"
+#include "tests/unit/providers/rendered.h"
 
 static const char *canonical(struct rig *rig, json_t *value) {
         own_buffer struct buffer text = BUFFER_INIT;

@@ -1,33 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include <stdlib.h>
-
 #include "providers/docker/render.h"
 #include "shared/base/text.h"
 #include "shared/data/json.h"
-#include "tests/lib/rig.h"
-
-#define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define IMAGE "registry.example/shop/web@sha256:" HEX
-
-static const struct runtime_settings settings = {
-        .host = "web1", .environment = "prod", .endpoint = "unix:///nonexistent", .files = "/var/lib/tally/files",
-};
-
-static int setup(void **state) {
-        struct rig *rig = calloc(1, sizeof(*rig));
-
-        assert_non_null(rig);
-        rig_open(rig, "docker", &settings);
-        *state = rig;
-        return 0;
-}
-
-static int teardown(void **state) {
-        rig_close(*state);
-        free(*state);
-        return 0;
-}
+#include "tests/unit/providers/rendered.h"
 
 static const char *canonical(struct rig *rig, const json_t *value) {
         own_buffer struct buffer text = BUFFER_INIT;
