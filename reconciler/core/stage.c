@@ -142,13 +142,15 @@ void stage_reach(struct look *s, const struct workload_service *service, int64_t
         *ret_new = 0;
         *ret_old = INT64_MAX;
         for (size_t i = 0; i < s->next->steps.n; i++) {
+                /* It waits while the batch that it brought up is to be proven. */
+                bool under_way = steps[i].state == STEP_RUNNING || steps[i].state == STEP_WAITING;
                 struct stage g;
                 int64_t begun, made_room, new, old;
 
-                if (!steps[i].step.stage || (steps[i].state != STEP_RUNNING && steps[i].batch == 0))
+                if (!steps[i].step.stage || (!under_way && steps[i].batch == 0))
                         continue;
                 g = stage_of(s, &steps[i]);
-                begun = steps[i].batch + (steps[i].state == STEP_RUNNING);
+                begun = steps[i].batch + under_way;
                 made_room = goes_stop_first(&g, service) ? begun : steps[i].batch;
                 new = limit(&g, service, begun);
                 old = made_room > 0 ? allowed_old(&g, service, made_room) : INT64_MAX;
