@@ -325,6 +325,67 @@ static void test_a_revert_ends_when_the_old_instances_take_requests(void **state
         arena_free(r.arena);
 }
 
+/*
+ * Who gets requests
+ */
+
+static void test_what_nobody_wants_gets_no_requests(void **state) {
+        struct rig r;
+
+        setup_settled(&r);
+        r.app.instances.n = 4;
+        r.app.settings.drift = DRIFT_REPORT;
+        in_force(&r, 0, 3);
+        note_route(&r);
+        look(&r, NOW);
+        assert_int_equal(first(&r, VERB_ROUTE)->route->targets.n, 2);
+        arena_free(r.arena);
+}
+
+/* The plan is walked, and what is new has no address that the router could reach. */
+static void test_what_no_router_can_reach_is_told_and_proves_nothing(void **state) {
+        struct rig r;
+        const struct decision_app *out;
+
+        setup(&r);
+        r.app.rollout.phase = PHASE_FINISHING;
+        r.app.rollout.release = r.app.rollout.version = "new";
+        keep_old(&r);
+        r.instances[3].endpoints.n = 0;
+        in_force(&r, 2, 2);
+        out = look(&r, NOW);
+        assert_int_equal(out->event, EVENT_NONE);
+        assert_non_null(strstr(out->waits_for, "a way to i3, port 80"));
+        /* The way back does not wait for it. */
+        r.app.rollout.phase = PHASE_REVERTING;
+        r.app.wanted = &r.old;
+        out = look(&r, NOW);
+        assert_null(out->waits_for ? strstr(out->waits_for, "a way to") : NULL);
+        arena_free(r.arena);
+}
+
+/* Nothing is decided about the instances while the engine is waited for: who is ill but runs stays in the route, who is gone does not. */
+static void test_while_something_else_is_waited_for_only_who_is_gone_leaves_the_route(void **state) {
+        for (int gone = 0; gone < 2; gone++) {
+                struct rig r;
+
+                setup(&r);
+                r.app.rollout.phase = PHASE_STAGING;
+                r.app.rollout.release = r.app.rollout.version = "new";
+                r.app.rollout.retry_at = NOW + 1000;
+                keep_old(&r);
+                r.app.instances.n = 2;
+                in_force(&r, 0, 1);
+                if (gone)
+                        r.instances[1].state = INSTANCE_EXITED;
+                else
+                        r.instances[1].health = HEALTH_UNHEALTHY;
+                look(&r, NOW);
+                assert_int_equal(count(&r, VERB_ROUTE), gone);
+                arena_free(r.arena);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_what_a_forgotten_route_let_go_of_still_drains),
@@ -335,6 +396,9 @@ int main(void) {
                 cmocka_unit_test(test_what_a_forgotten_route_let_go_of_drains_before_it_is_made_anew),
                 cmocka_unit_test(test_what_is_in_force_does_not_make_forget_the_router_before),
                 cmocka_unit_test(test_a_revert_ends_when_the_old_instances_take_requests),
+                cmocka_unit_test(test_what_nobody_wants_gets_no_requests),
+                cmocka_unit_test(test_what_no_router_can_reach_is_told_and_proves_nothing),
+                cmocka_unit_test(test_while_something_else_is_waited_for_only_who_is_gone_leaves_the_route),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

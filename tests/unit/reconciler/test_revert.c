@@ -387,6 +387,40 @@ static void test_an_app_that_is_declared_again_while_it_is_removed_comes_back(vo
         sim_done(&t.s);
 }
 
+/*
+ * Whom the new ones wait for
+ */
+
+static void test_the_new_do_not_serve_on_for_each_other(void **state) {
+        struct rollouts t;
+        struct decision d;
+
+        begin_with(&t, 1, 2, -1);
+        sim_fate(&t.s, sim_service(t.new, 0), FATE_STARTING, 0);
+        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_BLUE_GREEN }, NULL);
+        while (sim_running(&t.s, sim_service(t.new, 0)->spec_digest) < 2)
+                (void)pass_once(&t, 100);
+        sim_want(&t.s, t.old);
+        do
+                d = pass_once(&t, 10);
+        while (d.actions.n == 0 && t.s.app.rollout.phase == PHASE_REVERTING);
+        assert_int_equal(count_actions(&d, VERB_STOP), 2);
+        sim_done(&t.s);
+}
+
+static void test_the_new_do_not_wait_for_ever_for_old_ones_that_do_not_become_healthy(void **state) {
+        struct rollouts t;
+        int64_t began;
+
+        begin_failing(&t, 4, -1);
+        sim_fate(&t.s, sim_service(t.old, 0), FATE_STARTING, 0);
+        began = t.s.mono;
+        while (sim_running(&t.s, sim_service(t.new, 0)->spec_digest) > 0)
+                (void)pass_once(&t, 500);
+        assert_in_range(t.s.mono - began, t.s.app.settings.healthy_deadline_ms, t.s.app.settings.healthy_deadline_ms + 2000);
+        sim_done(&t.s);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_revert_starts_all_that_was_kept_at_once_and_walks_no_plan),
@@ -407,6 +441,8 @@ int main(void) {
                 cmocka_unit_test(test_what_is_replaced_and_cannot_be_removed_is_tried_less_and_less),
                 cmocka_unit_test(test_an_app_that_cannot_be_removed_is_tried_less_and_less),
                 cmocka_unit_test(test_an_app_that_is_declared_again_while_it_is_removed_comes_back),
+                cmocka_unit_test(test_the_new_do_not_serve_on_for_each_other),
+                cmocka_unit_test(test_the_new_do_not_wait_for_ever_for_old_ones_that_do_not_become_healthy),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -101,6 +101,8 @@ static void test_a_migration_that_did_not_change_is_not_run_again(void **state) 
         begin_with_role(&t, ROLE_MIGRATION);
         sim_service(t.new, 0)->spec_digest = sim_service(t.old, 0)->spec_digest;
         sim_service(t.new, 0)->image = sim_service(t.old, 0)->image;
+        /* Also where nothing but the settled release says that it ran. */
+        sim_remove(&t.s, first_of(&t, sim_service(t.old, 0)->spec_digest)->id);
         t.s.trace = &trace;
         want_new(&t, &rolling, NULL);
         expect_new(&t);
@@ -290,6 +292,59 @@ static void test_dependants_start_when_what_they_depend_on_is_healthy(void **sta
         sim_done(&t.s);
 }
 
+static void test_where_nothing_was_all_instances_come_in_one_batch(void **state) {
+        static const struct canary_step third[] = { { .weight = 34, .hold_ms = 5000 } };
+        static const struct rollout_settings settings[] = {
+                { .strategy = STRATEGY_ROLLING, .max_parallel = 1 },
+                { .strategy = STRATEGY_CANARY, .steps = { .items = (void *)third, .n = 1 } },
+        };
+
+        for (size_t i = 0; i < 2; i++) {
+                struct rollouts t;
+                struct decision d;
+
+                make_releases(&t, 1, 3, -1);
+                want_new(&t, &settings[i], NULL);
+                do
+                        d = pass_once(&t, 100);
+                while (count_actions(&d, VERB_CREATE) == 0);
+                assert_int_equal(count_actions(&d, VERB_CREATE), 3);
+                expect_new(&t);
+                sim_done(&t.s);
+        }
+}
+
+/* What it depends on runs on from the release before, and is in a bad way: restarted again and again, or just not healthy. */
+static bool starts_beside(bool required, int64_t restarts) {
+        struct rollouts t;
+        struct instance *on;
+        bool started = false;
+
+        make_releases(&t, 2, 1, -1);
+        sim_depend(&t.s, t.new, 1, 0, DEPEND_HEALTHY);
+        ((struct depend *)sim_service(t.new, 1)->depends_on.items)->required = required;
+        sim_service(t.new, 0)->spec_digest = sim_service(t.old, 0)->spec_digest;
+        settle_old(&t);
+        sim_fate(&t.s, sim_service(t.old, 0), FATE_STARTING, 0);
+        on = first_of(&t, sim_service(t.old, 0)->spec_digest);
+        on->restarts = restarts;
+        sim_settle(&t.s);
+        want_new(&t, &rolling, NULL);
+        for (int n = 0; n < 50; n++) {
+                (void)pass_once(&t, 100);
+                started = started || sim_running(&t.s, sim_service(t.new, 1)->spec_digest) > 0;
+        }
+        sim_done(&t.s);
+        return started;
+}
+
+static void test_what_is_not_required_is_waited_for_while_it_may_come_and_no_longer(void **state) {
+        assert_false(starts_beside(true, 0));
+        assert_false(starts_beside(true, CRASH_LOOP_RESTARTS));
+        assert_false(starts_beside(false, 0));
+        assert_true(starts_beside(false, CRASH_LOOP_RESTARTS));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_init_and_migration_run_to_completion_before_the_primaries),
@@ -305,6 +360,8 @@ int main(void) {
                 cmocka_unit_test(test_who_is_ill_goes_before_who_serves),
                 cmocka_unit_test(test_a_service_grows_and_shrinks_with_its_release_and_back),
                 cmocka_unit_test(test_dependants_start_when_what_they_depend_on_is_healthy),
+                cmocka_unit_test(test_where_nothing_was_all_instances_come_in_one_batch),
+                cmocka_unit_test(test_what_is_not_required_is_waited_for_while_it_may_come_and_no_longer),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -459,6 +459,58 @@ static void test_what_is_over_is_not_begun_again_by_a_crash(void **state) {
         sim_done(&t.s);
 }
 
+/*
+ * Deadlines
+ */
+
+/* Half of it is new and held for an hour. Half of that hour later it is not healthy for so long. */
+static bool survives_illness(int64_t ms) {
+        struct rollouts t;
+        struct struct_list steps = { .items = NULL };
+        int failures;
+
+        begin_with(&t, 1, 2, -1);
+        add_prepare(&t, &steps);
+        add_stage(&t, &steps, "half", "prepare", 50);
+        add_check(&t, &steps, "hold", "half", 3600000);
+        add_stage(&t, &steps, "all", "hold", 100);
+        want_new(&t, &rolling, &steps);
+        run_until(&t, "hold", STEP_WAITING);
+        for (int n = 0; n < 180; n++)
+                (void)pass_once(&t, 10000);
+        sim_fate(&t.s, sim_service(t.new, 0), FATE_STARTING, 0);
+        sim_settle(&t.s);
+        for (int64_t passed = 0; passed <= ms; passed += 1000)
+                (void)pass_once(&t, 1000);
+        failures = t.s.events[EVENT_FAILED];
+        sim_done(&t.s);
+        return failures == 0;
+}
+
+static void test_the_deadline_of_a_check_begins_when_what_it_holds_was_last_well(void **state) {
+        assert_true(survives_illness(50000));
+        assert_false(survives_illness(70000));
+}
+
+/* The router is away from the moment on that the requests should move: its step waits as long as the rollout may, and says for what. */
+static void test_a_traffic_step_fails_at_the_deadline_of_the_rollout(void **state) {
+        struct rollouts t;
+        int64_t began;
+
+        begin_with(&t, 1, 2, 200);
+        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_BLUE_GREEN, .bake_ms = 5000 }, NULL);
+        run_until(&t, "stage-100", STEP_WAITING);
+        t.s.routers[ROUTER_MEMORY].away = true;
+        run_until(&t, "traffic-100", STEP_WAITING);
+        began = t.s.mono;
+        while (t.s.events[EVENT_FAILED] == 0)
+                (void)pass_once(&t, 500);
+        assert_in_range(t.s.mono - began, t.s.app.settings.progress_deadline_ms, t.s.app.settings.progress_deadline_ms + 1500);
+        assert_string_equal(t.s.app.rollout.failure_code, REASON_ROLLOUT_STEP);
+        assert_non_null(strstr(t.s.app.rollout.failure_text, "traffic-100"));
+        sim_done(&t.s);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_gate_holds_for_as_long_as_it_takes_and_touches_nothing),
@@ -485,6 +537,8 @@ int main(void) {
                 cmocka_unit_test(test_a_stage_that_is_tried_again_proves_all_of_its_batches_again),
                 cmocka_unit_test(test_on_the_first_deployment_holds_are_not_waited_for),
                 cmocka_unit_test(test_what_is_over_is_not_begun_again_by_a_crash),
+                cmocka_unit_test(test_the_deadline_of_a_check_begins_when_what_it_holds_was_last_well),
+                cmocka_unit_test(test_a_traffic_step_fails_at_the_deadline_of_the_rollout),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What a rollout begins with, what is remembered of it, and what each phase leaves behind. */
+
+#include "tests/unit/reconciler/steps.h"
+
+static const struct canary_step half[] = { { .weight = 50, .hold_ms = 60000 } };
+static const struct rollout_settings canary = { .strategy = STRATEGY_CANARY, .steps = { .items = (void *)half, .n = 1 } };
+static const struct rollout_settings rolling = { .strategy = STRATEGY_ROLLING, .max_parallel = 1 };
+
+/*
+ * The beginning
+ */
+
+static void test_what_ran_in_any_way_when_a_rollout_began_is_what_it_goes_back_to(void **state) {
+        for (int was = 0; was < INSTANCE_STATE_MAX_; was++) {
+                struct rollouts t;
+                bool ran = was == INSTANCE_RUNNING || was == INSTANCE_RESTARTING || was == INSTANCE_PAUSED;
+
+                begin_with(&t, 1, 1, -1);
+                first_of(&t, sim_service(t.old, 0)->spec_digest)->state = was;
+                want_new(&t, &rolling, NULL);
+                (void)sim_decide(&t.s);
+                assert_int_equal(t.s.app.rollout.phase, PHASE_PREPARING);
+                assert_int_equal(t.s.app.rollout.kept.n, ran);
+                sim_done(&t.s);
+        }
+}
+
+static void test_what_runs_here_and_is_not_remembered_is_gone_back_to_as_well(void **state) {
+        struct rollouts t;
+
+        begin_with(&t, 1, 2, -1);
+        t.s.app.rollout = (struct rollout){ .app = "shop", .intent = -1 };
+        t.s.app.settled = NULL;
+        want_new(&t, &rolling, NULL);
+        (void)sim_decide(&t.s);
+        assert_int_equal(t.s.app.rollout.kept.n, 2);
+        sim_done(&t.s);
+}
+
+static void test_a_rollout_begins_with_nothing_of_the_one_that_it_overtakes(void **state) {
+        struct rollouts t;
+        struct rollout *r = &t.s.app.rollout;
+
+        begin_with(&t, 1, 2, 200);
+        (void)sim_check(&t.s, "up", sim_service(t.new, 0), 1000, 1);
+        want_new(&t, &canary, NULL);
+        run_until(&t, "check-50", STEP_WAITING);
+        assert_int_equal(r->candidate, 50);
+        assert_true(r->checks.n > 0);
+        r->doomed = true;
+        r->failure_code = r->failure_text = r->runtime = "of the one before";
+        sim_want(&t.s, t.next);
+        sim_plan(&t.s, &rolling, NULL);
+        (void)sim_decide(&t.s);
+        assert_int_equal(t.s.last_event, EVENT_STARTED);
+        assert_string_equal(r->release, t.next->release);
+        assert_string_equal(r->version, "3.0");
+        assert_string_equal(r->runtime, "fake");
+        assert_false(r->prepared || r->doomed || r->failure_code || r->failure_text);
+        assert_int_equal(r->checks.n, 0);
+        assert_int_equal(r->candidate, -1);
+        assert_int_equal(r->started_at, t.s.world.now);
+        assert_int_equal(r->seen_at, t.s.world.now);
+        /* But for where it goes back to. */
+        assert_int_equal(r->kept.n, 2);
+        for (size_t i = 0; i < r->kept.n; i++)
+                assert_string_equal(sim_find(&t.s, r->kept.items[i].text)->spec, sim_service(t.old, 0)->spec_digest);
+        sim_done(&t.s);
+}
+
+static void test_a_retry_of_what_did_not_fail_is_not_used_up(void **state) {
+        struct rollouts t;
+        struct world_retry *retry;
+
+        begin_with(&t, 1, 1, -1);
+        retry = arena_push(t.s.arena, &t.s.app.retries.items, &t.s.app.retries.n, sizeof(struct world_retry));
+        *retry = (struct world_retry){ .id = "one", .release = t.new->release, .principal = "ann@example.com" };
+        want_new(&t, &rolling, NULL);
+        expect_new(&t);
+        assert_int_equal(t.s.app.rollout.retried.n, 0);
+        sim_done(&t.s);
+}
+
+static void test_a_release_that_comes_without_a_plan_gets_that_of_its_strategy(void **state) {
+        for (int routed = 0; routed < 2; routed++) {
+                struct rollouts t;
+
+                begin_with(&t, 1, 2, routed ? 200 : -1);
+                t.s.app.settings.strategy = STRATEGY_CANARY;
+                sim_want(&t.s, t.new);
+                (void)sim_decide(&t.s);
+                assert_int_equal(sim_step_of(&t.s, "traffic-100") != NULL, routed);
+                assert_non_null(sim_step_of(&t.s, "stage-100"));
+                sim_done(&t.s);
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_what_ran_in_any_way_when_a_rollout_began_is_what_it_goes_back_to),
+                cmocka_unit_test(test_what_runs_here_and_is_not_remembered_is_gone_back_to_as_well),
+                cmocka_unit_test(test_a_rollout_begins_with_nothing_of_the_one_that_it_overtakes),
+                cmocka_unit_test(test_a_retry_of_what_did_not_fail_is_not_used_up),
+                cmocka_unit_test(test_a_release_that_comes_without_a_plan_gets_that_of_its_strategy),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
