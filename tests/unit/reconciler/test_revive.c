@@ -18,22 +18,45 @@ static void cut_power(struct rollouts *t) {
                 }
 }
 
-/* The engine is killed after so many looks. Another look, and as many of either release run as before. */
+struct running {
+        size_t same, old, new, gone;
+};
+
+/* How many run of what both releases have, of what changed, of what the new one no longer has. */
+static struct running count_running(struct rollouts *t) {
+        return (struct running){
+                .same = sim_running(&t->s, sim_service(t->old, 0)->spec_digest),
+                .old = sim_running(&t->s, sim_service(t->old, 1)->spec_digest),
+                .new = sim_running(&t->s, sim_service(t->new, 1)->spec_digest),
+                .gone = sim_running(&t->s, sim_service(t->old, 2)->spec_digest),
+        };
+}
+
+/* Of three services the first stays as it is, the second changes, and the last is not there any more. */
+static void begin_changing(struct rollouts *t) {
+        make_releases(t, 3, 3, -1);
+        sim_service(t->new, 0)->spec_digest = sim_service(t->old, 0)->spec_digest;
+        sim_service(t->new, 0)->image = sim_service(t->old, 0)->image;
+        t->new->services.n = 2;
+        settle_old(t);
+        t->s.app.settings.prune = true;
+}
+
+/* The engine is killed after so many looks. Another look, and as many run as before. */
 static void expect_revived(const struct rollout_settings *settings, int looks) {
         struct rollouts t;
-        size_t old, new;
+        struct running before, after;
 
-        begin_with(&t, 2, 3, -1);
+        begin_changing(&t);
         want_new(&t, settings, NULL);
         for (int n = 0; n < looks; n++)
                 (void)pass_once(&t, 200);
-        old = sim_running(&t.s, sim_service(t.old, 1)->spec_digest);
-        new = sim_running(&t.s, sim_service(t.new, 1)->spec_digest);
+        before = count_running(&t);
         cut_power(&t);
         if (t.s.app.rollout.phase == PHASE_STAGING || t.s.app.rollout.phase == PHASE_EVALUATING) {
                 (void)pass_once(&t, 0);
-                assert_int_equal(sim_running(&t.s, sim_service(t.old, 1)->spec_digest), old);
-                assert_int_equal(sim_running(&t.s, sim_service(t.new, 1)->spec_digest), new);
+                after = count_running(&t);
+                assert_memory_equal(&after, &before, sizeof(after));
         }
         expect_new(&t);
         sim_done(&t.s);
@@ -47,9 +70,49 @@ static void test_as_many_run_again_of_either_release_as_the_rollout_has_come_to(
                                                                            .steps = { .items = (void *)third, .n = 1 } }, looks);
 }
 
+static void test_what_was_overtaken_does_not_run_again(void **state) {
+        struct rollouts t;
+
+        begin_changing(&t);
+        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_CANARY, .steps = { .items = (void *)third, .n = 1 } }, NULL);
+        run_until(&t, "check-34", STEP_WAITING);
+        sim_want(&t.s, t.next);
+        sim_plan(&t.s, &(struct rollout_settings){ .strategy = STRATEGY_ROLLING, .max_parallel = 1 }, NULL);
+        (void)pass_once(&t, 100);
+        cut_power(&t);
+        (void)pass_once(&t, 100);
+        assert_int_equal(count_running(&t).new, 0);
+        assert_int_equal(count_running(&t).old, 3);
+        sim_done(&t.s);
+}
+
+static void refuse_to_start_the_first(struct simulation *s, const struct action *action) {
+        assert_false(action->verb == VERB_START && str_eq(action->service, "svc0000"));
+}
+
+/* What the engine says of its end is worth nothing; that its release was settled is. */
+static void test_a_migration_that_did_not_change_is_not_run_again_after_a_power_cut(void **state) {
+        struct rollouts t;
+
+        make_releases(&t, 2, 1, -1);
+        sim_service(t.old, 0)->role = sim_service(t.new, 0)->role = ROLE_MIGRATION;
+        sim_service(t.new, 0)->spec_digest = sim_service(t.old, 0)->spec_digest;
+        settle_old(&t);
+        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_ROLLING }, NULL);
+        run_until(&t, "stage-100", STEP_WAITING);
+        t.s.witness = refuse_to_start_the_first;
+        cut_power(&t);
+        for (int n = 0; n < 50; n++)
+                (void)pass_once(&t, 100);
+        assert_string_equal(t.s.app.rollout.settled_release, t.new->release);
+        sim_done(&t.s);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_as_many_run_again_of_either_release_as_the_rollout_has_come_to),
+                cmocka_unit_test(test_what_was_overtaken_does_not_run_again),
+                cmocka_unit_test(test_a_migration_that_did_not_change_is_not_run_again_after_a_power_cut),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
