@@ -185,6 +185,7 @@ static void test_going_back_to_what_serves_ends_the_failure_but_not_the_poison(v
         sim_want(&s, s.app.settled);
         assert_true(sim_run(&s, 200));
         assert_null(s.app.rollout.failure_code);
+        assert_null(s.app.rollout.failure_text);
         assert_true(rollout_is_poisoned(&s.app.rollout, failed));
         sim_done(&s);
 }
@@ -424,6 +425,7 @@ static void test_a_failure_ends_with_the_app_that_failed(void **state) {
         sim_want(&s, NULL);
         (void)sim_decide(&s);
         assert_null(s.app.rollout.failure_code);
+        assert_null(s.app.rollout.failure_text);
         assert_int_equal(s.app.rollout.poisoned.n, 1);
         sim_done(&s);
 }

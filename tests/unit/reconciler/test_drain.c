@@ -325,6 +325,20 @@ static void test_a_revert_ends_when_the_old_instances_take_requests(void **state
         arena_free(r.arena);
 }
 
+/* A route that somebody changed would wait for the repair, and the repair for the route. */
+static void test_what_drifted_leaves_a_route_that_somebody_changed(void **state) {
+        struct rig r;
+
+        setup_settled(&r);
+        in_force(&r, 0, 1);
+        note_route(&r);
+        r.app.route.altered = true;
+        r.instances[0].image_matches = false;
+        look(&r, NOW);
+        assert_int_equal(first(&r, VERB_ROUTE)->route->targets.n, 1);
+        arena_free(r.arena);
+}
+
 /*
  * Who gets requests
  */
@@ -399,6 +413,7 @@ int main(void) {
                 cmocka_unit_test(test_what_nobody_wants_gets_no_requests),
                 cmocka_unit_test(test_what_no_router_can_reach_is_told_and_proves_nothing),
                 cmocka_unit_test(test_while_something_else_is_waited_for_only_who_is_gone_leaves_the_route),
+                cmocka_unit_test(test_what_drifted_leaves_a_route_that_somebody_changed),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "reconciler/core/breaker.h"
 #include "tests/lib/simulation.h"
 
 static const char *const V1[] = { "1", "1", "1", "1" }, *const V2[] = { "2", "1", "2", "1" };
@@ -274,6 +275,53 @@ static void test_service_that_left_the_release_is_removed_only_with_prune(void *
         }
 }
 
+/* Without a declaration: instances, or only the memory of a release, or nothing; and what may be done about it. */
+static void test_what_nobody_declares_goes_where_it_may_and_is_told_as_drift_where_not(void **state) {
+        static const struct { bool here, settled, prune, suspended, writable, goes; } cases[] = {
+                { true, true, true, false, true, true },    { true, false, true, false, true, true },
+                { false, true, true, false, true, true },   { false, false, true, false, true, false },
+                { true, true, false, false, true, false },  { true, true, true, true, true, false },
+                { true, true, true, false, false, false },
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                struct simulation s;
+                struct decision d;
+                const struct drift *drift;
+
+                sim_init_settled(&s);
+                sim_want(&s, NULL);
+                sim_remove(&s, ((struct instance *)s.instances.items)[1].id);
+                s.instances.n = cases[i].here;
+                s.app.rollout.settled_release = cases[i].settled ? s.app.rollout.settled_release : NULL;
+                s.app.settings.prune = cases[i].prune;
+                s.world.suspended = cases[i].suspended;
+                s.world.ledger_writable = cases[i].writable;
+                d = sim_decide(&s);
+                assert_int_equal(s.app.rollout.phase == PHASE_REMOVING || s.last_event == EVENT_REMOVED, cases[i].goes);
+                drift = ((struct decision_app *)d.apps.items)->drift.items;
+                assert_int_equal(((struct decision_app *)d.apps.items)->drift.n, cases[i].here && !cases[i].goes);
+                if (drift) {
+                        assert_string_equal(drift->code, REASON_DRIFT_EXTRA);
+                        assert_string_equal(drift->service, "svc0000");
+                        assert_int_equal(drift->index, 1);
+                        assert_string_equal(drift->instance, ((struct instance *)s.instances.items)->id);
+                        assert_non_null(strstr(drift->detail, drift->instance));
+                }
+                sim_done(&s);
+        }
+}
+
+static void test_an_hour_without_drift_is_remembered_though_nothing_is_done(void **state) {
+        struct simulation s;
+
+        sim_init_settled(&s);
+        s.app.rollout.breaker = (struct breaker){ .repairs = 3, .quiet_at = s.world.now - BREAKER_QUIET_MS };
+        (void)sim_decide(&s);
+        assert_int_equal(s.app.rollout.breaker.repairs, 0);
+        sim_done(&s);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_drift_is_named_and_repaired),
@@ -289,6 +337,8 @@ int main(void) {
                 cmocka_unit_test(test_repairs_that_do_not_last_slow_down),
                 cmocka_unit_test(test_undeclared_app_stays_without_prune_and_goes_with_it),
                 cmocka_unit_test(test_service_that_left_the_release_is_removed_only_with_prune),
+                cmocka_unit_test(test_what_nobody_declares_goes_where_it_may_and_is_told_as_drift_where_not),
+                cmocka_unit_test(test_an_hour_without_drift_is_remembered_though_nothing_is_done),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,6 +97,64 @@ static void test_a_release_that_comes_without_a_plan_gets_that_of_its_strategy(v
         }
 }
 
+/*
+ * Withdrawn
+ */
+
+static void test_what_is_withdrawn_did_not_fail_whatever_went_wrong_before(void **state) {
+        struct rollouts t;
+
+        begin_with(&t, 1, 2, -1);
+        want_new(&t, &canary, NULL);
+        run_until(&t, "check-50", STEP_WAITING);
+        t.s.app.rollout.failure_code = REASON_IMAGE_PULL_FAILED;
+        sim_want(&t.s, NULL);
+        assert_true(sim_run_to(&t.s, PHASE_REVERTING, 2));
+        assert_null(t.s.app.rollout.failure_code);
+        assert_non_null(strstr(t.s.app.rollout.failure_text, "withdrawn"));
+        assert_int_equal(t.s.events[EVENT_FAILED], 1);
+        sim_done(&t.s);
+}
+
+static void test_what_is_paused_is_taken_back_when_it_is_no_longer_declared(void **state) {
+        struct rollouts t;
+
+        begin_with(&t, 1, 2, -1);
+        sim_fate(&t.s, sim_service(t.new, 0), FATE_ILL, 0);
+        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_ROLLING, .on_failure = ON_FAILURE_PAUSE }, NULL);
+        assert_true(sim_run_to(&t.s, PHASE_PAUSED, 200));
+        sim_want(&t.s, NULL);
+        assert_true(sim_run(&t.s, 200));
+        assert_true(sim_is_exactly(&t.s, t.old));
+        assert_int_equal(t.s.events[EVENT_REVERTED], 1);
+        sim_done(&t.s);
+}
+
+/*
+ * Time
+ */
+
+/* The clock went back between two looks, or between a look and what was done after it. */
+static void test_after_a_clock_that_was_set_back_a_little_all_that_holds_begins_anew(void **state) {
+        for (int after = 0; after < 2; after++) {
+                struct rollouts t;
+
+                begin_with(&t, 1, 2, -1);
+                want_new(&t, &canary, NULL);
+                run_until(&t, "check-50", STEP_WAITING);
+                for (int n = 0; n < 20; n++)
+                        (void)pass_once(&t, 1000);
+                if (after)
+                        t.s.app.rollout.progress_at = t.s.world.now + 5000;
+                else
+                        t.s.world.now -= 5000;
+                (void)sim_decide(&t.s);
+                assert_int_equal(t.s.app.rollout.progress_at, t.s.world.now);
+                assert_int_equal(sim_step_of(&t.s, "check-50")->since, t.s.world.now);
+                sim_done(&t.s);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_what_ran_in_any_way_when_a_rollout_began_is_what_it_goes_back_to),
@@ -104,6 +162,9 @@ int main(void) {
                 cmocka_unit_test(test_a_rollout_begins_with_nothing_of_the_one_that_it_overtakes),
                 cmocka_unit_test(test_a_retry_of_what_did_not_fail_is_not_used_up),
                 cmocka_unit_test(test_a_release_that_comes_without_a_plan_gets_that_of_its_strategy),
+                cmocka_unit_test(test_what_is_withdrawn_did_not_fail_whatever_went_wrong_before),
+                cmocka_unit_test(test_what_is_paused_is_taken_back_when_it_is_no_longer_declared),
+                cmocka_unit_test(test_after_a_clock_that_was_set_back_a_little_all_that_holds_begins_anew),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

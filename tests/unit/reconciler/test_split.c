@@ -380,6 +380,7 @@ static void test_a_split_that_somebody_changed_is_told_and_put_right_where_drift
 
 static void test_a_repair_that_can_do_nothing_is_none(void **state) {
         struct rollouts t;
+        int64_t repairs;
 
         begin_with(&t, 1, 2, 200);
         t.s.routers[ROUTER_MEMORY].state.altered = true;
@@ -387,9 +388,11 @@ static void test_a_repair_that_can_do_nothing_is_none(void **state) {
         assert_true(sim_run(&t.s, 100));
         t.s.routers[ROUTER_MEMORY].state.altered = true;
         t.s.events[EVENT_REPAIRING] = 0;
+        repairs = t.s.app.rollout.breaker.repairs;
         for (int n = 0; n < 100; n++)
                 (void)pass_once(&t, 600000);
         assert_int_equal(t.s.events[EVENT_REPAIRING], 0);
+        assert_int_equal(t.s.app.rollout.breaker.repairs, repairs);
         sim_done(&t.s);
 }
 
