@@ -262,19 +262,39 @@ static void test_several_services_are_one_transaction(void **state) {
 }
 
 static void test_what_cannot_run_twice_has_no_canary_and_nothing_is_touched(void **state) {
+        static const char *const texts[] = {
+                [STRATEGY_CANARY] = "strategy canary needs two of svc0001 at a time, and it cannot run twice: it publishes port 8080 of the host",
+                [STRATEGY_BLUE_GREEN] = "strategy blue-green needs two of svc0001 at a time, and it cannot run twice",
+        };
+
         for (int strategy = STRATEGY_CANARY; strategy <= STRATEGY_BLUE_GREEN; strategy++) {
                 struct rollouts t;
 
                 begin_with(&t, 2, 1, -1);
                 sim_service(t.new, 1)->exclusive = true;
-                sim_service(t.new, 1)->why_exclusive = "it publishes port 8080 of the host";
+                sim_service(t.new, 1)->why_exclusive = strategy == STRATEGY_CANARY ? "it publishes port 8080 of the host" : NULL;
                 want_new(&t, &(struct rollout_settings){ .strategy = strategy }, NULL);
                 t.s.actions = 0;
                 expect_taken_back(&t, REASON_ROLLOUT_EXCLUSIVE);
                 assert_int_equal(t.s.actions, 0);
-                assert_non_null(strstr(t.s.app.rollout.failure_text, "it publishes port 8080"));
+                assert_string_equal(t.s.app.rollout.failure_text, texts[strategy]);
                 sim_done(&t.s);
         }
+}
+
+static void test_what_cannot_run_twice_may_be_new_or_stay_beside_a_canary(void **state) {
+        struct rollouts t;
+
+        make_releases(&t, 3, 2, -1);
+        for (size_t i = 0; i < 3; i += 2)
+                sim_service(t.new, i)->exclusive = sim_service(t.old, i)->exclusive = true;
+        sim_service(t.new, 0)->spec_digest = sim_service(t.old, 0)->spec_digest;
+        sim_service(t.new, 0)->image = sim_service(t.old, 0)->image;
+        t.old->services.n = 2;
+        settle_old(&t);
+        want_new(&t, &canary, NULL);
+        expect_new(&t);
+        sim_done(&t.s);
 }
 
 static void test_what_cannot_run_twice_stops_before_its_successor_starts(void **state) {
@@ -406,6 +426,7 @@ int main(void) {
                 cmocka_unit_test(test_a_release_that_is_withdrawn_is_taken_back_and_not_poisoned),
                 cmocka_unit_test(test_a_poisoned_release_is_tried_again_once_for_each_signed_retry),
                 cmocka_unit_test(test_a_retry_lets_a_paused_rollout_go_on),
+                cmocka_unit_test(test_what_cannot_run_twice_may_be_new_or_stay_beside_a_canary),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
