@@ -288,11 +288,11 @@ static void phase_finishing(struct look *s) {
                 follow_and_settle(s);
                 return;
         }
+        mark_leaving(s);
         if (look_waits_to_retry(s, "what was replaced to go")) {
                 split_mend(s);
                 return;
         }
-        mark_leaving(s);
         if (!clear_away(s)) {
                 split_apply(s);
                 return;

@@ -148,6 +148,7 @@ static void test_what_a_forgotten_route_let_go_of_still_drains(void **state) {
         out = look(&r, NOW);
         assert_int_equal(first(&r, VERB_ROUTE)->route->targets.n, 2);
         assert_int_equal(count(&r, VERB_STOP), 0);
+        assert_int_equal(out->wake_at, NOW + LOOK_AGAIN_MS);
 
         in_force(&r, 2, 3);
         assert_int_equal(look(&r, NOW)->event, EVENT_SETTLED);
@@ -370,6 +371,11 @@ static void test_what_no_router_can_reach_is_told_and_proves_nothing(void **stat
         out = look(&r, NOW);
         assert_int_equal(out->event, EVENT_NONE);
         assert_non_null(strstr(out->waits_for, "a way to i3, port 80"));
+        r.app.rollout.progress_at = NOW - 60001;
+        out = look(&r, NOW);
+        assert_int_equal(out->event, EVENT_FAILED);
+        assert_string_equal(out->rollout.failure_code, REASON_ROUTER_UNAVAILABLE);
+        assert_non_null(strstr(out->rollout.failure_text, "a way to i3, port 80"));
         /* The way back does not wait for it. */
         r.app.rollout.phase = PHASE_REVERTING;
         r.app.wanted = &r.old;
@@ -378,24 +384,114 @@ static void test_what_no_router_can_reach_is_told_and_proves_nothing(void **stat
         arena_free(r.arena);
 }
 
-/* Nothing is decided about the instances while the engine is waited for: who is ill but runs stays in the route, who is gone does not. */
+/* Half-way from old to new: all four serve, the two new ones are proven. Then the second of the old ones is gone, or ill. */
+static void setup_half_way(struct rig *r, enum phase phase, bool gone) {
+        static const struct step_stage all = { .weight = 100 };
+        struct rollout_step *step;
+
+        setup(r);
+        r->app.rollout.phase = phase;
+        r->app.rollout.release = r->app.rollout.version = "new";
+        step = arena_push(r->arena, &r->app.rollout.steps.items, &r->app.rollout.steps.n, sizeof(*step));
+        *step = (struct rollout_step){ .step = { .name.text = "all", .stage = &all }, .state = STEP_RUNNING, .batch = 1, .started_at = NOW };
+        keep_old(r);
+        in_force(r, 0, 3);
+        r->instances[1].state = gone ? INSTANCE_EXITED : INSTANCE_RUNNING;
+        r->instances[1].health = gone ? HEALTH_NONE : HEALTH_UNHEALTHY;
+}
+
+/* Nothing is decided about the instances then: who is ill but runs stays in the route, who is gone does not, who was proven does. */
 static void test_while_something_else_is_waited_for_only_who_is_gone_leaves_the_route(void **state) {
-        for (int gone = 0; gone < 2; gone++) {
+        for (int paused = 0; paused < 2; paused++)
+                for (int gone = 0; gone < 2; gone++) {
+                        struct rig r;
+
+                        setup_half_way(&r, paused ? PHASE_PAUSED : PHASE_STAGING, gone);
+                        r.app.rollout.retry_at = paused ? 0 : NOW + 1000;
+                        ((struct text_at *)arena_push(r.arena, &r.app.rollout.poisoned.items, &r.app.rollout.poisoned.n,
+                                                      sizeof(struct text_at)))->text = "new";
+                        look(&r, NOW);
+                        assert_int_equal(count(&r, VERB_ROUTE), gone);
+                        if (gone)
+                                assert_int_equal(first(&r, VERB_ROUTE)->route->targets.n, 3);
+                        arena_free(r.arena);
+                }
+}
+
+static void test_what_ended_with_its_engine_leaves_the_route_until_it_runs_again(void **state) {
+        struct rig r;
+        const struct decision_app *out;
+
+        setup_half_way(&r, PHASE_STAGING, true);
+        r.instances[3].state = INSTANCE_EXITED;
+        r.instances[3].lost = true;
+        out = look(&r, NOW);
+        assert_string_equal(first(&r, VERB_START)->instance, "i3");
+        assert_int_equal(first(&r, VERB_ROUTE)->route->targets.n, 2);
+        assert_non_null(strstr(out->waits_for, "ended with its engine"));
+        assert_true(out->wake_at > NOW);
+        arena_free(r.arena);
+}
+
+/*
+ * The end, and the way back
+ */
+
+/* The new release is settled, and what it replaces is to go. */
+static void setup_clearing(struct rig *r) {
+        setup(r);
+        r->app.settled = &r->new;
+        r->app.rollout.phase = PHASE_FINISHING;
+        r->app.rollout.release = r->app.rollout.settled_release = "new";
+        keep_old(r);
+}
+
+static void test_a_route_that_was_put_back_lets_go_of_what_was_replaced(void **state) {
+        struct rig r;
+
+        setup_clearing(&r);
+        in_force(&r, 0, 3);
+        look(&r, NOW);
+        assert_int_equal(count(&r, VERB_STOP), 0);
+        assert_int_equal(first(&r, VERB_ROUTE)->route->targets.n, 2);
+        /* It gets none again while the engine that could not remove it is waited for. */
+        in_force(&r, 2, 3);
+        r.instances[3].state = INSTANCE_EXITED;
+        r.app.rollout.retry_at = NOW + 1000;
+        look(&r, NOW);
+        assert_int_equal(first(&r, VERB_ROUTE)->route->targets.n, 1);
+        arena_free(r.arena);
+}
+
+static void test_what_was_replaced_does_not_wait_for_each_other_where_nobody_else_serves(void **state) {
+        struct rig r;
+
+        setup_clearing(&r);
+        in_force(&r, 0, 1);
+        r.instances[2].health = r.instances[3].health = HEALTH_UNHEALTHY;
+        look(&r, NOW);
+        assert_int_equal(count(&r, VERB_STOP), 2);
+        arena_free(r.arena);
+}
+
+static void test_a_late_way_back_is_loud_when_it_waits_and_not_when_it_acts(void **state) {
+        for (int acts = 0; acts < 2; acts++) {
                 struct rig r;
+                const struct decision_app *out;
 
                 setup(&r);
-                r.app.rollout.phase = PHASE_STAGING;
-                r.app.rollout.release = r.app.rollout.version = "new";
-                r.app.rollout.retry_at = NOW + 1000;
+                r.app.rollout.phase = PHASE_REVERTING;
+                r.app.rollout.progress_at = NOW - 60001;
                 keep_old(&r);
                 r.app.instances.n = 2;
-                in_force(&r, 0, 1);
-                if (gone)
-                        r.instances[1].state = INSTANCE_EXITED;
-                else
-                        r.instances[1].health = HEALTH_UNHEALTHY;
-                look(&r, NOW);
-                assert_int_equal(count(&r, VERB_ROUTE), gone);
+                r.instances[0].state = acts ? INSTANCE_EXITED : INSTANCE_RUNNING;
+                in_force(&r, 2, 3);
+                r.app.route = (struct route_state){ .available = false, .reason = "it is away" };
+                out = look(&r, NOW);
+                assert_int_equal(out->event, acts ? EVENT_NONE : EVENT_STUCK);
+                assert_int_equal(out->rollout.phase, acts ? PHASE_REVERTING : PHASE_STUCK);
+                if (!acts)
+                        assert_string_equal(out->rollout.failure_text, out->waits_for);
                 arena_free(r.arena);
         }
 }
@@ -413,7 +509,11 @@ int main(void) {
                 cmocka_unit_test(test_what_nobody_wants_gets_no_requests),
                 cmocka_unit_test(test_what_no_router_can_reach_is_told_and_proves_nothing),
                 cmocka_unit_test(test_while_something_else_is_waited_for_only_who_is_gone_leaves_the_route),
+                cmocka_unit_test(test_what_ended_with_its_engine_leaves_the_route_until_it_runs_again),
                 cmocka_unit_test(test_what_drifted_leaves_a_route_that_somebody_changed),
+                cmocka_unit_test(test_a_route_that_was_put_back_lets_go_of_what_was_replaced),
+                cmocka_unit_test(test_what_was_replaced_does_not_wait_for_each_other_where_nobody_else_serves),
+                cmocka_unit_test(test_a_late_way_back_is_loud_when_it_waits_and_not_when_it_acts),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,6 +155,127 @@ static void test_after_a_clock_that_was_set_back_a_little_all_that_holds_begins_
         }
 }
 
+/*
+ * The end
+ */
+
+/* Of two services the second is not there any more; what replaces the first is proven, and the look that clears away is next. */
+static void begin_clearing(struct rollouts *t) {
+        make_releases(t, 2, 1, -1);
+        t->new->services.n = 1;
+        settle_old(t);
+        want_new(t, &rolling, NULL);
+        while (t->s.last_event != EVENT_SETTLED)
+                (void)pass_once(t, 100);
+}
+
+static void test_what_left_the_release_goes_with_what_was_replaced_where_that_is_allowed(void **state) {
+        for (int prune = 0; prune < 2; prune++) {
+                struct rollouts t;
+                struct decision d;
+
+                begin_clearing(&t);
+                t.s.app.settings.prune = prune;
+                d = sim_decide(&t.s);
+                assert_int_equal(count_actions(&d, VERB_REMOVE), 1 + prune);
+                sim_done(&t.s);
+        }
+}
+
+static void test_what_was_replaced_is_stopped_when_it_runs_and_removed_when_nobody_does_so_yet(void **state) {
+        for (int was = 0; was < INSTANCE_STATE_MAX_; was++) {
+                struct rollouts t;
+                struct decision d;
+
+                begin_clearing(&t);
+                first_of(&t, sim_service(t.old, 0)->spec_digest)->state = was;
+                d = sim_decide(&t.s);
+                assert_int_equal(count_actions(&d, VERB_STOP), was == INSTANCE_RUNNING || was == INSTANCE_RESTARTING || was == INSTANCE_PAUSED);
+                assert_int_equal(count_actions(&d, VERB_REMOVE), was != INSTANCE_REMOVING);
+                assert_int_equal(count_actions(&d, VERB_COLLECT), was == INSTANCE_REMOVING);
+                assert_int_equal(t.s.app.rollout.phase, was == INSTANCE_REMOVING ? PHASE_SETTLED : PHASE_FINISHING);
+                sim_done(&t.s);
+        }
+}
+
+static void test_what_was_settled_is_not_cleared_away_for_what_is_declared_by_then(void **state) {
+        struct rollouts t;
+        struct decision d;
+
+        begin_clearing(&t);
+        sim_want(&t.s, t.next);
+        d = sim_decide(&t.s);
+        assert_int_equal(count_actions(&d, VERB_REMOVE), 1);
+        assert_string_equal(((struct action *)d.actions.items)->instance, first_of(&t, sim_service(t.old, 0)->spec_digest)->id);
+        sim_done(&t.s);
+}
+
+static void test_nothing_is_cleared_away_when_nobody_knows_what_replaces_it(void **state) {
+        struct rollouts t;
+        struct decision d;
+
+        begin_clearing(&t);
+        sim_want(&t.s, NULL);
+        t.s.app.settled = NULL;
+        t.s.app.settings.prune = true;
+        d = sim_decide(&t.s);
+        assert_int_equal(count_actions(&d, VERB_STOP) + count_actions(&d, VERB_REMOVE), 0);
+        sim_done(&t.s);
+}
+
+/* All that a plan asked for is done but for the router, which is away. */
+static void begin_ending(struct rollouts *t) {
+        begin_with(t, 1, 2, 200);
+        want_new(t, &(struct rollout_settings){ .strategy = STRATEGY_RECREATE }, NULL);
+        t->s.routers[ROUTER_MEMORY].away = true;
+        assert_true(sim_run_to(&t->s, PHASE_FINISHING, 300));
+}
+
+static void test_a_release_that_is_settled_is_so_with_all_that_it_is_known_by(void **state) {
+        struct rollouts t;
+        struct rollout *r = &t.s.app.rollout;
+
+        begin_ending(&t);
+        r->failure_code = r->failure_text = "went wrong and was tried again";
+        r->breaker.repairs = 3;
+        r->candidate = 100;
+        t.s.routers[ROUTER_MEMORY].away = false;
+        while (t.s.last_event != EVENT_SETTLED)
+                (void)pass_once(&t, 100);
+        assert_string_equal(r->settled_release, t.new->release);
+        assert_string_equal(r->settled_version, "2.0");
+        assert_int_equal(r->settled_at, t.s.world.now - 100);
+        assert_null(r->failure_code);
+        assert_null(r->failure_text);
+        assert_int_equal(r->breaker.repairs, 0);
+        assert_int_equal(r->candidate, -1);
+        sim_done(&t.s);
+}
+
+static void test_what_fails_while_the_router_is_waited_for_at_last_is_taken_back(void **state) {
+        struct rollouts t;
+
+        begin_ending(&t);
+        sim_fate(&t.s, sim_service(t.new, 0), FATE_ILL, 0);
+        sim_settle(&t.s);
+        (void)pass_once(&t, 100);
+        t.s.routers[ROUTER_MEMORY].away = false;
+        expect_taken_back(&t, REASON_ROLLOUT_UNHEALTHY);
+        sim_done(&t.s);
+}
+
+static void test_a_host_that_was_off_while_the_router_was_waited_for_waits_on(void **state) {
+        struct rollouts t;
+
+        begin_ending(&t);
+        sim_wait(&t.s, 86400000);
+        (void)pass_once(&t, 100);
+        assert_int_equal(t.s.app.rollout.phase, PHASE_FINISHING);
+        t.s.routers[ROUTER_MEMORY].away = false;
+        expect_new(&t);
+        sim_done(&t.s);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_what_ran_in_any_way_when_a_rollout_began_is_what_it_goes_back_to),
@@ -165,6 +286,13 @@ int main(void) {
                 cmocka_unit_test(test_what_is_withdrawn_did_not_fail_whatever_went_wrong_before),
                 cmocka_unit_test(test_what_is_paused_is_taken_back_when_it_is_no_longer_declared),
                 cmocka_unit_test(test_after_a_clock_that_was_set_back_a_little_all_that_holds_begins_anew),
+                cmocka_unit_test(test_what_left_the_release_goes_with_what_was_replaced_where_that_is_allowed),
+                cmocka_unit_test(test_what_was_replaced_is_stopped_when_it_runs_and_removed_when_nobody_does_so_yet),
+                cmocka_unit_test(test_nothing_is_cleared_away_when_nobody_knows_what_replaces_it),
+                cmocka_unit_test(test_a_release_that_is_settled_is_so_with_all_that_it_is_known_by),
+                cmocka_unit_test(test_what_fails_while_the_router_is_waited_for_at_last_is_taken_back),
+                cmocka_unit_test(test_a_host_that_was_off_while_the_router_was_waited_for_waits_on),
+                cmocka_unit_test(test_what_was_settled_is_not_cleared_away_for_what_is_declared_by_then),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

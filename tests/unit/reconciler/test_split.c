@@ -276,6 +276,7 @@ static void test_a_router_that_is_dead_at_last_fails_the_rollout_at_its_deadline
         for (int n = 0; n < 2000 && !rollout_is_poisoned(&t.s.app.rollout, t.new->release); n++)
                 (void)pass_once(&t, 500);
         assert_in_range(t.s.mono - began, t.s.app.settings.progress_deadline_ms - 5000, t.s.app.settings.progress_deadline_ms + 5000);
+        assert_string_equal(t.s.app.rollout.failure_text, "the router did not follow before progress_deadline");
         t.s.routers[ROUTER_MEMORY].away = false;
         expect_taken_back(&t, REASON_ROUTER_UNAVAILABLE);
         sim_done(&t.s);
@@ -294,6 +295,8 @@ static void test_a_revert_does_not_claim_success_while_the_router_is_dead(void *
                 (void)pass_once(&t, 1000);
         assert_int_equal(t.s.events[EVENT_REVERTED], 0);
         assert_int_equal(t.s.app.rollout.phase, PHASE_STUCK);
+        assert_int_equal(t.s.events[EVENT_STUCK], 1);
+        assert_non_null(strstr(t.s.app.rollout.failure_text, "failed its health check"));
         t.s.routers[ROUTER_MEMORY].away = false;
         expect_taken_back(&t, REASON_ROLLOUT_UNHEALTHY);
         sim_done(&t.s);

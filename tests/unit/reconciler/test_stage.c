@@ -315,21 +315,23 @@ static void test_where_nothing_was_all_instances_come_in_one_batch(void **state)
 }
 
 /* What it depends on runs on from the release before, and is in a bad way: restarted again and again, or just not healthy. */
+static void begin_depending(struct rollouts *t, bool required, int64_t restarts) {
+        make_releases(t, 2, 1, -1);
+        sim_depend(&t->s, t->new, 1, 0, DEPEND_HEALTHY);
+        ((struct depend *)sim_service(t->new, 1)->depends_on.items)->required = required;
+        sim_service(t->new, 0)->spec_digest = sim_service(t->old, 0)->spec_digest;
+        settle_old(t);
+        sim_fate(&t->s, sim_service(t->old, 0), FATE_STARTING, 0);
+        first_of(t, sim_service(t->old, 0)->spec_digest)->restarts = restarts;
+        sim_settle(&t->s);
+        want_new(t, &rolling, NULL);
+}
+
 static bool starts_beside(bool required, int64_t restarts) {
         struct rollouts t;
-        struct instance *on;
         bool started = false;
 
-        make_releases(&t, 2, 1, -1);
-        sim_depend(&t.s, t.new, 1, 0, DEPEND_HEALTHY);
-        ((struct depend *)sim_service(t.new, 1)->depends_on.items)->required = required;
-        sim_service(t.new, 0)->spec_digest = sim_service(t.old, 0)->spec_digest;
-        settle_old(&t);
-        sim_fate(&t.s, sim_service(t.old, 0), FATE_STARTING, 0);
-        on = first_of(&t, sim_service(t.old, 0)->spec_digest);
-        on->restarts = restarts;
-        sim_settle(&t.s);
-        want_new(&t, &rolling, NULL);
+        begin_depending(&t, required, restarts);
         for (int n = 0; n < 50; n++) {
                 (void)pass_once(&t, 100);
                 started = started || sim_running(&t.s, sim_service(t.new, 1)->spec_digest) > 0;
@@ -343,6 +345,21 @@ static void test_what_is_not_required_is_waited_for_while_it_may_come_and_no_lon
         assert_false(starts_beside(true, CRASH_LOOP_RESTARTS));
         assert_false(starts_beside(false, 0));
         assert_true(starts_beside(false, CRASH_LOOP_RESTARTS));
+}
+
+static void test_a_stage_that_makes_no_step_forward_ends_the_rollout_at_its_deadline(void **state) {
+        struct rollouts t;
+        int64_t began;
+
+        begin_depending(&t, true, 0);
+        assert_true(sim_run_to(&t.s, PHASE_STAGING, 10));
+        began = t.s.mono;
+        while (t.s.events[EVENT_FAILED] == 0)
+                (void)pass_once(&t, 500);
+        assert_in_range(t.s.mono - began, t.s.app.settings.progress_deadline_ms, t.s.app.settings.progress_deadline_ms + 2000);
+        assert_string_equal(t.s.app.rollout.failure_code, REASON_ROLLOUT_TIMEOUT);
+        assert_int_equal(t.s.app.rollout.phase, PHASE_REVERTING);
+        sim_done(&t.s);
 }
 
 int main(void) {
@@ -362,6 +379,7 @@ int main(void) {
                 cmocka_unit_test(test_dependants_start_when_what_they_depend_on_is_healthy),
                 cmocka_unit_test(test_where_nothing_was_all_instances_come_in_one_batch),
                 cmocka_unit_test(test_what_is_not_required_is_waited_for_while_it_may_come_and_no_longer),
+                cmocka_unit_test(test_a_stage_that_makes_no_step_forward_ends_the_rollout_at_its_deadline),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
