@@ -104,6 +104,8 @@ static inline void expect_taken_back(struct rollouts *t, const char *code) {
         assert_true(rollout_is_poisoned(&t->s.app.rollout, t->new->release));
         assert_string_equal(t->s.app.rollout.failure_code, code);
         assert_int_equal(t->s.events[EVENT_REVERTED], 1);
+        assert_string_equal(t->s.app.rollout.release, t->old->release);
+        assert_string_equal(t->s.app.rollout.version, t->old->version);
 }
 
 static inline void expect_new(struct rollouts *t) {

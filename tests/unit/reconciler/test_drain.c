@@ -402,18 +402,20 @@ static void setup_half_way(struct rig *r, enum phase phase, bool gone) {
 
 /* Nothing is decided about the instances then: who is ill but runs stays in the route, who is gone does not, who was proven does. */
 static void test_while_something_else_is_waited_for_only_who_is_gone_leaves_the_route(void **state) {
-        for (int paused = 0; paused < 2; paused++)
+        static const struct { enum phase phase; size_t stay; } cases[] = { { PHASE_STAGING, 3 }, { PHASE_PAUSED, 3 }, { PHASE_REVERTING, 1 } };
+
+        for (size_t i = 0; i < 3; i++)
                 for (int gone = 0; gone < 2; gone++) {
                         struct rig r;
 
-                        setup_half_way(&r, paused ? PHASE_PAUSED : PHASE_STAGING, gone);
-                        r.app.rollout.retry_at = paused ? 0 : NOW + 1000;
+                        setup_half_way(&r, cases[i].phase, gone);
+                        r.app.rollout.retry_at = NOW + 1000;
                         ((struct text_at *)arena_push(r.arena, &r.app.rollout.poisoned.items, &r.app.rollout.poisoned.n,
                                                       sizeof(struct text_at)))->text = "new";
                         look(&r, NOW);
                         assert_int_equal(count(&r, VERB_ROUTE), gone);
                         if (gone)
-                                assert_int_equal(first(&r, VERB_ROUTE)->route->targets.n, 3);
+                                assert_int_equal(first(&r, VERB_ROUTE)->route->targets.n, cases[i].stay);
                         arena_free(r.arena);
                 }
 }
@@ -474,23 +476,26 @@ static void test_what_was_replaced_does_not_wait_for_each_other_where_nobody_els
         arena_free(r.arena);
 }
 
-static void test_a_late_way_back_is_loud_when_it_waits_and_not_when_it_acts(void **state) {
-        for (int acts = 0; acts < 2; acts++) {
+static void test_a_late_way_back_is_loud_when_it_waits_and_was_watched(void **state) {
+        static const struct { bool acts, watched, loud; } cases[] = { { false, true, true }, { true, true, false }, { false, false, false } };
+
+        for (size_t i = 0; i < 3; i++) {
                 struct rig r;
                 const struct decision_app *out;
 
                 setup(&r);
                 r.app.rollout.phase = PHASE_REVERTING;
                 r.app.rollout.progress_at = NOW - 60001;
+                r.app.rollout.seen_at = cases[i].watched ? NOW : NOW - 60001;
                 keep_old(&r);
                 r.app.instances.n = 2;
-                r.instances[0].state = acts ? INSTANCE_EXITED : INSTANCE_RUNNING;
+                r.instances[0].state = cases[i].acts ? INSTANCE_EXITED : INSTANCE_RUNNING;
                 in_force(&r, 2, 3);
                 r.app.route = (struct route_state){ .available = false, .reason = "it is away" };
                 out = look(&r, NOW);
-                assert_int_equal(out->event, acts ? EVENT_NONE : EVENT_STUCK);
-                assert_int_equal(out->rollout.phase, acts ? PHASE_REVERTING : PHASE_STUCK);
-                if (!acts)
+                assert_int_equal(out->event, cases[i].loud ? EVENT_STUCK : EVENT_NONE);
+                assert_int_equal(out->rollout.phase, cases[i].loud ? PHASE_STUCK : PHASE_REVERTING);
+                if (cases[i].loud)
                         assert_string_equal(out->rollout.failure_text, out->waits_for);
                 arena_free(r.arena);
         }
@@ -513,7 +518,7 @@ int main(void) {
                 cmocka_unit_test(test_what_drifted_leaves_a_route_that_somebody_changed),
                 cmocka_unit_test(test_a_route_that_was_put_back_lets_go_of_what_was_replaced),
                 cmocka_unit_test(test_what_was_replaced_does_not_wait_for_each_other_where_nobody_else_serves),
-                cmocka_unit_test(test_a_late_way_back_is_loud_when_it_waits_and_not_when_it_acts),
+                cmocka_unit_test(test_a_late_way_back_is_loud_when_it_waits_and_was_watched),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -184,6 +184,8 @@ static void test_a_hook_may_pause_the_rollout(void **state) {
         begin_hooked(&t, 0, STEP_PAUSE);
         sim_fate(&t.s, sim_service(t.new, 0), FATE_DIES, 0);
         assert_true(sim_run_to(&t.s, PHASE_PAUSED, 200));
+        (void)pass_once(&t, 50);
+        assert_int_equal(sim_state_of(&t.s, "all"), STEP_SKIPPED);
         assert_int_equal(healthy(&t, t.old, 1), 1);
         assert_true(rollout_is_poisoned(&t.s.app.rollout, t.new->release));
         /* What was declared before is the way back. */
