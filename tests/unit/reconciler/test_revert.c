@@ -388,12 +388,62 @@ static void test_an_app_that_is_declared_again_while_it_is_removed_comes_back(vo
 }
 
 /*
+ * What belongs to the old release
+ */
+
+static void test_what_had_ended_before_the_rollout_stays_where_it_is_on_the_way_back(void **state) {
+        struct rollouts t;
+        struct instance *ended;
+        const char *id;
+
+        begin_with(&t, 1, 2, -1);
+        t.s.app.settings.drift = DRIFT_REPORT;
+        ended = first_of(&t, sim_service(t.old, 0)->spec_digest);
+        ended->state = INSTANCE_EXITED;
+        id = ended->id;
+        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_BLUE_GREEN, .bake_ms = 60000 }, NULL);
+        run_until(&t, "check-100", STEP_WAITING);
+        sim_want(&t.s, t.old);
+        while (t.s.events[EVENT_REVERTED] == 0)
+                (void)pass_once(&t, 100);
+        assert_non_null(sim_find(&t.s, id));
+        sim_done(&t.s);
+}
+
+/* An instance that served before, which this revert has started already or has not. */
+static const char *kept_one(const struct rollouts *t, bool restarted) {
+        const struct rollout *r = &t->s.app.rollout;
+        size_t i = 0;
+
+        while (string_list_has(&r->restarted, r->kept.items[i].text) != restarted)
+                i++;
+        return r->kept.items[i].text;
+}
+
+static void test_what_is_down_of_the_old_is_started_and_what_ended_again_is_not(void **state) {
+        for (int restarted = 0; restarted < 2; restarted++)
+                for (int was = 0; was < INSTANCE_STATE_MAX_; was++) {
+                        struct rollouts t;
+                        struct decision d;
+                        bool up = was == INSTANCE_RUNNING || was == INSTANCE_RESTARTING || was == INSTANCE_REMOVING;
+
+                        begin_failing(&t, 4, -1);
+                        (void)pass_once(&t, 10);
+                        sim_find(&t.s, kept_one(&t, restarted))->state = was;
+                        d = pass_once(&t, 10);
+                        assert_int_equal(count_actions(&d, VERB_START), !up && !(restarted && was == INSTANCE_EXITED));
+                        sim_done(&t.s);
+                }
+}
+
+/*
  * Whom the new ones wait for
  */
 
 static void test_the_new_do_not_serve_on_for_each_other(void **state) {
         struct rollouts t;
         struct decision d;
+        int64_t began;
 
         begin_with(&t, 1, 2, -1);
         sim_fate(&t.s, sim_service(t.new, 0), FATE_STARTING, 0);
@@ -401,10 +451,12 @@ static void test_the_new_do_not_serve_on_for_each_other(void **state) {
         while (sim_running(&t.s, sim_service(t.new, 0)->spec_digest) < 2)
                 (void)pass_once(&t, 100);
         sim_want(&t.s, t.old);
+        began = t.s.mono;
         do
                 d = pass_once(&t, 10);
-        while (d.actions.n == 0 && t.s.app.rollout.phase == PHASE_REVERTING);
+        while (d.actions.n == 0);
         assert_int_equal(count_actions(&d, VERB_STOP), 2);
+        assert_in_range(t.s.mono - began, 0, 100);
         sim_done(&t.s);
 }
 
@@ -443,6 +495,8 @@ int main(void) {
                 cmocka_unit_test(test_an_app_that_is_declared_again_while_it_is_removed_comes_back),
                 cmocka_unit_test(test_the_new_do_not_serve_on_for_each_other),
                 cmocka_unit_test(test_the_new_do_not_wait_for_ever_for_old_ones_that_do_not_become_healthy),
+                cmocka_unit_test(test_what_had_ended_before_the_rollout_stays_where_it_is_on_the_way_back),
+                cmocka_unit_test(test_what_is_down_of_the_old_is_started_and_what_ended_again_is_not),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
