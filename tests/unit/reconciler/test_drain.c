@@ -501,6 +501,25 @@ static void test_a_late_way_back_is_loud_when_it_waits_and_was_watched(void **st
         }
 }
 
+static void test_what_is_new_goes_on_the_way_back_unless_it_goes_already(void **state) {
+        for (int was = 0; was < INSTANCE_STATE_MAX_; was++) {
+                struct rig r;
+                bool going = was == INSTANCE_REMOVING;
+
+                setup(&r);
+                r.app.rollout.phase = PHASE_REVERTING;
+                keep_old(&r);
+                r.app.instances.n = 3;
+                r.instances[2].state = was;
+                in_force(&r, 0, 1);
+                note_route(&r);
+                assert_int_equal(look(&r, NOW)->event, going ? EVENT_REVERTED : EVENT_NONE);
+                assert_int_equal(count(&r, VERB_STOP), !going && was != INSTANCE_CREATED);
+                assert_int_equal(count(&r, VERB_REMOVE), !going);
+                arena_free(r.arena);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_what_a_forgotten_route_let_go_of_still_drains),
@@ -519,6 +538,7 @@ int main(void) {
                 cmocka_unit_test(test_a_route_that_was_put_back_lets_go_of_what_was_replaced),
                 cmocka_unit_test(test_what_was_replaced_does_not_wait_for_each_other_where_nobody_else_serves),
                 cmocka_unit_test(test_a_late_way_back_is_loud_when_it_waits_and_was_watched),
+                cmocka_unit_test(test_what_is_new_goes_on_the_way_back_unless_it_goes_already),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -462,11 +462,18 @@ static void test_the_new_do_not_serve_on_for_each_other(void **state) {
 
 static void test_the_new_do_not_wait_for_ever_for_old_ones_that_do_not_become_healthy(void **state) {
         struct rollouts t;
+        struct decision d;
+        const struct decision_app *out;
         int64_t began;
 
         begin_failing(&t, 4, -1);
         sim_fate(&t.s, sim_service(t.old, 0), FATE_STARTING, 0);
         began = t.s.mono;
+        (void)pass_once(&t, 10);
+        d = pass_once(&t, 0);
+        out = d.apps.items;
+        assert_string_equal(out->waits_for, "the instances before to run again");
+        assert_int_equal(out->wake_at, t.s.world.now + LOOK_AGAIN_MS);
         while (sim_running(&t.s, sim_service(t.new, 0)->spec_digest) > 0)
                 (void)pass_once(&t, 500);
         assert_in_range(t.s.mono - began, t.s.app.settings.healthy_deadline_ms, t.s.app.settings.healthy_deadline_ms + 2000);
