@@ -473,6 +473,18 @@ static void test_what_was_replaced_does_not_wait_for_each_other_where_nobody_els
         r.instances[2].health = r.instances[3].health = HEALTH_UNHEALTHY;
         look(&r, NOW);
         assert_int_equal(count(&r, VERB_STOP), 2);
+        /* The same on the way back, where all of the old ended by themselves again. */
+        r.app.settled = &r.old;
+        r.app.rollout.phase = PHASE_REVERTING;
+        r.app.rollout.settled_release = "old";
+        r.app.rollout.restarted = r.app.rollout.kept;
+        for (int i = 0; i < 4; i++) {
+                r.instances[i].state = i < 2 ? INSTANCE_EXITED : INSTANCE_RUNNING;
+                r.instances[i].health = HEALTH_NONE;
+        }
+        in_force(&r, 2, 3);
+        look(&r, NOW);
+        assert_int_equal(count(&r, VERB_STOP), 2);
         arena_free(r.arena);
 }
 
@@ -501,23 +513,27 @@ static void test_a_late_way_back_is_loud_when_it_waits_and_was_watched(void **st
         }
 }
 
-static void test_what_is_new_goes_on_the_way_back_unless_it_goes_already(void **state) {
-        for (int was = 0; was < INSTANCE_STATE_MAX_; was++) {
-                struct rig r;
-                bool going = was == INSTANCE_REMOVING;
+/* The second of the old ones may have to be started first: what is new and runs serves on until then. */
+static void test_what_is_new_goes_on_the_way_back_unless_it_goes_already_or_serves_on(void **state) {
+        for (int comes = 0; comes < 2; comes++)
+                for (int was = 0; was < INSTANCE_STATE_MAX_; was++) {
+                        struct rig r;
+                        bool stays = was == INSTANCE_REMOVING || (comes && was == INSTANCE_RUNNING);
 
-                setup(&r);
-                r.app.rollout.phase = PHASE_REVERTING;
-                keep_old(&r);
-                r.app.instances.n = 3;
-                r.instances[2].state = was;
-                in_force(&r, 0, 1);
-                note_route(&r);
-                assert_int_equal(look(&r, NOW)->event, going ? EVENT_REVERTED : EVENT_NONE);
-                assert_int_equal(count(&r, VERB_STOP), !going && was != INSTANCE_CREATED);
-                assert_int_equal(count(&r, VERB_REMOVE), !going);
-                arena_free(r.arena);
-        }
+                        setup(&r);
+                        r.app.rollout.phase = PHASE_REVERTING;
+                        keep_old(&r);
+                        r.app.instances.n = 3;
+                        r.instances[1].state = comes ? INSTANCE_EXITED : INSTANCE_RUNNING;
+                        r.instances[2].state = was;
+                        in_force(&r, 0, 1);
+                        note_route(&r);
+                        assert_int_equal(look(&r, NOW)->event, was == INSTANCE_REMOVING && !comes ? EVENT_REVERTED : EVENT_NONE);
+                        assert_int_equal(count(&r, VERB_STOP), !stays && was != INSTANCE_CREATED);
+                        assert_int_equal(count(&r, VERB_REMOVE), !stays);
+                        assert_int_equal(count(&r, VERB_START), comes);
+                        arena_free(r.arena);
+                }
 }
 
 int main(void) {
@@ -538,7 +554,7 @@ int main(void) {
                 cmocka_unit_test(test_a_route_that_was_put_back_lets_go_of_what_was_replaced),
                 cmocka_unit_test(test_what_was_replaced_does_not_wait_for_each_other_where_nobody_else_serves),
                 cmocka_unit_test(test_a_late_way_back_is_loud_when_it_waits_and_was_watched),
-                cmocka_unit_test(test_what_is_new_goes_on_the_way_back_unless_it_goes_already),
+                cmocka_unit_test(test_what_is_new_goes_on_the_way_back_unless_it_goes_already_or_serves_on),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

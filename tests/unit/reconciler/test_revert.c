@@ -425,12 +425,15 @@ static void test_what_is_down_of_the_old_is_started_and_what_ended_again_is_not(
                 for (int was = 0; was < INSTANCE_STATE_MAX_; was++) {
                         struct rollouts t;
                         struct decision d;
+                        const char *id;
                         bool up = was == INSTANCE_RUNNING || was == INSTANCE_RESTARTING || was == INSTANCE_REMOVING;
 
                         begin_failing(&t, 4, -1);
                         (void)pass_once(&t, 10);
-                        sim_find(&t.s, kept_one(&t, restarted))->state = was;
+                        id = kept_one(&t, restarted);
+                        sim_find(&t.s, id)->state = was;
                         d = pass_once(&t, 10);
+                        assert_non_null(sim_find(&t.s, id));
                         assert_int_equal(count_actions(&d, VERB_START), !up && !(restarted && was == INSTANCE_EXITED));
                         sim_done(&t.s);
                 }
