@@ -162,6 +162,9 @@ static void test_where_releases_are_not_told_apart_no_cookie_names_one(void **st
         ((struct traffic *)t.old->traffic)->sticky = ((struct traffic *)t.new->traffic)->sticky = &sticky;
         settle_old(&t);
         want_new(&t, &one_by_one, NULL);
+        (void)pass_once(&t, 37);
+        (void)pass_once(&t, 37);
+        expect_cookie(&t, VARIATION_CURRENT, t.old);
         do {
                 (void)pass_once(&t, 37);
                 targets = router(&t)->state.route.targets.items;
