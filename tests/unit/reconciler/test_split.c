@@ -465,6 +465,16 @@ static void test_an_app_that_no_longer_has_a_router_is_forgotten_by_it(void **st
         sim_done(&t.s);
 }
 
+static void test_an_old_instance_that_the_router_cannot_reach_holds_nothing_up(void **state) {
+        struct rollouts t;
+
+        begin_with(&t, 1, 2, 200);
+        first_of(&t, sim_service(t.old, 0)->spec_digest)->endpoints.n = 0;
+        want_new(&t, &blue_green, NULL);
+        expect_new(&t);
+        sim_done(&t.s);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_what_serves_stops_only_after_the_route_let_go_and_drain_passed),
@@ -488,6 +498,7 @@ int main(void) {
                 cmocka_unit_test(test_a_first_release_that_fails_leaves_no_route_whenever_the_pass_is_killed),
                 cmocka_unit_test(test_an_app_that_moves_to_another_router_is_forgotten_by_the_one_before),
                 cmocka_unit_test(test_an_app_that_no_longer_has_a_router_is_forgotten_by_it),
+                cmocka_unit_test(test_an_old_instance_that_the_router_cannot_reach_holds_nothing_up),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

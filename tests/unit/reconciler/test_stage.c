@@ -292,6 +292,16 @@ static void test_dependants_start_when_what_they_depend_on_is_healthy(void **sta
         sim_done(&t.s);
 }
 
+/* How many are made in the look that makes the first. */
+static size_t first_batch(struct rollouts *t) {
+        struct decision d;
+
+        do
+                d = pass_once(t, 100);
+        while (count_actions(&d, VERB_CREATE) == 0);
+        return count_actions(&d, VERB_CREATE);
+}
+
 static void test_where_nothing_was_all_instances_come_in_one_batch(void **state) {
         static const struct canary_step third[] = { { .weight = 34, .hold_ms = 5000 } };
         static const struct rollout_settings settings[] = {
@@ -301,14 +311,10 @@ static void test_where_nothing_was_all_instances_come_in_one_batch(void **state)
 
         for (size_t i = 0; i < 2; i++) {
                 struct rollouts t;
-                struct decision d;
 
                 make_releases(&t, 1, 3, -1);
                 want_new(&t, &settings[i], NULL);
-                do
-                        d = pass_once(&t, 100);
-                while (count_actions(&d, VERB_CREATE) == 0);
-                assert_int_equal(count_actions(&d, VERB_CREATE), 3);
+                assert_int_equal(first_batch(&t), 3);
                 expect_new(&t);
                 sim_done(&t.s);
         }
@@ -362,6 +368,30 @@ static void test_a_stage_that_makes_no_step_forward_ends_the_rollout_at_its_dead
         sim_done(&t.s);
 }
 
+static void test_only_a_rolling_update_comes_in_batches(void **state) {
+        for (int strategy = 0; strategy < STRATEGY_MAX_; strategy++) {
+                struct rollouts t;
+
+                begin_with(&t, 1, 3, -1);
+                want_new(&t, &(struct rollout_settings){ .strategy = strategy, .max_parallel = 1 }, NULL);
+                assert_int_equal(first_batch(&t), strategy == STRATEGY_ROLLING ? 1 : 3);
+                sim_done(&t.s);
+        }
+}
+
+static void test_dependants_in_a_share_need_no_more_than_that_share(void **state) {
+        static const struct canary_step half[] = { { .weight = 50, .hold_ms = 5000 } };
+        struct rollouts t;
+
+        make_releases(&t, 2, 4, -1);
+        sim_depend(&t.s, t.new, 1, 0, DEPEND_HEALTHY);
+        settle_old(&t);
+        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_CANARY, .steps = { .items = (void *)half, .n = 1 } }, NULL);
+        run_until(&t, "check-50", STEP_WAITING);
+        assert_int_equal(healthy(&t, t.new, 1), 2);
+        sim_done(&t.s);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_init_and_migration_run_to_completion_before_the_primaries),
@@ -380,6 +410,8 @@ int main(void) {
                 cmocka_unit_test(test_where_nothing_was_all_instances_come_in_one_batch),
                 cmocka_unit_test(test_what_is_not_required_is_waited_for_while_it_may_come_and_no_longer),
                 cmocka_unit_test(test_a_stage_that_makes_no_step_forward_ends_the_rollout_at_its_deadline),
+                cmocka_unit_test(test_only_a_rolling_update_comes_in_batches),
+                cmocka_unit_test(test_dependants_in_a_share_need_no_more_than_that_share),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
