@@ -515,6 +515,38 @@ static void test_a_traffic_step_fails_at_the_deadline_of_the_rollout(void **stat
         sim_done(&t.s);
 }
 
+/* @told is for whoever asks about the app, @detail for whoever asks about the step. */
+static void expect_waits(struct rollouts *t, const char *step, const char *detail, const char *told) {
+        struct decision d;
+
+        run_until(t, step, STEP_WAITING);
+        d = pass_once(t, 0);
+        assert_string_equal(sim_step_of(&t->s, step)->detail, detail);
+        assert_string_equal(((struct decision_app *)d.apps.items)->waits_for, told);
+}
+
+static void test_what_a_step_waits_for_is_told(void **state) {
+        struct rollouts t;
+        struct struct_list steps = { .items = NULL };
+
+        begin_gated(&t, 0);
+        expect_waits(&t, "window", "not yet", "not yet");
+        t.s.gate = "another";
+        expect_waits(&t, "window", "gate window to say anything", "gate window to say anything");
+        sim_done(&t.s);
+
+        begin_with(&t, 1, 1, -1);
+        add_prepare(&t, &steps);
+        add_stage(&t, &steps, "all", "prepare", 100);
+        add_wait(&t, &steps, "rest", "all", 60000);
+        add_check(&t, &steps, "hold", "rest", 60000);
+        want_new(&t, &rolling, &steps);
+        expect_waits(&t, "rest", "time to pass", "time to pass (step rest)");
+        expect_waits(&t, "hold", "health and checks must hold", "health and checks to hold (step hold)");
+        assert_null(sim_step_of(&t.s, "rest")->detail);
+        sim_done(&t.s);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_gate_holds_for_as_long_as_it_takes_and_touches_nothing),
@@ -543,6 +575,7 @@ int main(void) {
                 cmocka_unit_test(test_what_is_over_is_not_begun_again_by_a_crash),
                 cmocka_unit_test(test_the_deadline_of_a_check_begins_when_what_it_holds_was_last_well),
                 cmocka_unit_test(test_a_traffic_step_fails_at_the_deadline_of_the_rollout),
+                cmocka_unit_test(test_what_a_step_waits_for_is_told),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
