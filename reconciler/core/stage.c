@@ -142,8 +142,8 @@ void stage_reach(struct look *s, const struct workload_service *service, int64_t
         *ret_new = 0;
         *ret_old = INT64_MAX;
         for (size_t i = 0; i < s->next->steps.n; i++) {
-                /* It waits while the batch that it brought up is to be proven. */
-                bool under_way = steps[i].state == STEP_RUNNING || steps[i].state == STEP_WAITING;
+                /* Also while what it brought up is to be proven, and before its next try. */
+                bool under_way = steps[i].started_at > 0 && !plan_step_is_over(steps[i].state);
                 struct stage g;
                 int64_t begun, made_room, new, old;
 

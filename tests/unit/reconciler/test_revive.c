@@ -107,6 +107,33 @@ static void test_what_was_overtaken_does_not_run_again(void **state) {
         sim_done(&t.s);
 }
 
+static void test_what_made_room_stays_down_while_a_stage_waits_for_its_next_try(void **state) {
+        struct rollouts t;
+        struct struct_list steps = { .items = NULL };
+        struct instance *made_room;
+
+        begin_with(&t, 1, 1, -1);
+        (void)sim_check(&t.s, "up", sim_service(t.new, 0), 1000, 1);
+        sim_say(&t.s, "up", sim_service(t.new, 0), CHECK_FAIL);
+        add_prepare(&t, &steps);
+        add_stage(&t, &steps, "all", "prepare", 100)->retries = 1;
+        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_ROLLING, .order = ORDER_STOP_FIRST, .max_parallel = 1 }, &steps);
+        while (sim_running(&t.s, sim_service(t.new, 0)->spec_digest) == 0)
+                (void)pass_once(&t, 100);
+        made_room = first_of(&t, sim_service(t.old, 0)->spec_digest);
+        assert_int_equal(made_room->state, INSTANCE_EXITED);
+        made_room->lost = true;
+        while (sim_step_of(&t.s, "all")->attempts == 0)
+                (void)pass_once(&t, 100);
+        assert_int_equal(sim_state_of(&t.s, "all"), STEP_READY);
+        (void)pass_once(&t, 100);
+        assert_int_equal(sim_state_of(&t.s, "all"), STEP_READY);
+        assert_int_equal(sim_running(&t.s, sim_service(t.old, 0)->spec_digest), 0);
+        t.s.sayings.n = 0;
+        expect_new(&t);
+        sim_done(&t.s);
+}
+
 static void refuse_to_start_the_first(struct simulation *s, const struct action *action) {
         assert_false(action->verb == VERB_START && str_eq(action->service, "svc0000"));
 }
@@ -133,6 +160,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_as_many_run_again_of_either_release_as_the_rollout_has_come_to),
                 cmocka_unit_test(test_what_was_overtaken_does_not_run_again),
+                cmocka_unit_test(test_what_made_room_stays_down_while_a_stage_waits_for_its_next_try),
                 cmocka_unit_test(test_a_migration_that_did_not_change_is_not_run_again_after_a_power_cut),
         };
 
