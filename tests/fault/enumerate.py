@@ -309,7 +309,7 @@ def work(job):
         host = Host(folder, os.path.realpath(options.tally), os.path.realpath(options.points), scene)
         for how in options.how.split(","):
             tried, wrong = 0, []
-            every = options.every * (1 if how == "kill" else SPARSER)
+            every = options.every * (1 if how == "kill" or options.every == 1 else SPARSER)
             for n, (what, case) in enumerate(cases(host, ERRORS.get(how, how), every, offset), 1):
                 if len(wrong) == WRONG_MAX or options.at not in (0, n):
                     continue
