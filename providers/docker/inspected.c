@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Inspected: the closer look at a container, and those that need not be taken again. A pass looks every few moments while instances start; what a run of a container began
- * with stays, and the list shows when another one began.
+ * Inspected: the closer look at a container, and those that need not be taken again. A pass looks every few moments while instances start;
+ * what a run of a container began with stays, and the list shows when another one began.
  */
 
 #include "providers/docker/docker_private.h"
