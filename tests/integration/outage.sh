@@ -20,7 +20,6 @@ good=$(image_make shop/web good)
 better=$(image_make shop/web better)
 zeroes=$(printf '0%.0s' {1..64})
 
-
 shop_web "$good"
 app_settings shop
 shop_release 6 "$better"

@@ -46,6 +46,15 @@ static void base64_has_one_form(void **state) {
         assert_int_equal(base64_decode("+/+/", 4, true, &out), -EINVAL);
 }
 
+static void base64_has_two_alphabets(void **state) {
+        own_buffer struct buffer standard = BUFFER_INIT, url = BUFFER_INIT;
+
+        base64_encode("\xfb\xff\xbf", 3, false, &standard);
+        base64_encode("\xfb\xff\xbf", 3, true, &url);
+        assert_string_equal(buffer_str(&standard), "+/+/");
+        assert_string_equal(buffer_str(&url), "-_-_");
+}
+
 /* 48 bytes make one piece of the decoder: padding must not hide between two. */
 static void base64_padding_stands_at_the_end_only(void **state) {
         char text[129];
@@ -63,6 +72,7 @@ int main(void) {
                 cmocka_unit_test(base64_of_every_size_comes_back),
                 cmocka_unit_test(base64_breaks_lines_between_characters_only),
                 cmocka_unit_test(base64_has_one_form),
+                cmocka_unit_test(base64_has_two_alphabets),
                 cmocka_unit_test(base64_padding_stands_at_the_end_only),
         };
 

@@ -379,6 +379,29 @@ static void services_stand_after_what_they_depend_on(void **state) {
         assert_false(d[1].required);
 }
 
+static void a_list_or_a_map_is_what_its_key_takes_or_nothing(void **state) {
+        static const struct { const char *key, *shape; } rows[] = {
+                { "ports", "a list" }, { "expose", "a list" }, { "volumes", "a list" }, { "configs", "a list" }, { "secrets", "a list" },
+                { "devices", "a list" }, { "ulimits", "a map" }, { "depends_on", "a list or a map" }, { "networks", "a list or a map" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+                for (int form = 0; form < 4; form++) {
+                        static const char *const forms[] = { "null", "text", "[]", "{}" }, *const names[] = { "", "a string", "a list", "a map" };
+                        own_arena struct arena *a = arena_new();
+                        own_fault struct fault fault = FAULT_INIT;
+                        const char *yaml = arena_printf(a, WEB "    %s: %s\n", rows[i].key, forms[form]);
+                        bool fits = form == 0 || (form > 1 && strstr(rows[i].shape, names[form]));
+                        struct compose c;
+
+                        if ((read_with(yaml, NULL, 0, a, &c, &fault) == 0) != fits)
+                                fail_msg("%s: %s: %s", rows[i].key, forms[form], fault.message);
+                        if (!fits)
+                                assert_string_equal(fault.message, arena_printf(a, "expected %s, found %s", rows[i].shape, names[form]));
+                }
+}
+
 static void variables_become_typed_values(void **state) {
         own_arena struct arena *a = arena_new();
         struct compose c;
@@ -483,6 +506,7 @@ int main(void) {
                 cmocka_unit_test(limits_are_numbers),
                 cmocka_unit_test(the_rest_of_a_service_is_read),
                 cmocka_unit_test(services_stand_after_what_they_depend_on),
+                cmocka_unit_test(a_list_or_a_map_is_what_its_key_takes_or_nothing),
                 cmocka_unit_test(variables_become_typed_values),
                 cmocka_unit_test(anchors_and_merge_keys_are_the_way_to_share),
                 cmocka_unit_test(the_release_pins_what_the_file_leaves_open),

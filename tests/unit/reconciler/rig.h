@@ -103,6 +103,14 @@ static inline void keep_old(struct rig *r) {
                         r->instances[i].id;
 }
 
+/* The new one is proven, and what it replaced is still there. */
+static inline void setup_finishing(struct rig *r) {
+        setup(r);
+        r->app.rollout.phase = PHASE_FINISHING;
+        r->app.rollout.release = r->app.rollout.version = "new";
+        keep_old(r);
+}
+
 static inline const struct decision_app *look(struct rig *r, int64_t now) {
         const struct decision_app *out;
 

@@ -9,10 +9,7 @@ static void test_what_a_forgotten_route_let_go_of_still_drains(void **state) {
         struct rig r;
         const struct decision_app *out;
 
-        setup(&r);
-        r.app.rollout.phase = PHASE_FINISHING;
-        r.app.rollout.release = r.app.rollout.version = "new";
-        keep_old(&r);
+        setup_finishing(&r);
         in_force(&r, 0, 3);
         note_route(&r);
         r.app.rollout.routed_at = NOW - 3600 * 1000;
@@ -239,10 +236,7 @@ static void test_what_no_router_can_reach_is_told_and_proves_nothing(void **stat
         struct rig r;
         const struct decision_app *out;
 
-        setup(&r);
-        r.app.rollout.phase = PHASE_FINISHING;
-        r.app.rollout.release = r.app.rollout.version = "new";
-        keep_old(&r);
+        setup_finishing(&r);
         r.instances[3].endpoints.n = 0;
         in_force(&r, 2, 2);
         out = look(&r, NOW);
