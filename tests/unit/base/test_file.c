@@ -25,6 +25,7 @@
 #include "shared/base/clock.h"
 #include "shared/base/file.h"
 #include "shared/base/text.h"
+#include "tests/lib/group.h"
 #include "tests/lib/temporary.h"
 
 /* Counts down to the call of fsync() that fails; 0: none does. The linker prefers this one to the library's. */
@@ -485,32 +486,30 @@ static void write_all_tells_what_stopped_it(void **state) {
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                TEST(what_is_written_is_read),
-                TEST(a_configured_path_is_read_and_written_beside_itself),
-                TEST(the_mode_is_exact_whatever_the_umask),
-                TEST(a_missing_file_is_enoent),
-                TEST(a_file_beyond_the_limit_leaves_no_trace_in_the_buffer),
-                TEST(links_below_a_folder_are_not_followed),
-                TEST(what_is_not_a_regular_file_is_refused_without_waiting),
-                TEST(a_name_that_is_no_file_is_our_mistake),
-                TEST(removing_is_idempotent),
-                TEST(an_unwritable_folder_is_a_fault),
-                TEST(a_file_that_cannot_be_finished_keeps_the_old_content),
-                TEST(a_failing_sync_is_told),
-                TEST(a_killed_writer_leaves_old_or_new_and_the_sweep_clears_up),
-                TEST(the_sweep_removes_only_its_own_kind),
-                TEST(folders_are_made_with_their_parents),
-                TEST(a_held_lock_names_its_holder_and_ends_with_it),
-                TEST(a_waiter_gets_the_lock_when_it_is_released),
-                TEST(a_lock_that_tells_no_pid_is_still_held),
-                TEST(a_removed_lock_file_is_made_anew),
-                TEST(a_lock_that_cannot_be_made_is_a_fault),
-                TEST(write_all_tells_what_stopped_it),
-                /* Last: it leaves the process in a mount namespace of its own. */
-                TEST(a_full_disk_keeps_the_old_content),
-        };
+static const struct CMUnitTest tests[] = {
+        TEST(what_is_written_is_read),
+        TEST(a_configured_path_is_read_and_written_beside_itself),
+        TEST(the_mode_is_exact_whatever_the_umask),
+        TEST(a_missing_file_is_enoent),
+        TEST(a_file_beyond_the_limit_leaves_no_trace_in_the_buffer),
+        TEST(links_below_a_folder_are_not_followed),
+        TEST(what_is_not_a_regular_file_is_refused_without_waiting),
+        TEST(a_name_that_is_no_file_is_our_mistake),
+        TEST(removing_is_idempotent),
+        TEST(an_unwritable_folder_is_a_fault),
+        TEST(a_file_that_cannot_be_finished_keeps_the_old_content),
+        TEST(a_failing_sync_is_told),
+        TEST(a_killed_writer_leaves_old_or_new_and_the_sweep_clears_up),
+        TEST(the_sweep_removes_only_its_own_kind),
+        TEST(folders_are_made_with_their_parents),
+        TEST(a_held_lock_names_its_holder_and_ends_with_it),
+        TEST(a_waiter_gets_the_lock_when_it_is_released),
+        TEST(a_lock_that_tells_no_pid_is_still_held),
+        TEST(a_removed_lock_file_is_made_anew),
+        TEST(a_lock_that_cannot_be_made_is_a_fault),
+        TEST(write_all_tells_what_stopped_it),
+        /* Last: it leaves the process in a mount namespace of its own. */
+        TEST(a_full_disk_keeps_the_old_content),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(file, tests);
