@@ -265,7 +265,7 @@ static void test_null_is_absent_only_in_our_own_json(void **state) {
         json_object_del(json, "name");
         assert_true(table_read_json(&app_table, "w.json", json, &app, a, &f) < 0);
         assert_string_equal(f.path, "w.json");
-        assert_string_equal(f.message, "missing key 'name'");
+        assert_non_null(strstr(f.message, "'name'"));
 }
 
 static void test_kind_of_a_document(void **state) {

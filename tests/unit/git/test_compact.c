@@ -92,7 +92,6 @@ static git_odb *odb_of(const struct place *p) {
 
 static void add_commit(struct place *p, const git_oid *blob) {
         own_buffer struct buffer tree = BUFFER_INIT, raw = BUFFER_INIT;
-        own_fault struct fault f = FAULT_INIT;
         git_odb *odb = odb_of(p);
         char hex[OBJECT_ID_TEXT_MAX];
         git_oid id;
@@ -107,12 +106,12 @@ static void add_commit(struct place *p, const git_oid *blob) {
         write_object(p, odb, GIT_OBJECT_COMMIT, raw.data, raw.size, &id);
         memcpy(p->tip.raw, id.id, sizeof(p->tip.raw));
         p->has_tip = true;
-        assert_int_equal(mirror_set_ref(p->mirror, REF, &p->tip, &f), 0);
         git_odb_free(odb);
 }
 
 /* Commits of one file each, and as many files that no ref leads to: three loose objects for each, and one more. */
 static void add_loose(struct place *p, unsigned n) {
+        own_fault struct fault f = FAULT_INIT;
         git_odb *odb = odb_of(p);
         git_oid id;
 
@@ -125,6 +124,7 @@ static void add_loose(struct place *p, unsigned n) {
                 write_object(p, odb, GIT_OBJECT_BLOB, text, strlen(text), &id);
                 add_commit(p, &id);
         }
+        assert_int_equal(mirror_set_ref(p->mirror, REF, &p->tip, &f), 0);
         git_odb_free(odb);
 }
 

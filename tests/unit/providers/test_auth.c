@@ -89,7 +89,9 @@ static void a_broken_file_is_a_fault_that_shows_no_secret(void **state) {
         }
 }
 
-/* Helpers on a PATH of our own. */
+/* Helpers on a PATH of our own, until helper_done(). */
+static char *path_before;
+
 static char *helper_dir(void **state, const char *name, const char *script) {
         static const char template[] = "/tmp/tally-auth-XXXXXX";
         char *dir = strdup(template), path[200];
@@ -104,6 +106,8 @@ static char *helper_dir(void **state, const char *name, const char *script) {
                 assert_int_equal(file_write(AT_FDCWD, path, text.data, text.size, 0755, &fault), 0);
         }
         (void)snprintf(path, sizeof(path), "%s:/bin:/usr/bin", dir);
+        path_before = strdup(getenv("PATH"));
+        assert_non_null(path_before);
         assert_int_equal(setenv("PATH", path, 1), 0);
         return dir;
 }
@@ -115,6 +119,8 @@ static void helper_done(char *dir, const char *name) {
         assert_int_equal(unlink(path), 0);
         assert_int_equal(rmdir(dir), 0);
         free(dir);
+        assert_int_equal(setenv("PATH", path_before, 1), 0);
+        free(path_before);
 }
 
 static void helpers_are_asked_by_their_protocol(void **state) {

@@ -218,13 +218,17 @@ static void roles_and_traffic_come_from_the_app(void **state) {
 /* Nothing is installed under these paths. */
 static void without_docker_compose_it_says_how_to_get_it(void **state) {
         own_fault struct fault fault = FAULT_INIT;
+        own_free char *path_before = strdup(getenv("PATH"));
         struct program p = { .path = NULL };
+        int r;
 
         (void)state;
         if (access("/usr/libexec/docker/cli-plugins/docker-compose", X_OK) == 0 || access("/usr/lib/docker/cli-plugins/docker-compose", X_OK) == 0)
                 skip();
         assert_int_equal(setenv("PATH", "/nonexistent", 1), 0);
-        assert_true(program_find(&p, &fault) < 0);
+        r = program_find(&p, &fault);
+        assert_int_equal(setenv("PATH", path_before, 1), 0);
+        assert_true(r < 0);
         assert_string_equal(fault.code, "RUNTIME_UNSUPPORTED");
         assert_int_equal(fault.kind, FAULT_CONFIG);
         assert_non_null(strstr(fault.hint, "docker-compose"));
