@@ -37,11 +37,12 @@ app() {
                 "$one" "$replicas" "$healthcheck" >"$FLEET/checkout/apps/$name/compose.yaml"
 }
 
-# watch APP FILE: one line for each look at what runs, until the file is gone: new and old instances of web that run
+# watch APP FILE OLD: one line for each look at what runs, until the file is gone: new and old instances of web that run. Without a jq, which
+# would be most of what this test costs.
 watch() {
-        local old=$3
         while [ -e "$2" ]; do
-                instances "$1" web 2>/dev/null | awk -v old="$old" '$5 == "running" { if ($7 == old) o++; else n++ }
+                engine_api GET /containers/json -G --data-urlencode "filters={\"label\":[\"tallyman.app=$1\",\"tallyman.service=web\"],\"status\":[\"running\"]}" 2>/dev/null |
+                        sed 's/"tallyman.image":"/\n&/g' | awk -F'"' -v old="$3" '$2 == "tallyman.image" { if ($4 == old) o++; else n++ }
                         END { print n + 0, o + 0 }' >>"$2.seen" || :
                 sleep 0.1
         done
@@ -60,7 +61,7 @@ rolled() {
         wait "$pid"
 }
 
-# fewest: the fewest instances that ran at any look; most_new: the most new ones beside an old one
+# fewest, most: instances that ran at any look
 fewest() { awk '{ print $1 + $2 }' "$RIG/watch.seen" | sort -n | head -1; }
 most() { awk '{ print $1 + $2 }' "$RIG/watch.seen" | sort -n | tail -1; }
 

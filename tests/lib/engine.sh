@@ -16,7 +16,7 @@
 #   image_make NAME [TEXT] [COMMAND…] push an image made of busybox, and of what lies in the folder IMAGE_EXTRA when that is set, to REGISTRY;
 #                                    prints host:port/NAME@sha256:…
 #   index_make NAME [TEXT] [COMMAND…] the same below an index of two platforms; prints the index's reference
-#   temporary_dir                    prints a new folder with a short name (unix sockets have 107 characters)
+#   temporary_dir                    prints a new folder (temporary.sh)
 #   engine_available                 0 when this machine can run all this; otherwise says on stderr what is missing
 #
 # Nothing here needs the docker command line. Whoever starts something stops it, also on failure:
@@ -40,9 +40,8 @@ ENGINE_DOCKERD=${ENGINE_DOCKERD:-dockerd}
 ENGINE_WAIT=${ENGINE_WAIT:-60}
 REGISTRY_LOGIN=${REGISTRY_LOGIN:-}
 
-temporary_dir() {
-        mktemp -d /tmp/tally.XXXXXX
-}
+# shellcheck source=tests/lib/temporary.sh
+. "${BASH_SOURCE[0]%/*}/temporary.sh"
 
 engine_say() {
         echo "engine.sh: $*" >&2
