@@ -263,7 +263,7 @@ fake_rig() {
                 command -v "$tool" >/dev/null || { echo "missing: $tool"; exit 77; }
         done
         unset DOCKER_CONFIG TALLY_CONFIG DOCKER_HOST
-        RIG=$(mktemp -d /tmp/tally.XXXXXX)
+        RIG=$(mktemp -d "${TMPDIR:-/tmp}/tally.XXXXXX")
         export HOME=$RIG/home GIT_CONFIG_NOSYSTEM=1
         mkdir -p "$HOME"
         trap fake_rig_end EXIT
