@@ -13,9 +13,6 @@
 #
 # TALLY is the program. Everything else is in FLEET (DIR).
 
-# shellcheck source=tests/lib/temporary.sh
-. "${BASH_SOURCE[0]%/*}/temporary.sh"
-
 fleet_git() {
         git -c user.name=alice -c user.email=alice@example.org -c init.defaultBranch=main -c gpg.format=ssh \
                 -c commit.gpgsign=false -c core.hooksPath=/dev/null -c advice.detachedHead=false "$@"
@@ -266,7 +263,7 @@ fake_rig() {
                 command -v "$tool" >/dev/null || { echo "missing: $tool"; exit 77; }
         done
         unset DOCKER_CONFIG TALLY_CONFIG DOCKER_HOST
-        RIG=$(temporary_dir)
+        RIG=$(mktemp -d "${TMPDIR:-/tmp}/tally.XXXXXX")
         export HOME=$RIG/home GIT_CONFIG_NOSYSTEM=1
         mkdir -p "$HOME"
         trap fake_rig_end EXIT
