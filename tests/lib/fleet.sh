@@ -380,18 +380,26 @@ accepted() {
         proved "$what"
 }
 
+# accepted_and_runs: the accepted commit and the fake runtime's instances, by a single jq: one costs as much as a pass
+accepted_and_runs() {
+        local status=$FLEET/state/status.json world=$FLEET/state/fake/world.json
+        [ -f "$status" ] || status=/dev/null
+        [ -f "$world" ] || world=/dev/null
+        jq -nr --slurpfile status "$status" --slurpfile world "$world" \
+                '"\($status[0].desired.accepted) \($world[0].instances | tojson)\n\($status[0].desired.refusal | "\(.code) \(.commit)")"'
+}
+
 # refused CODE WHAT [EXIT]: a pass refuses the tip, says so everywhere, once, and leaves all as it was
 refused() {
-        local code=$1 what=$2 exit=${3:-4} before=null runs tip had
+        local code=$1 what=$2 exit=${3:-4} before after tip had
         tip=$(tip)
-        [ ! -f "$FLEET/state/status.json" ] || before=$(status_get .desired.accepted)
+        before=$(accepted_and_runs)
         had=$(count_records refusal)
-        runs=$(what_runs)
         expect "$exit" tally pass
-        same "$code $tip $before" "$(status_get '.desired | "\(.refusal.code) \(.refusal.commit) \(.accepted)"')" \
-                "$what: refusal and accepted commit in status.json"
+        after=$(accepted_and_runs)
+        same "$code $tip" "${after##*$'\n'}" "$what: the refusal in status.json"
+        same "${before%$'\n'*}" "${after%$'\n'*}" "$what: the accepted commit in status.json, and what runs"
         same "$code $tip denied" "$(last_record refusal '"\(.error.code) \(.refused) \(.outcome)"')" "$what: the record of the refusal"
-        same "$runs" "$(what_runs)" "$what: what runs"
         same "$(ledger_git rev-parse "tally/$FLEET_HOST")" "$(tip "tally/$FLEET_HOST")" "$what: the ledger at the remote"
         same $((had + 1)) "$(count_records refusal)" "$what: refusals in the ledger"
         proved "$what"
