@@ -22,7 +22,7 @@ two=$(image_make shop/web two)
 crashes=$(image_make shop/web crashes /bin/sh -c 'exit 3')
 
 fleet_app shop "web=$one" "api=$one"
-app_settings shop 'rollout: {min_healthy_time: 500ms, healthy_deadline: 20s, progress_deadline: 30s}'
+app_settings shop 'rollout: {min_healthy_time: 500ms, healthy_deadline: 60s, progress_deadline: 60s}'
 fleet_release shop 0 "web=$one" "api=$one"
 fleet_commit 'shop 0'
 # A whole pass, timed: what the moments to kill at are drawn from.
@@ -56,7 +56,7 @@ for ((round = from; round <= to; round++)); do
         [ "$(wc -c <"$RIG/out")" -eq 0 ] || cut=$((cut + 1))
         [ $((round % 3)) != 0 ] || killed $((RANDOM % (span / 2)))
 
-        expect "$code" tally sync --timeout 60s
+        expect "$code" tally sync --timeout 120s
         if [ "$code" = 0 ]; then
                 good=$round
         else

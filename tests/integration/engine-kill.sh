@@ -101,7 +101,7 @@ for name in "${all[@]}"; do
         app "$name"
         release "$name" 0 "${images[0]}"
         started=$(date +%s%N)
-        expect 0 tally sync --timeout 90s
+        expect 0 tally sync --timeout 120s
         span=$((($(date +%s%N) - started) / 1000000))
         good=0 last=0
         for ((round = 1; round <= rounds; round++)); do

@@ -331,7 +331,7 @@ repaired() {
 part_hands() {
         app 2 'strategy: rolling' "$traffic"
         merge "$two"
-        expect 0 tally sync --timeout 60s
+        expect 0 tally sync --timeout 120s
         load_start "$listen"
         spoil_file
         repaired 'a configuration that somebody edited'
@@ -452,7 +452,7 @@ part_end() {
         [ "$SECONDS" -lt 43 ] || fail "a pass of three seconds took $SECONDS s over a router that is away"
         at_router start || fail "the router does not start: $(cat "$RIG/router.said")"
         look_again
-        expect 0 tally sync --timeout 60s
+        expect 0 tally sync --timeout 120s
         forgotten 'an app that is not declared any more'
         same 0 "$(instances shop | wc -l)" 'its instances'
         proved "$router: an app that is pruned is forgotten"

@@ -57,7 +57,7 @@ never_two() {
 # recovers WHAT: all is well again, and the release is deployed
 recovers() {
         echo pass >"$mode"
-        expect 0 tally sync --timeout 60s
+        expect 0 tally sync --timeout 120s
         same "$version settled 0" "$(status_get '.apps[0] | "\(.running.version) \(.phase) \(.poisoned | length)"')" "$1"
         same 1 "$(instances | wc -l)" "$1: containers left"
 }

@@ -73,7 +73,7 @@ expect 3 tally sync --timeout 3s
 same "$serving" "$(instance_of shop web)" 'the container that serves'
 status_is '.apps[0].phase' preparing
 REGISTRY_PORT=$port registry_start "$RIG/registry"
-expect 0 tally sync --timeout 60s
+expect 0 tally sync --timeout 120s
 status_is '.apps[0].running.version' 10
 proved 'a registry that is down holds a rollout before anything is stopped; it goes on when the registry is back'
 
@@ -114,7 +114,7 @@ wait "$RIG_PID" || code=$?
 RIG_PID=
 [ "$code" = 1 ] || [ "$code" = 3 ] || { OUT=$(cat "$RIG/out"); fail "the pass without an engine ended with $code"; }
 engine_back
-expect 0 tally sync --timeout 60s
+expect 0 tally sync --timeout 120s
 status_is '.apps[0].running.version' 12
 same 1 "$(instances | wc -l)" 'containers left'
 proved 'an engine that is killed in the middle of a rollout: it goes on when the engine is back'

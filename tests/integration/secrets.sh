@@ -85,7 +85,7 @@ credentials jane:Pa55-of-Jane
         done
 ) &
 RIG_PID=$!
-expect 0 tally --debug sync --timeout 60s
+expect 0 tally --debug sync --timeout 120s
 touch "$RIG/stop"
 wait "$RIG_PID"
 RIG_PID=
