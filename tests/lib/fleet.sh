@@ -13,6 +13,15 @@
 #
 # TALLY is the program. Everything else is in FLEET (DIR).
 
+# jq 1.6 compiles its own library at every start, which takes as long as a pass; scripts start thousands of them. This one does not, and sorts
+# keys by itself.
+if command -v gojq >/dev/null; then
+        jq() {
+                [ "$1" != -S ] || shift
+                command gojq "$@"
+        }
+fi
+
 fleet_git() {
         git -c user.name=alice -c user.email=alice@example.org -c init.defaultBranch=main -c gpg.format=ssh \
                 -c commit.gpgsign=false -c core.hooksPath=/dev/null -c advice.detachedHead=false "$@"
@@ -238,8 +247,13 @@ record_kinds() {
                         s,^((external|trust|policy)-change|key-rotation|clock-event|(remote|peer)-anomaly|gap-declared|[a-z]+)(-.*)?$,\1,' | paste -sd' '
 }
 
+# free_port: one that nobody listens at, and no connection is given by chance (those begin at 32768)
 free_port() {
-        python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+        local port
+        while port=$((16384 + RANDOM % 16384)); do
+                grep -qs ":$(printf %04X "$port") " /proc/net/tcp /proc/net/tcp6 || break
+        done
+        echo "$port"
 }
 
 # same WANTED GOT WHAT
