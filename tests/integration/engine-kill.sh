@@ -47,7 +47,7 @@ services:
     restart: unless-stopped
     stop_grace_period: 1s
     deploy: {replicas: 2}
-    healthcheck: {test: ["CMD-SHELL", "test \$\$(cat /www/index.html) != ill"], interval: 200ms, timeout: 5s, retries: 5}
+    healthcheck: {test: ["CMD-SHELL", "test \$\$(cat /www/index.html) != ill"], interval: 1s, timeout: 20s, retries: 2}
 END
         [ "$name" != steps ] || printf '  smoke: {image: "%s"}\n' "$job" >>"$FLEET/checkout/apps/$name/compose.yaml"
 }

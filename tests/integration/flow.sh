@@ -81,7 +81,7 @@ services:
     ports: ["127.0.0.1::8080"]
     stop_grace_period: 10s
     deploy: {replicas: $replicas}
-    healthcheck: {test: ["CMD", "/bin/web-app", "probe"], interval: 1s, timeout: 10s, retries: 2}
+    healthcheck: {test: ["CMD", "/bin/web-app", "probe"], interval: 2s, timeout: 10s, retries: 2}
 END
 }
 traffic="traffic: {router: $router, service: web, port: 8080, listen: \"127.0.0.1:$listen\", drain: 1s}"
@@ -465,7 +465,7 @@ part_compose() {
                 mkdir -p "$RIG/compose"
                 by_compose() {
                         printf 'services:\n  web:\n    image: %s\n    ports: ["127.0.0.1:%d:8080"]\n    stop_grace_period: 10s\n    %s\n' "$1" "$single" \
-                                'healthcheck: {test: ["CMD", "/bin/web-app", "probe"], interval: 1s, timeout: 10s, retries: 2}' >"$RIG/compose/compose.yaml"
+                                'healthcheck: {test: ["CMD", "/bin/web-app", "probe"], interval: 2s, timeout: 10s, retries: 2}' >"$RIG/compose/compose.yaml"
                         DOCKER_HOST=$ENGINE_HOST docker-compose --project-directory "$RIG/compose" -p reference up -d --wait >"$RIG/compose/log" 2>&1 || :
                 }
                 for image in "$two" "$ill"; do

@@ -39,7 +39,7 @@ shop() {
         local replicas=$1 rollout=$2
         shift 2
         app_settings shop "rollout: {$rollout, $times}" "$@"
-        printf 'services:\n  web:\n    image: %s/shop/web\n    stop_grace_period: 1s\n    deploy: {replicas: %d}\n    healthcheck: {test: ["CMD-SHELL", "%s"], interval: 200ms, timeout: 5s, retries: 2}\n' \
+        printf 'services:\n  web:\n    image: %s/shop/web\n    stop_grace_period: 1s\n    deploy: {replicas: %d}\n    healthcheck: {test: ["CMD-SHELL", "%s"], interval: 700ms, timeout: 20s, retries: 2}\n' \
                 "$moody" "$replicas" "${health:-true}" >"$FLEET/checkout/apps/shop/compose.yaml"
 }
 health=

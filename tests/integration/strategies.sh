@@ -25,8 +25,8 @@ job=$(image_make shop/job job /bin/sh -c 'echo done')
 job2=$(image_make shop/job job2 /bin/sh -c 'echo done again')
 bad_job=$(image_make shop/job bad /bin/sh -c 'echo "what are you doing, $HOSTNAME?"; exit 4')
 
-# Each check starts a process in a container, which costs the engine a fifth of a second: not more of them than are needed.
-healthcheck='healthcheck: {test: ["CMD-SHELL", "test $$(cat /www/index.html) != ill"], interval: 500ms, timeout: 5s, retries: 2}'
+# Each check starts a process in a container, which costs the engine a fifth of a second of the processor: not more of them than are needed.
+healthcheck='healthcheck: {test: ["CMD-SHELL", "test $$(cat /www/index.html) != ill"], interval: 1s, timeout: 20s, retries: 2}'
 
 # app NAME REPLICAS [LINE…]: app.yaml with these lines, and a service web of so many instances
 app() {

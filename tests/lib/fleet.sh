@@ -172,7 +172,7 @@ shop_web() {
 }
 # A line for it: healthy as long as it is not the image "ill".
 # shellcheck disable=SC2034
-ILL_IS_UNHEALTHY='healthcheck: {test: ["CMD-SHELL", "test $$(cat /www/index.html) != ill"], interval: 300ms, timeout: 20s, retries: 2}'
+ILL_IS_UNHEALTHY='healthcheck: {test: ["CMD-SHELL", "test $$(cat /www/index.html) != ill"], interval: 700ms, timeout: 20s, retries: 2}'
 
 # shop_mounting IMAGE: shop has a service web, which mounts a file and a volume, and an api
 shop_mounting() {
