@@ -75,7 +75,7 @@ replicas() {
         app_settings many
         fleet_release many "$1 replicas" "web=$image"
         fleet_commit "$1 replicas"
-        expect 0 tally pass
+        expect 0 tally sync --timeout 120s
         same "$(seq -s' ' "$1")" "$(instances many | awk '$5 == "running" { print $4 }' | paste -sd' ')" 'replicas that run'
         same "$1" "$(instances many | wc -l)" 'containers'
 }

@@ -78,7 +78,7 @@ part_shares() {
         app shop 3 "rollout: {strategy: rolling, max_parallel: 1, $times}"
         fleet_release shop 1 "web=$one"
         fleet_commit 'shop 1'
-        expect 0 tally pass
+        expect 0 tally sync --timeout 120s
         same 3 "$(instances shop web | grep -c running)" 'instances of the first release'
 
         fleet_release shop 2 "web=$two"
