@@ -3,9 +3,9 @@
 #
 # No request is lost while releases come and go: a load through a real router, on a real engine. Then hands at the router.
 #
-#   flow.sh TALLY ROUTER WEB-APP HTTP-LOAD [rolling] [canary] [blue_green] [hands] [away] [end] [compose]
+#   flow.sh TALLY ROUTER WEB-APP HTTP-LOAD [rolling] [canary] [blue_green] [hands] [away] [end]; without any: all
 #
-# Without a part: all of them, compose, which goes through no router, with nginx only. Each part stands for itself; the suite runs them side by side.
+# Each part stands for itself; the suite runs them side by side.
 
 set -euo pipefail
 
@@ -14,7 +14,6 @@ shift 4
 parts=("$@")
 if [ $# -eq 0 ]; then
         parts=(rolling canary blue_green hands away end)
-        [ "$router" != nginx ] || parts+=(compose)
 fi
 here=$(cd "$(dirname "$0")/.." && pwd)
 export PATH=$PATH:/usr/sbin:/sbin
@@ -45,7 +44,7 @@ flow_end() {
 }
 trap flow_end EXIT
 
-listen=$(free_port) admin=$(free_port) operator=$(free_port) single=$(free_port)
+listen=$(free_port) admin=$(free_port) operator=$(free_port)
 
 # at_router VERB
 at_router() { LISTEN_PORT=$listen ADMIN_PORT=$admin OPERATOR_PORT=$operator "$here/lib/router.sh" "$router" "$1" "$RIG/router" >"$RIG/router.said" 2>&1; }
@@ -454,30 +453,6 @@ part_end() {
         forgotten 'an app that is not declared any more'
         same 0 "$(instances shop | wc -l)" 'its instances'
         proved "$router: an app that is pruned is forgotten"
-}
-
-#
-# The same change by docker compose alone
-#
-
-part_compose() {
-        if command -v docker-compose >/dev/null; then
-                mkdir -p "$RIG/compose"
-                by_compose() {
-                        printf 'services:\n  web:\n    image: %s\n    ports: ["127.0.0.1:%d:8080"]\n    stop_grace_period: 10s\n    %s\n' "$1" "$single" \
-                                'healthcheck: {test: ["CMD", "/bin/web-app", "probe"], interval: 2s, timeout: 10s, retries: 2}' >"$RIG/compose/compose.yaml"
-                        DOCKER_HOST=$ENGINE_HOST docker-compose --project-directory "$RIG/compose" -p reference up -d --wait >"$RIG/compose/log" 2>&1 || :
-                }
-                for image in "$two" "$ill"; do
-                        by_compose "$one"
-                        load_start "$single"
-                        by_compose "$image"
-                        sleep 1
-                        load_stop
-                        echo "# docker compose up -d to ${image%%@*} $([ "$image" = "$two" ] && echo good || echo ill): $(load_n failed) of $(load_n requests) requests lost," \
-                                "$(awk '$1 == "release" { printf "%s %s ", $2, $3 }' "$RIG/load")"
-                done
-        fi
 }
 
 for part in "${parts[@]}"; do

@@ -24,7 +24,7 @@ fi
 
 fleet_git() {
         git -c user.name=alice -c user.email=alice@example.org -c init.defaultBranch=main -c gpg.format=ssh \
-                -c commit.gpgsign=false -c core.hooksPath=/dev/null -c advice.detachedHead=false "$@"
+                -c commit.gpgsign=false -c core.hooksPath=/dev/null -c advice.detachedHead=false -c maintenance.auto=false "$@"
 }
 
 fleet_make() {
@@ -36,6 +36,7 @@ fleet_make() {
         printf 'alice@example.org namespaces="git" %s\n' "$(cut -d' ' -f1,2 "$FLEET/keys/alice.pub")" >"$FLEET/checkout/trust/allowed_signers"
         cp "$FLEET/checkout/trust/allowed_signers" "$FLEET/etc/allowed_signers"
         fleet_git init -q --bare "$FLEET/fleet.git"
+        fleet_git -C "$FLEET/fleet.git" config receive.autogc false
         fleet_git init -q "$FLEET/checkout"
         fleet_git -C "$FLEET/checkout" remote add origin "$FLEET/fleet.git"
         "$TALLY" --config "$FLEET/etc/tally.yaml" --quiet init --repository "$FLEET/fleet.git" --host "$FLEET_HOST" \
