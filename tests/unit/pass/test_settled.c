@@ -122,4 +122,4 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_cannot_be_read_is_none, set_up, tear_down),
 };
 
-TEST_GROUP(current, tests);
+TEST_GROUP(settled, tests);
