@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "reconciler/tallyd/schedule.h"
+#include "tests/lib/group.h"
 
 static const uint32_t rolls[] = { 0, 1, 12345, UINT32_MAX / 2, UINT32_MAX };
 #define N_ROLLS (sizeof(rolls) / sizeof(*rolls))
@@ -106,19 +107,17 @@ static void exit_codes_are_those_of_tally(void **state) {
         assert_string_equal(outcome_to_string(OUTCOME_LOST), "lost");
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(polls_are_spread_by_a_tenth),
-                cmocka_unit_test(a_wish_is_kept_to_when_it_comes_before_the_poll),
-                cmocka_unit_test(no_wish_makes_the_host_spin),
-                cmocka_unit_test(lost_workers_double_the_interval_up_to_ten_minutes),
-                cmocka_unit_test(the_first_failure_keeps_the_interval_and_the_wish),
-                cmocka_unit_test(a_lost_worker_has_no_wish),
-                cmocka_unit_test(anything_but_a_failure_forgets_the_failures),
-                cmocka_unit_test(a_long_poll_is_never_shortened_by_failures),
-                cmocka_unit_test(failures_without_end_do_not_overflow),
-                cmocka_unit_test(exit_codes_are_those_of_tally),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(polls_are_spread_by_a_tenth),
+        cmocka_unit_test(a_wish_is_kept_to_when_it_comes_before_the_poll),
+        cmocka_unit_test(no_wish_makes_the_host_spin),
+        cmocka_unit_test(lost_workers_double_the_interval_up_to_ten_minutes),
+        cmocka_unit_test(the_first_failure_keeps_the_interval_and_the_wish),
+        cmocka_unit_test(a_lost_worker_has_no_wish),
+        cmocka_unit_test(anything_but_a_failure_forgets_the_failures),
+        cmocka_unit_test(a_long_poll_is_never_shortened_by_failures),
+        cmocka_unit_test(failures_without_end_do_not_overflow),
+        cmocka_unit_test(exit_codes_are_those_of_tally),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(schedule, tests);

@@ -15,6 +15,7 @@
 
 #include "reconciler/pass/context.h"
 #include "shared/base/clock.h"
+#include "tests/lib/group.h"
 
 #define CHECKS 4
 
@@ -166,13 +167,11 @@ static void a_round_without_checks_has_no_facts(void **state) {
         assert_int_equal(facts.n, 0);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(those_of_a_round_wait_for_none_of_each_other, setup, teardown),
-                cmocka_unit_test_setup_teardown(commands_have_a_hand_each, setup, teardown),
-                cmocka_unit_test_setup_teardown(a_runtime_with_one_hand_runs_one_command_at_a_time, setup, teardown),
-                cmocka_unit_test(a_round_without_checks_has_no_facts),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(those_of_a_round_wait_for_none_of_each_other, setup, teardown),
+        cmocka_unit_test_setup_teardown(commands_have_a_hand_each, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_runtime_with_one_hand_runs_one_command_at_a_time, setup, teardown),
+        cmocka_unit_test(a_round_without_checks_has_no_facts),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(check, tests);

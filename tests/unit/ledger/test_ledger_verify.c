@@ -2,6 +2,7 @@
 
 /* Attacks on a ledger: edited, removed, reordered, cut off, forged. Each is found, and named. */
 
+#include "tests/lib/group.h"
 #include "tests/lib/ledger_rig.h"
 
 /*
@@ -231,24 +232,22 @@ static void test_an_object_that_is_gone_is_found(void **state) {
         assert_ptr_equal(f.code, REASON_TRUST_MISSING_OBJECT);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                ledger_test(test_a_history_written_again_as_it_was_is_the_same),
-                ledger_test(test_an_edited_record_is_found),
-                ledger_test(test_an_edited_signature_is_found),
-                ledger_test(test_a_removed_record_is_found),
-                ledger_test(test_a_file_that_a_record_is_about_is_missed),
-                ledger_test(test_a_record_left_out_with_its_commit_is_found),
-                ledger_test(test_reordered_records_are_found),
-                ledger_test(test_a_ledger_that_was_cut_off_is_found),
-                ledger_test(test_another_end_than_the_one_remembered_is_found),
-                ledger_test(test_unsigned_commits_are_found),
-                ledger_test(test_commits_of_another_key_are_found),
-                ledger_test(test_a_ledger_of_another_key_or_host_is_not_this_hosts),
-                ledger_test(test_files_that_change_go_or_do_not_belong_are_found),
-                ledger_test(test_a_merge_is_found),
-                ledger_test(test_an_object_that_is_gone_is_found),
-        };
+static const struct CMUnitTest tests[] = {
+        ledger_test(test_a_history_written_again_as_it_was_is_the_same),
+        ledger_test(test_an_edited_record_is_found),
+        ledger_test(test_an_edited_signature_is_found),
+        ledger_test(test_a_removed_record_is_found),
+        ledger_test(test_a_file_that_a_record_is_about_is_missed),
+        ledger_test(test_a_record_left_out_with_its_commit_is_found),
+        ledger_test(test_reordered_records_are_found),
+        ledger_test(test_a_ledger_that_was_cut_off_is_found),
+        ledger_test(test_another_end_than_the_one_remembered_is_found),
+        ledger_test(test_unsigned_commits_are_found),
+        ledger_test(test_commits_of_another_key_are_found),
+        ledger_test(test_a_ledger_of_another_key_or_host_is_not_this_hosts),
+        ledger_test(test_files_that_change_go_or_do_not_belong_are_found),
+        ledger_test(test_a_merge_is_found),
+        ledger_test(test_an_object_that_is_gone_is_found),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(ledger_verify, tests);

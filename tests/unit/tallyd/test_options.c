@@ -10,6 +10,7 @@
 
 #include "reconciler/tallyd/options.h"
 #include "shared/base/text.h"
+#include "tests/lib/group.h"
 
 #define N_ARGS 12
 
@@ -87,13 +88,11 @@ static void wrong_usage_is_a_fault_of_the_user(void **state) {
         }
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup(nothing_is_needed, without_environment),
-                cmocka_unit_test_setup(every_option_is_read, without_environment),
-                cmocka_unit_test_setup(the_environment_is_asked_where_no_option_is_given, without_environment),
-                cmocka_unit_test_setup(wrong_usage_is_a_fault_of_the_user, without_environment),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(nothing_is_needed, without_environment),
+        cmocka_unit_test_setup(every_option_is_read, without_environment),
+        cmocka_unit_test_setup(the_environment_is_asked_where_no_option_is_given, without_environment),
+        cmocka_unit_test_setup(wrong_usage_is_a_fault_of_the_user, without_environment),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(options, tests);

@@ -4,7 +4,8 @@
 #include "shared/base/text.h"
 
 /* Behind the others: its fixture has names that they use for parameters. */
-#include "tests/unit/reconciler/scratch_state.h"
+#include "tests/lib/group.h"
+#include "tests/unit/state/scratch_state.h"
 
 static const char *id_of(const char *name) {
         struct digest d = digest_of(name, strlen(name));
@@ -109,14 +110,12 @@ static void what_cannot_be_read_is_none(void **unused) {
         earlier_are("");
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(what_was_settled_is_remembered_newest_first, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(settling_again_changes_nothing, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(the_way_back_turns_the_order, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(there_is_a_limit, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(what_cannot_be_read_is_none, set_up, tear_down),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_was_settled_is_remembered_newest_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(settling_again_changes_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_way_back_turns_the_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(there_is_a_limit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_cannot_be_read_is_none, set_up, tear_down),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(settled, tests);

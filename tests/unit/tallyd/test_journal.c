@@ -19,6 +19,7 @@
 #include "shared/base/cleanup.h"
 #include "shared/base/file.h"
 #include "shared/base/text.h"
+#include "tests/lib/group.h"
 
 static const char *const ids[] = {
         MESSAGE_TALLYD_STARTED, MESSAGE_TALLYD_STOPPED, MESSAGE_PASS_FAILED, MESSAGE_PASS_LOST,
@@ -79,13 +80,11 @@ static void every_message_id_is_one_and_in_the_catalog(void **state) {
         }
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(the_stream_is_ours_by_device_and_inode),
-                cmocka_unit_test(what_is_no_stream_is_not_ours),
-                cmocka_unit_test(fields_beyond_the_most_are_left_out),
-                cmocka_unit_test(every_message_id_is_one_and_in_the_catalog),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_stream_is_ours_by_device_and_inode),
+        cmocka_unit_test(what_is_no_stream_is_not_ours),
+        cmocka_unit_test(fields_beyond_the_most_are_left_out),
+        cmocka_unit_test(every_message_id_is_one_and_in_the_catalog),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(journal, tests);

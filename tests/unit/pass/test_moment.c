@@ -2,6 +2,7 @@
 
 /* The moment of a look: how old the world takes what it shows for. */
 
+#include "tests/lib/group.h"
 #include "tests/unit/sign/support.h"
 
 #include "reconciler/pass/context.h"
@@ -59,11 +60,9 @@ static void test_a_look_at_several_runtimes_counts_from_before_the_first_was_ask
         a_look_at(2);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_a_look_counts_from_before_the_runtime_was_asked),
-                cmocka_unit_test(test_a_look_at_several_runtimes_counts_from_before_the_first_was_asked),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_look_counts_from_before_the_runtime_was_asked),
+        cmocka_unit_test(test_a_look_at_several_runtimes_counts_from_before_the_first_was_asked),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(moment, tests);

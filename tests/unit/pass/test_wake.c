@@ -2,6 +2,7 @@
 
 /* When the next pass is due. */
 
+#include "tests/lib/group.h"
 #include "tests/unit/sign/support.h"
 
 #include "reconciler/pass/context.h"
@@ -39,11 +40,9 @@ static void test_what_is_well_or_waited_for_needs_no_look_of_its_own(void **stat
         assert_int_equal(next_ms(HEALTH_STARTING, 0, 1), POLL_MS);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_what_starts_and_nobody_waits_for_is_looked_at_soon_and_less_and_less_so),
-                cmocka_unit_test(test_what_is_well_or_waited_for_needs_no_look_of_its_own),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_starts_and_nobody_waits_for_is_looked_at_soon_and_less_and_less_so),
+        cmocka_unit_test(test_what_is_well_or_waited_for_needs_no_look_of_its_own),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(wake, tests);

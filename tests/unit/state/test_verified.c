@@ -16,6 +16,7 @@
 #include "reconciler/verified.h"
 #include "shared/base/file.h"
 #include "shared/base/limits.h"
+#include "tests/lib/group.h"
 
 struct place {
         char path[64];
@@ -186,16 +187,14 @@ static void test_the_callbacks_ask_and_tell(void **state) {
 
 #define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                test(test_a_commit_is_known_under_the_trust_that_judged_it),
-                test(test_what_is_saved_is_known_to_the_next_pass),
-                test(test_saving_nothing_new_writes_nothing),
-                test(test_a_torn_tail_is_cut_off),
-                test(test_a_file_that_is_not_ours_is_begun_anew),
-                test(test_beyond_the_limit_the_older_half_goes),
-                test(test_the_callbacks_ask_and_tell),
-        };
+static const struct CMUnitTest tests[] = {
+        test(test_a_commit_is_known_under_the_trust_that_judged_it),
+        test(test_what_is_saved_is_known_to_the_next_pass),
+        test(test_saving_nothing_new_writes_nothing),
+        test(test_a_torn_tail_is_cut_off),
+        test(test_a_file_that_is_not_ours_is_begun_anew),
+        test(test_beyond_the_limit_the_older_half_goes),
+        test(test_the_callbacks_ask_and_tell),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(verified, tests);

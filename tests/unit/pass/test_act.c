@@ -15,6 +15,7 @@
 #include "reconciler/pass/beside.h"
 #include "shared/base/clock.h"
 #include "shared/base/text.h"
+#include "tests/lib/group.h"
 
 /*
  * A runtime that writes down what is asked of it
@@ -326,15 +327,13 @@ static void test_items_that_follow_each_other_keep_their_order_with_many_hands(v
         assert_int_equal(states[7], BESIDE_WAITING);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_all_is_made_then_stopped_then_started),
-                cmocka_unit_test(test_a_runtime_that_is_not_made_for_it_goes_one_after_the_other),
-                cmocka_unit_test(test_after_a_failure_nothing_is_begun_and_it_is_told_last),
-                cmocka_unit_test(test_another_app_goes_on),
-                cmocka_unit_test(test_items_that_need_nothing_of_each_other_run_at_once),
-                cmocka_unit_test(test_items_that_follow_each_other_keep_their_order_with_many_hands),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all_is_made_then_stopped_then_started),
+        cmocka_unit_test(test_a_runtime_that_is_not_made_for_it_goes_one_after_the_other),
+        cmocka_unit_test(test_after_a_failure_nothing_is_begun_and_it_is_told_last),
+        cmocka_unit_test(test_another_app_goes_on),
+        cmocka_unit_test(test_items_that_need_nothing_of_each_other_run_at_once),
+        cmocka_unit_test(test_items_that_follow_each_other_keep_their_order_with_many_hands),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(act, tests);

@@ -22,6 +22,7 @@
 #include "shared/base/process.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
+#include "tests/lib/group.h"
 #include "tests/lib/temporary.h"
 
 struct place {
@@ -507,29 +508,27 @@ static void test_a_clock_that_went_back_is_seen_beyond_the_tolerance(void **stat
 
 #define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                test(test_the_folder_is_made_for_its_owner_alone),
-                test(test_reading_makes_nothing),
-                test(test_the_second_pass_is_told_who_holds_the_lock),
-                test(test_locking_sweeps_what_a_killed_pass_left),
-                test(test_a_full_disk_is_said_with_what_helps),
-                test(test_a_read_only_disk_is_said_with_what_helps),
-                test(test_the_key_is_made_once),
-                test(test_ssh_keygen_reads_the_key_and_its_public_half),
-                test(test_a_public_half_that_is_gone_is_written_again),
-                test(test_a_broken_or_lost_key_is_never_replaced),
-                test(test_a_key_that_others_can_read_is_refused),
-                test(test_rollouts_are_read_back_in_the_order_of_their_names),
-                test(test_a_rollout_that_cannot_be_read_holds_its_app_alone),
-                test(test_what_was_accepted_reads_back),
-                test(test_a_damaged_document_is_set_aside_and_said),
-                test(test_a_reader_sets_nothing_aside),
-                test(test_the_sticker_is_compared_by_content),
-                test(test_the_head_reads_back),
-                test(test_a_head_that_says_nothing_is_set_aside),
-                test(test_a_clock_that_went_back_is_seen_beyond_the_tolerance),
-        };
+static const struct CMUnitTest tests[] = {
+        test(test_the_folder_is_made_for_its_owner_alone),
+        test(test_reading_makes_nothing),
+        test(test_the_second_pass_is_told_who_holds_the_lock),
+        test(test_locking_sweeps_what_a_killed_pass_left),
+        test(test_a_full_disk_is_said_with_what_helps),
+        test(test_a_read_only_disk_is_said_with_what_helps),
+        test(test_the_key_is_made_once),
+        test(test_ssh_keygen_reads_the_key_and_its_public_half),
+        test(test_a_public_half_that_is_gone_is_written_again),
+        test(test_a_broken_or_lost_key_is_never_replaced),
+        test(test_a_key_that_others_can_read_is_refused),
+        test(test_rollouts_are_read_back_in_the_order_of_their_names),
+        test(test_a_rollout_that_cannot_be_read_holds_its_app_alone),
+        test(test_what_was_accepted_reads_back),
+        test(test_a_damaged_document_is_set_aside_and_said),
+        test(test_a_reader_sets_nothing_aside),
+        test(test_the_sticker_is_compared_by_content),
+        test(test_the_head_reads_back),
+        test(test_a_head_that_says_nothing_is_set_aside),
+        test(test_a_clock_that_went_back_is_seen_beyond_the_tolerance),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(state, tests);

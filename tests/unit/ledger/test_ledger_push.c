@@ -2,6 +2,7 @@
 
 /* What the remote does, and what the host lost: the ledger goes on, or says why not. */
 
+#include "tests/lib/group.h"
 #include "tests/lib/ledger_rig.h"
 
 #include <unistd.h>
@@ -331,25 +332,23 @@ static void test_a_first_ledger_needs_to_know_that_it_is_the_first(void **state)
         assert_non_null(f.hint);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                ledger_test(test_a_ledger_is_pushed_as_it_is),
-                ledger_test(test_offline_it_is_kept_and_pushed_later),
-                ledger_test(test_a_remote_that_went_back_is_recorded_once_and_mended),
-                ledger_test(test_a_branch_that_vanished_is_recorded_and_made_again),
-                ledger_test(test_an_answer_that_was_lost_is_no_anomaly),
-                ledger_test(test_a_foreign_commit_stops_pushing_and_is_recorded_once),
-                ledger_test(test_a_lost_state_goes_on_from_the_remote_and_says_so),
-                ledger_test(test_a_lost_clone_whose_head_is_remembered_misses_nothing),
-                ledger_test(test_records_that_never_left_and_are_lost_are_a_declared_gap),
-                ledger_test(test_a_clone_that_went_back_is_brought_forward_again),
-                ledger_test(test_a_lost_state_waits_for_the_remote),
-                ledger_test(test_a_lost_state_is_not_continued_from_a_forged_branch),
-                ledger_test(test_a_new_key_continues_the_branch_as_the_next_epoch),
-                ledger_test(test_a_new_key_with_the_clone_kept_is_a_rotation_too),
-                ledger_test(test_a_ledger_lost_everywhere_begins_anew_and_names_the_old_one),
-                ledger_test(test_a_first_ledger_needs_to_know_that_it_is_the_first),
-        };
+static const struct CMUnitTest tests[] = {
+        ledger_test(test_a_ledger_is_pushed_as_it_is),
+        ledger_test(test_offline_it_is_kept_and_pushed_later),
+        ledger_test(test_a_remote_that_went_back_is_recorded_once_and_mended),
+        ledger_test(test_a_branch_that_vanished_is_recorded_and_made_again),
+        ledger_test(test_an_answer_that_was_lost_is_no_anomaly),
+        ledger_test(test_a_foreign_commit_stops_pushing_and_is_recorded_once),
+        ledger_test(test_a_lost_state_goes_on_from_the_remote_and_says_so),
+        ledger_test(test_a_lost_clone_whose_head_is_remembered_misses_nothing),
+        ledger_test(test_records_that_never_left_and_are_lost_are_a_declared_gap),
+        ledger_test(test_a_clone_that_went_back_is_brought_forward_again),
+        ledger_test(test_a_lost_state_waits_for_the_remote),
+        ledger_test(test_a_lost_state_is_not_continued_from_a_forged_branch),
+        ledger_test(test_a_new_key_continues_the_branch_as_the_next_epoch),
+        ledger_test(test_a_new_key_with_the_clone_kept_is_a_rotation_too),
+        ledger_test(test_a_ledger_lost_everywhere_begins_anew_and_names_the_old_one),
+        ledger_test(test_a_first_ledger_needs_to_know_that_it_is_the_first),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(ledger_push, tests);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include "tests/lib/group.h"
 #include "tests/unit/sign/support.h"
 
 #include "reconciler/pass/approvals.h"
@@ -186,17 +187,15 @@ static void misplaced_files_are_found(void **state) {
         assert_non_null(strstr(items[2].message, "no host looks at this"));
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(one_statement_with_two_signatures_is_one_permission),
-                cmocka_unit_test(a_bad_signature_beside_a_good_one_is_told),
-                cmocka_unit_test(statements_stand_beside_each_other),
-                cmocka_unit_test(other_folders_are_not_looked_at),
-                cmocka_unit_test(what_cannot_be_read_is_told),
-                cmocka_unit_test(there_is_a_limit_of_files),
-                cmocka_unit_test(without_readable_trust_nothing_counts),
-                cmocka_unit_test(misplaced_files_are_found),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_statement_with_two_signatures_is_one_permission),
+        cmocka_unit_test(a_bad_signature_beside_a_good_one_is_told),
+        cmocka_unit_test(statements_stand_beside_each_other),
+        cmocka_unit_test(other_folders_are_not_looked_at),
+        cmocka_unit_test(what_cannot_be_read_is_told),
+        cmocka_unit_test(there_is_a_limit_of_files),
+        cmocka_unit_test(without_readable_trust_nothing_counts),
+        cmocka_unit_test(misplaced_files_are_found),
+};
 
-        return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+TEST_GROUP(approvals, tests, .setup = set_up, .teardown = tear_down);

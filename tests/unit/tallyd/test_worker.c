@@ -18,6 +18,7 @@
 #include "reconciler/tallyd/worker.h"
 #include "shared/base/cleanup.h"
 #include "shared/base/text.h"
+#include "tests/lib/group.h"
 
 /* Everything that a shell script says on descriptor 3, and how it ended. */
 static int run(const char *script, char *said, size_t room) {
@@ -143,16 +144,14 @@ static void memory_given_back_is_there_again_when_it_is_needed(void **state) {
         assert_string_equal(text, "status=ok\n");
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(it_speaks_on_descriptor_3_and_its_end_is_seen),
-                cmocka_unit_test(it_has_no_other_descriptor_and_no_input),
-                cmocka_unit_test(it_does_not_get_what_is_between_the_service_manager_and_us),
-                cmocka_unit_test(signals_are_as_in_a_fresh_process),
-                cmocka_unit_test(what_cannot_run_is_a_fault_and_leaves_nothing),
-                cmocka_unit_test(a_signal_reaches_the_whole_group),
-                cmocka_unit_test(memory_given_back_is_there_again_when_it_is_needed),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_speaks_on_descriptor_3_and_its_end_is_seen),
+        cmocka_unit_test(it_has_no_other_descriptor_and_no_input),
+        cmocka_unit_test(it_does_not_get_what_is_between_the_service_manager_and_us),
+        cmocka_unit_test(signals_are_as_in_a_fresh_process),
+        cmocka_unit_test(what_cannot_run_is_a_fault_and_leaves_nothing),
+        cmocka_unit_test(a_signal_reaches_the_whole_group),
+        cmocka_unit_test(memory_given_back_is_there_again_when_it_is_needed),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(worker, tests);

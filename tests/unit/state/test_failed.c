@@ -4,7 +4,8 @@
 #include "shared/base/file.h"
 
 /* Behind the others: its fixture has names that they use for parameters. */
-#include "tests/unit/reconciler/scratch_state.h"
+#include "tests/lib/group.h"
+#include "tests/unit/state/scratch_state.h"
 
 static void add(struct failed *f, const char *id, const char *text) {
         failed_add(f, &(struct failed_output){ .id = id, .service = "web", .index = 1, .state = INSTANCE_EXITED, .text = text }, a);
@@ -79,13 +80,11 @@ static void what_cannot_be_read_was_not_heard(void **unused) {
         }
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(the_newest_stay, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(an_instance_is_heard_once, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(what_is_written_is_read, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(what_cannot_be_read_was_not_heard, set_up, tear_down),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_newest_stay, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_instance_is_heard_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_written_is_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_cannot_be_read_was_not_heard, set_up, tear_down),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(failed, tests);

@@ -2,6 +2,7 @@
 
 /* What is written, read with our own eyes and with the stock tools; and what a crash or a bad disk leaves. */
 
+#include "tests/lib/group.h"
 #include "tests/lib/ledger_rig.h"
 
 #include <fcntl.h>
@@ -508,32 +509,30 @@ static void test_a_clock_that_went_back_is_seen_and_written_down(void **state) {
         (void)rig_verify(rig);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                ledger_test(test_a_ledger_begins_with_a_genesis),
-                ledger_test(test_one_commit_holds_a_batch_in_its_places),
-                ledger_test(test_stock_git_verifies_every_commit),
-                ledger_test(test_openssl_verifies_a_record),
-                ledger_test(test_subjects_are_the_plan_and_the_images),
-                ledger_test(test_no_credential_of_a_url_is_sealed),
-                ledger_test(test_status_and_sticker_say_the_same_in_the_branch_and_on_the_host),
-                ledger_test(test_the_same_file_is_stored_once),
-                ledger_test(test_a_status_alone_is_a_commit_without_records),
-                ledger_test(test_an_intent_without_result_is_found_after_a_crash),
-                ledger_test(test_only_an_open_intent_can_be_closed),
-                ledger_test(test_a_crash_before_the_branch_moves_leaves_the_old_ledger),
-                ledger_test(test_a_crash_before_the_head_is_written_is_caught_up_with),
-                ledger_test(test_a_crash_after_the_genesis_is_caught_up_with),
-                ledger_test(test_a_head_that_is_lost_is_a_declared_gap),
-                ledger_test(test_a_full_disk_loses_nothing),
-                ledger_test(test_a_read_only_disk_takes_no_record),
-                ledger_test(test_history_is_newest_first_and_of_one_app),
-                ledger_test(test_a_thousand_records_go_on_in_the_next_folder),
-                ledger_test(test_a_record_is_found_by_what_a_person_types),
-                ledger_test(test_reading_needs_no_lock_and_no_private_key),
-                ledger_test(test_there_is_nothing_to_read_before_the_first_pass),
-                ledger_test(test_a_clock_that_went_back_is_seen_and_written_down),
-        };
+static const struct CMUnitTest tests[] = {
+        ledger_test(test_a_ledger_begins_with_a_genesis),
+        ledger_test(test_one_commit_holds_a_batch_in_its_places),
+        ledger_test(test_stock_git_verifies_every_commit),
+        ledger_test(test_openssl_verifies_a_record),
+        ledger_test(test_subjects_are_the_plan_and_the_images),
+        ledger_test(test_no_credential_of_a_url_is_sealed),
+        ledger_test(test_status_and_sticker_say_the_same_in_the_branch_and_on_the_host),
+        ledger_test(test_the_same_file_is_stored_once),
+        ledger_test(test_a_status_alone_is_a_commit_without_records),
+        ledger_test(test_an_intent_without_result_is_found_after_a_crash),
+        ledger_test(test_only_an_open_intent_can_be_closed),
+        ledger_test(test_a_crash_before_the_branch_moves_leaves_the_old_ledger),
+        ledger_test(test_a_crash_before_the_head_is_written_is_caught_up_with),
+        ledger_test(test_a_crash_after_the_genesis_is_caught_up_with),
+        ledger_test(test_a_head_that_is_lost_is_a_declared_gap),
+        ledger_test(test_a_full_disk_loses_nothing),
+        ledger_test(test_a_read_only_disk_takes_no_record),
+        ledger_test(test_history_is_newest_first_and_of_one_app),
+        ledger_test(test_a_thousand_records_go_on_in_the_next_folder),
+        ledger_test(test_a_record_is_found_by_what_a_person_types),
+        ledger_test(test_reading_needs_no_lock_and_no_private_key),
+        ledger_test(test_there_is_nothing_to_read_before_the_first_pass),
+        ledger_test(test_a_clock_that_went_back_is_seen_and_written_down),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(ledger, tests);

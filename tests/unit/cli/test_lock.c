@@ -18,6 +18,7 @@
 #include "shared/base/file.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
+#include "tests/lib/group.h"
 #include "tests/lib/temporary.h"
 
 #define A "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -404,25 +405,24 @@ static void test_documents_that_are_wrong_are_told_with_their_position(void **st
         assert_int_equal(f->asked, 0);
 }
 
-int main(void) {
 #define LOCK_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        const struct CMUnitTest tests[] = {
-                LOCK_TEST(test_the_tags_of_the_compose_file_become_a_release),
-                LOCK_TEST(test_a_moved_tag_changes_nothing_until_it_is_asked_for),
-                LOCK_TEST(test_an_argument_changes_only_its_service),
-                LOCK_TEST(test_a_digest_in_an_argument_is_checked_and_kept),
-                LOCK_TEST(test_a_name_without_tag_is_latest),
-                LOCK_TEST(test_a_compose_file_that_is_pinned_needs_no_pins),
-                LOCK_TEST(test_pins_of_services_that_are_gone_go_too),
-                LOCK_TEST(test_variables_of_the_environment_are_replaced),
-                LOCK_TEST(test_a_version_stays_while_the_tags_stay),
-                LOCK_TEST(test_images_without_a_common_tag_need_a_version),
-                LOCK_TEST(test_nothing_is_written_when_the_registry_cannot_answer),
-                LOCK_TEST(test_bad_arguments_are_told),
-                LOCK_TEST(test_names_stay_inside_the_tree),
-                LOCK_TEST(test_a_link_is_not_followed),
-                LOCK_TEST(test_documents_that_are_wrong_are_told_with_their_position),
-        };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+        LOCK_TEST(test_the_tags_of_the_compose_file_become_a_release),
+        LOCK_TEST(test_a_moved_tag_changes_nothing_until_it_is_asked_for),
+        LOCK_TEST(test_an_argument_changes_only_its_service),
+        LOCK_TEST(test_a_digest_in_an_argument_is_checked_and_kept),
+        LOCK_TEST(test_a_name_without_tag_is_latest),
+        LOCK_TEST(test_a_compose_file_that_is_pinned_needs_no_pins),
+        LOCK_TEST(test_pins_of_services_that_are_gone_go_too),
+        LOCK_TEST(test_variables_of_the_environment_are_replaced),
+        LOCK_TEST(test_a_version_stays_while_the_tags_stay),
+        LOCK_TEST(test_images_without_a_common_tag_need_a_version),
+        LOCK_TEST(test_nothing_is_written_when_the_registry_cannot_answer),
+        LOCK_TEST(test_bad_arguments_are_told),
+        LOCK_TEST(test_names_stay_inside_the_tree),
+        LOCK_TEST(test_a_link_is_not_followed),
+        LOCK_TEST(test_documents_that_are_wrong_are_told_with_their_position),
+};
+
+TEST_GROUP(lock, tests);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "reconciler/tallyd/supervisor.h"
+#include "tests/lib/group.h"
 
 /* A walk: events in, and the state and effect that must come out of each. */
 struct walk {
@@ -134,20 +135,18 @@ static void every_state_and_event_has_a_name(void **state) {
                         assert_string_not_equal(supervisor_event_to_string(a), supervisor_event_to_string(b));
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(the_timer_and_a_trigger_start_a_pass),
-                cmocka_unit_test(triggers_during_a_pass_are_one_more_pass),
-                cmocka_unit_test(a_pass_over_its_limit_is_ended_then_killed),
-                cmocka_unit_test(a_trigger_outlives_the_pass_that_is_ended),
-                cmocka_unit_test(stopping_waits_then_ends_then_kills),
-                cmocka_unit_test(a_second_stop_does_not_wait),
-                cmocka_unit_test(no_cell_starts_a_second_worker),
-                cmocka_unit_test(nothing_leads_back_from_stopping),
-                cmocka_unit_test(idle_is_reached_with_the_timer_armed),
-                cmocka_unit_test(a_worker_that_is_told_to_end_has_a_deadline),
-                cmocka_unit_test(every_state_and_event_has_a_name),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_timer_and_a_trigger_start_a_pass),
+        cmocka_unit_test(triggers_during_a_pass_are_one_more_pass),
+        cmocka_unit_test(a_pass_over_its_limit_is_ended_then_killed),
+        cmocka_unit_test(a_trigger_outlives_the_pass_that_is_ended),
+        cmocka_unit_test(stopping_waits_then_ends_then_kills),
+        cmocka_unit_test(a_second_stop_does_not_wait),
+        cmocka_unit_test(no_cell_starts_a_second_worker),
+        cmocka_unit_test(nothing_leads_back_from_stopping),
+        cmocka_unit_test(idle_is_reached_with_the_timer_armed),
+        cmocka_unit_test(a_worker_that_is_told_to_end_has_a_deadline),
+        cmocka_unit_test(every_state_and_event_has_a_name),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(supervisor, tests);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "reconciler/tallyd/next.h"
+#include "tests/lib/group.h"
 
 static int feed(struct next *n, const char *text) {
         own_fault struct fault fault = FAULT_INIT;
@@ -130,18 +131,16 @@ static void a_status_cannot_harm_a_terminal(void **state) {
         assert_string_equal(n.status, "?[31mred done?");
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(every_line_is_taken_and_the_last_counts),
-                cmocka_unit_test(lines_may_come_in_pieces),
-                cmocka_unit_test(what_is_unsaid_stays_unsaid),
-                cmocka_unit_test(wrong_lines_are_refused_and_what_follows_ignored),
-                cmocka_unit_test(a_nul_byte_is_refused),
-                cmocka_unit_test(a_line_without_end_is_refused),
-                cmocka_unit_test(a_line_has_a_limit),
-                cmocka_unit_test(all_lines_have_a_limit),
-                cmocka_unit_test(a_status_cannot_harm_a_terminal),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_line_is_taken_and_the_last_counts),
+        cmocka_unit_test(lines_may_come_in_pieces),
+        cmocka_unit_test(what_is_unsaid_stays_unsaid),
+        cmocka_unit_test(wrong_lines_are_refused_and_what_follows_ignored),
+        cmocka_unit_test(a_nul_byte_is_refused),
+        cmocka_unit_test(a_line_without_end_is_refused),
+        cmocka_unit_test(a_line_has_a_limit),
+        cmocka_unit_test(all_lines_have_a_limit),
+        cmocka_unit_test(a_status_cannot_harm_a_terminal),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(next, tests);

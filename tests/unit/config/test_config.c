@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "reconciler/config.h"
+#include "tests/lib/group.h"
 
 #define HEAD "host: web1\nrepository: /r\nstate: /var/lib/tally\n"
 
@@ -57,11 +58,9 @@ static void what_a_router_has_not_is_refused(void **state) {
         }
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(routers_are_set_up),
-                cmocka_unit_test(what_a_router_has_not_is_refused),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(routers_are_set_up),
+        cmocka_unit_test(what_a_router_has_not_is_refused),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(config, tests);
