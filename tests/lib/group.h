@@ -26,8 +26,7 @@ struct test_group {
         CMFixtureFunction setup, teardown; /* Optional; once for the group */
 };
 
-#define TEST_GROUP(name_, tests_, ...)                                                  \
-        const struct test_group test_group_##name_ = {                                  \
-                .name = #name_, .tests = (tests_),                                      \
-                .n_tests = sizeof(tests_) / sizeof((tests_)[0]), __VA_ARGS__            \
+#define TEST_GROUP(name_, tests_, ...) \
+        const struct test_group test_group_##name_ = { \
+                .name = #name_, .tests = (tests_), .n_tests = sizeof(tests_) / sizeof((tests_)[0]), __VA_ARGS__ \
         }

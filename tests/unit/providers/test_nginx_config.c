@@ -86,7 +86,11 @@ static void many_targets_are_told_in_pieces(void **state) {
 
 static void what_is_not_ours_is_not_taken(void **state) {
         const char *const bad[] = {
-                "", "hello", "[]", "{}", "{\"digest\":\"x\",\"route\":{}}",
+                "",
+                "hello",
+                "[]",
+                "{}",
+                "{\"digest\":\"x\",\"route\":{}}",
                 "{\"digest\":\"sha256:1111111111111111111111111111111111111111111111111111111111111111\"}",
                 "{\"digest\":\"sha256:1111111111111111111111111111111111111111111111111111111111111111\",\"route\":{\"app\":\"other\",\"candidate\":0,\"targets\":[]}}",
                 "{\"digest\":\"sha256:1111111111111111111111111111111111111111111111111111111111111111\",\"route\":{\"app\":\"shop\",\"candidate\":30,\"targets\":[]}}",
@@ -106,10 +110,8 @@ static void what_is_not_ours_is_not_taken(void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(files_are_as_reviewed),
-        cmocka_unit_test(digests_tell_settings_and_routes_apart),
-        cmocka_unit_test(what_is_told_is_the_route),
-        cmocka_unit_test(many_targets_are_told_in_pieces),
+        cmocka_unit_test(files_are_as_reviewed),         cmocka_unit_test(digests_tell_settings_and_routes_apart),
+        cmocka_unit_test(what_is_told_is_the_route),     cmocka_unit_test(many_targets_are_told_in_pieces),
         cmocka_unit_test(what_is_not_ours_is_not_taken),
 };
 

@@ -2,8 +2,8 @@
 
 #include "recorded.h"
 
-#include "providers/docker/docker_private.h"
-#include "providers/docker/quiet.h"
+#include "providers/runtime/docker/docker_private.h"
+#include "providers/runtime/docker/fingerprint.h"
 #include "tests/lib/group.h"
 
 static struct digest print_of(const json_t *list) {
@@ -57,7 +57,8 @@ static void it_stops(json_t *list) {
 }
 
 static void it_restarts(json_t *list) {
-        json_t *network = json_object_get(json_object_get(json_object_get(web(list), "NetworkSettings"), "Networks"), "n1");
+        json_t *network =
+                json_object_get(json_object_get(json_object_get(web(list), "NetworkSettings"), "Networks"), "n1");
 
         assert_non_null(network);
         json_object_set_new(network, "EndpointID", json_string("another"));
@@ -68,7 +69,8 @@ static void its_port_moves(json_t *list) {
 }
 
 static void its_address_changes(json_t *list) {
-        json_t *network = json_object_get(json_object_get(json_object_get(web(list), "NetworkSettings"), "Networks"), "n1");
+        json_t *network =
+                json_object_get(json_object_get(json_object_get(web(list), "NetworkSettings"), "Networks"), "n1");
 
         json_object_set_new(network, "IPAddress", json_string("10.0.0.99"));
 }
@@ -166,10 +168,8 @@ static void what_does_not_run_is_asked_each_time(void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_changes_by_itself_is_left_out),
-        cmocka_unit_test(what_matters_is_seen),
-        cmocka_unit_test(only_lists_have_a_fingerprint),
-        cmocka_unit_test(one_run_is_looked_at_closely_once),
+        cmocka_unit_test(what_changes_by_itself_is_left_out),   cmocka_unit_test(what_matters_is_seen),
+        cmocka_unit_test(only_lists_have_a_fingerprint),        cmocka_unit_test(one_run_is_looked_at_closely_once),
         cmocka_unit_test(what_does_not_run_is_asked_each_time),
 };
 

@@ -11,11 +11,11 @@
 #include <cmocka.h>
 
 #include "reconciler/core/rollout.h"
-#include "reconciler/pass/decide.h"
+#include "reconciler/core/decide.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 
-#define NOW 1000000000000
+#define NOW      1000000000000
 #define DRAIN_MS 1000
 
 static const char OLD_SPEC[] = "sha256:0000000000000000000000000000000000000000000000000000000000000001";
@@ -27,45 +27,61 @@ struct rig {
         struct traffic traffic;
         struct workload_service old_service, new_service;
         struct workload old, new;
-        struct instance instances[4];   /* web 1 and 2 of the old, then of the new specification */
+        struct instance instances[4]; /* web 1 and 2 of the old, then of the new specification */
         struct endpoint endpoints[4];
-        struct world_app app;
-        struct world world;
+        struct app_input app;
+        struct decision_input world;
         struct decision decision;
 };
 
-static inline void make_workload(struct rig *r, struct workload *w, struct workload_service *service, const char *release, const char *spec) {
+static inline void make_workload(struct rig *r, struct workload *w, struct workload_service *service,
+                                 const char *release, const char *spec) {
         *service = (struct workload_service){ .name = "web", .image = "r/web@x", .spec_digest = spec, .replicas = 2 };
         *w = (struct workload){
-                .app = "shop", .release = release, .version = release, .runtime = "fake", .traffic = &r->traffic,
+                .app = "shop",
+                .release = release,
+                .version = release,
+                .runtime = "fake",
+                .traffic = &r->traffic,
                 .services = { .items = service, .n = 1 },
         };
 }
 
 static inline void make_instance(struct rig *r, int at) {
-        r->endpoints[at] = (struct endpoint){ .port = 80, .address = arena_printf(r->arena, "127.0.0.1:%d", 32768 + at) };
+        r->endpoints[at] =
+                (struct endpoint){ .port = 80, .address = arena_printf(r->arena, "127.0.0.1:%d", 32768 + at) };
         r->instances[at] = (struct instance){
-                .id = arena_printf(r->arena, "i%d", at), .name = arena_printf(r->arena, "i%d", at), .app = "shop", .service = "web",
-                .index = at % 2 + 1, .spec = at < 2 ? OLD_SPEC : NEW_SPEC, .release = at < 2 ? "old" : "new", .image = "r/web@x",
-                .image_matches = true, .state = INSTANCE_RUNNING, .started_at = NOW - 60000,
+                .id = arena_printf(r->arena, "i%d", at),
+                .name = arena_printf(r->arena, "i%d", at),
+                .app = "shop",
+                .service = "web",
+                .index = at % 2 + 1,
+                .spec = at < 2 ? OLD_SPEC : NEW_SPEC,
+                .release = at < 2 ? "old" : "new",
+                .image = "r/web@x",
+                .image_matches = true,
+                .state = INSTANCE_RUNNING,
+                .started_at = NOW - 60000,
                 .endpoints = { .items = &r->endpoints[at], .n = 1 },
         };
 }
 
 static inline void setup(struct rig *r) {
         *r = (struct rig){ .arena = arena_new() };
-        r->traffic = (struct traffic){ .router = ROUTER_NGINX, .service.text = "web", .port = 80, .path = "/", .drain_ms = DRAIN_MS };
+        r->traffic = (struct traffic){
+                .router = ROUTER_NGINX, .service.text = "web", .port = 80, .path = "/", .drain_ms = DRAIN_MS
+        };
         make_workload(r, &r->old, &r->old_service, "old", OLD_SPEC);
         make_workload(r, &r->new, &r->new_service, "new", NEW_SPEC);
         for (int i = 0; i < 4; i++)
                 make_instance(r, i);
-        r->app = (struct world_app){
-                .app = "shop", .runtime = "fake", .observed = true, .declared = true, .wanted = &r->new, .settled = &r->old,
+        r->app = (struct app_input){
+                .app = "shop", .runtime = "fake", .observed = true, .declared = true, .wanted = &r->new, .current = &r->old,
                 .settings = { .strategy = STRATEGY_ROLLING, .max_parallel = 2, .healthy_deadline_ms = 60000, .progress_deadline_ms = 60000 },
                 .instances = { .items = r->instances, .n = 4 },
                 .route = { .available = true, .present = true, .route.app = "shop" },
                 .rollout = {
-                        .app = "shop", .intent = -1, .candidate = -1, .settled_release = "old", .settled_version = "old", .router = "nginx",
+                        .app = "shop", .intent = -1, .candidate = -1, .current_release = "old", .current_version = "old", .router = "nginx",
                         .seen_at = NOW, .progress_at = NOW,
                 },
         };
@@ -97,10 +113,11 @@ static inline void setup_settled(struct rig *r) {
 }
 
 static inline void keep_old(struct rig *r) {
-        r->app.rollout.kept.n = 0;
+        r->app.rollout.previous.n = 0;
         for (int i = 0; i < 2; i++)
-                ((struct text_at *)arena_push(r->arena, &r->app.rollout.kept.items, &r->app.rollout.kept.n, sizeof(struct text_at)))->text =
-                        r->instances[i].id;
+                ((struct text_at *)arena_push(r->arena, &r->app.rollout.previous.items, &r->app.rollout.previous.n,
+                                              sizeof(struct text_at)))
+                        ->text = r->instances[i].id;
 }
 
 /* The new one is proven, and what it replaced is still there. */
@@ -114,9 +131,14 @@ static inline void setup_finishing(struct rig *r) {
 static inline const struct decision_app *look(struct rig *r, int64_t now) {
         const struct decision_app *out;
 
-        r->world = (struct world){
-                .schema = WORLD_SCHEMA, .host = "web1", .environment = "prod", .commit = "0123456789012345678901234567890123456789",
-                .now = now, .ledger_writable = true, .apps = { .items = &r->app, .n = 1 },
+        r->world = (struct decision_input){
+                .schema = DECISION_INPUT_SCHEMA,
+                .host = "web1",
+                .environment = "prod",
+                .commit = "0123456789012345678901234567890123456789",
+                .now = now,
+                .ledger_writable = true,
+                .apps = { .items = &r->app, .n = 1 },
         };
         decide(&r->world, r->arena, &r->decision);
         out = r->decision.apps.items;
@@ -124,21 +146,21 @@ static inline const struct decision_app *look(struct rig *r, int64_t now) {
         return out;
 }
 
-static inline int count(const struct rig *r, enum action_verb verb) {
+static inline int count(const struct rig *r, enum action_kind kind) {
         const struct action *actions = r->decision.actions.items;
         int n = 0;
 
         for (size_t i = 0; i < r->decision.actions.n; i++)
-                n += actions[i].verb == verb;
+                n += actions[i].kind == kind;
         return n;
 }
 
-static inline const struct action *first(const struct rig *r, enum action_verb verb) {
+static inline const struct action *first(const struct rig *r, enum action_kind kind) {
         const struct action *actions = r->decision.actions.items;
 
         for (size_t i = 0; i < r->decision.actions.n; i++)
-                if (actions[i].verb == verb)
+                if (actions[i].kind == kind)
                         return &actions[i];
-        fail_msg("no action '%s'", verb_names[verb]);
+        fail_msg("no action '%s'", action_kind_names[kind]);
         return NULL;
 }

@@ -12,14 +12,18 @@
 
 #include "tests/lib/simulation.h"
 
-static const char *const V1[] = { "1", "1", "1", "1" }, *const V2[] = { "2", "2", "2", "2" }, *const V3[] = { "3", "3", "3", "3" };
+static const char *const V1[] = { "1", "1", "1", "1" }, *const V2[] = { "2", "2", "2", "2" },
+                         *const V3[] = { "3", "3", "3", "3" };
 
 struct rollouts {
         struct simulation s;
         struct workload *old, *new, *next;
 };
 
-/* Three releases of @n services with health checks; a router carries the last service's requests when @drain_ms is not negative. */
+/*
+ * Three releases of @n services with health checks; a router carries the last service's requests when @drain_ms is not
+ * negative.
+ */
 static inline void make_releases(struct rollouts *t, size_t n, int64_t replicas, int64_t drain_ms) {
         struct simulation *s = &t->s;
 
@@ -45,7 +49,8 @@ static inline void begin_with(struct rollouts *t, size_t n, int64_t replicas, in
         settle_old(t);
 }
 
-static inline void want_new(struct rollouts *t, const struct rollout_settings *settings, const struct struct_list *steps) {
+static inline void want_new(struct rollouts *t, const struct rollout_settings *settings,
+                            const struct struct_list *steps) {
         sim_want(&t->s, t->new);
         sim_plan(&t->s, settings, steps);
 }
@@ -66,15 +71,16 @@ static inline void run_until(struct rollouts *t, const char *step, enum step_sta
                         return;
                 (void)pass_once(t, 100);
         }
-        fail_msg("step %s is %s", step, sim_step_of(&t->s, step) ? step_state_names[sim_state_of(&t->s, step)] : "not there");
+        fail_msg("step %s is %s", step,
+                 sim_step_of(&t->s, step) ? step_state_names[sim_state_of(&t->s, step)] : "not there");
 }
 
-static inline size_t count_actions(const struct decision *d, enum action_verb verb) {
+static inline size_t count_actions(const struct decision *d, enum action_kind kind) {
         const struct action *actions = d->actions.items;
         size_t n = 0;
 
         for (size_t i = 0; i < d->actions.n; i++)
-                n += actions[i].verb == verb;
+                n += actions[i].kind == kind;
         return n;
 }
 
@@ -112,5 +118,5 @@ static inline void expect_new(struct rollouts *t) {
         assert_true(sim_run(&t->s, 3000));
         assert_true(sim_is_exactly(&t->s, t->new));
         assert_true(sim_routes_exactly(&t->s, t->new));
-        assert_string_equal(t->s.app.rollout.settled_release, t->new->release);
+        assert_string_equal(t->s.app.rollout.current_release, t->new->release);
 }

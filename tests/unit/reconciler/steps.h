@@ -5,8 +5,8 @@
 
 #include "tests/unit/reconciler/rollouts.h"
 
-static inline struct plan_step *add_hook(struct rollouts *t, struct struct_list *steps, const char *name, const char *needs, const char *service,
-                                  const char *command) {
+static inline struct plan_step *add_hook(struct rollouts *t, struct struct_list *steps, const char *name,
+                                         const char *needs, const char *service, const char *command) {
         struct plan_step *step = sim_step(&t->s, steps, name, needs);
         struct step_hook *hook = arena_new_of(t->s.arena, struct step_hook);
 
@@ -16,7 +16,8 @@ static inline struct plan_step *add_hook(struct rollouts *t, struct struct_list 
         return step;
 }
 
-static inline struct plan_step *add_stage(struct rollouts *t, struct struct_list *steps, const char *name, const char *needs, int64_t weight) {
+static inline struct plan_step *add_stage(struct rollouts *t, struct struct_list *steps, const char *name,
+                                          const char *needs, int64_t weight) {
         struct plan_step *step = sim_step(&t->s, steps, name, needs);
         struct step_stage *stage = arena_new_of(t->s.arena, struct step_stage);
 
@@ -25,7 +26,8 @@ static inline struct plan_step *add_stage(struct rollouts *t, struct struct_list
         return step;
 }
 
-static inline struct plan_step *add_wait(struct rollouts *t, struct struct_list *steps, const char *name, const char *needs, int64_t for_ms) {
+static inline struct plan_step *add_wait(struct rollouts *t, struct struct_list *steps, const char *name,
+                                         const char *needs, int64_t for_ms) {
         struct plan_step *step = sim_step(&t->s, steps, name, needs);
         struct step_wait *wait = arena_new_of(t->s.arena, struct step_wait);
 
@@ -34,7 +36,8 @@ static inline struct plan_step *add_wait(struct rollouts *t, struct struct_list 
         return step;
 }
 
-static inline struct plan_step *add_check(struct rollouts *t, struct struct_list *steps, const char *name, const char *needs, int64_t for_ms) {
+static inline struct plan_step *add_check(struct rollouts *t, struct struct_list *steps, const char *name,
+                                          const char *needs, int64_t for_ms) {
         struct plan_step *step = sim_step(&t->s, steps, name, needs);
         struct step_check *check = arena_new_of(t->s.arena, struct step_check);
 

@@ -33,7 +33,7 @@ static int tear_down(void **state) {
 static int64_t look(struct breaker *b, bool drifts, int64_t now) {
         int64_t wait;
 
-        breaker_look(b, drifts, now);
+        breaker_observe(b, drifts, now);
         wait = drifts ? breaker_wait_ms(b, now) : 0;
         if (drifts && wait == 0)
                 breaker_repaired(b, now, a);
@@ -172,18 +172,18 @@ static void looks_that_change_nothing_write_nothing(void **state) {
         struct breaker b = { .state = BREAKER_CLOSED }, before;
 
         for (int i = 0; i < 10; i++)
-                breaker_look(&b, false, NOW + i * MINUTE);
+                breaker_observe(&b, false, NOW + i * MINUTE);
         assert_true(same(&b, &(struct breaker){ .state = BREAKER_CLOSED }));
 
         b = before = opened();
         for (int i = 1; i < 10; i++)
-                breaker_look(&b, true, NOW + i * MINUTE);
+                breaker_observe(&b, true, NOW + i * MINUTE);
         assert_true(same(&b, &before));
 
-        breaker_look(&b, false, NOW + 10 * MINUTE);
+        breaker_observe(&b, false, NOW + 10 * MINUTE);
         before = b;
         for (int i = 11; i < 60; i++)
-                breaker_look(&b, false, NOW + i * MINUTE);
+                breaker_observe(&b, false, NOW + i * MINUTE);
         assert_true(same(&b, &before));
 }
 
@@ -220,9 +220,9 @@ static void a_clock_that_is_set_back_makes_no_wait_longer(void **state) {
         assert_int_equal(b.state, BREAKER_HALF_OPEN);
 
         b = opened();
-        breaker_look(&b, false, NOW + SECOND);
-        breaker_look(&b, false, back);
-        breaker_look(&b, false, back + HOUR);
+        breaker_observe(&b, false, NOW + SECOND);
+        breaker_observe(&b, false, back);
+        breaker_observe(&b, false, back + HOUR);
         assert_int_equal(b.state, BREAKER_CLOSED);
 
         b = opened();
@@ -251,7 +251,7 @@ static void whatever_happens_the_promises_hold(void **state) {
                         if (back)
                                 n = 0; /* what an hour is cannot be said across that */
                         drifts = rand_r(&random) % 3 != 0;
-                        breaker_look(&b, drifts, now);
+                        breaker_observe(&b, drifts, now);
                         wait = breaker_wait_ms(&b, now);
                         if (wait < 0 || wait > (b.state == BREAKER_OPEN ? BREAKER_OPEN_MAX_MS : BREAKER_WAIT_MAX_MS))
                                 fail_msg("seed %u, look %d: it waits %lld ms", seed, i, (long long)wait);

@@ -8,7 +8,8 @@
 
 static const struct rollout_settings rolling = { .strategy = STRATEGY_ROLLING };
 
-static void begin_checked(struct rollouts *t, int64_t replicas, const struct rollout_settings *settings, const struct struct_list *steps) {
+static void begin_checked(struct rollouts *t, int64_t replicas, const struct rollout_settings *settings,
+                          const struct struct_list *steps) {
         begin_with(t, 1, replicas, -1);
         (void)sim_check(&t->s, "up", sim_service(t->new, 0), 1000, 3);
         want_new(t, settings, steps);
@@ -34,7 +35,8 @@ static void test_inconclusive_holds_and_ends_at_progress_deadline(void **state) 
                 began = t.s.mono;
                 while (t.s.events[EVENT_FAILED] == 0)
                         (void)pass_once(&t, 500);
-                assert_in_range(t.s.mono - began, t.s.app.settings.progress_deadline_ms, t.s.app.settings.progress_deadline_ms + 10000);
+                assert_in_range(t.s.mono - began, t.s.app.settings.progress_deadline_ms,
+                                t.s.app.settings.progress_deadline_ms + 10000);
                 expect_taken_back(&t, REASON_ROLLOUT_INCONCLUSIVE);
                 sim_done(&t.s);
         }

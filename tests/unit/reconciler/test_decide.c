@@ -22,7 +22,7 @@ static void test_first_release_comes_up_and_settles(void **state) {
         assert_true(sim_run(&s, 100));
         assert_true(sim_is_exactly(&s, s.app.wanted));
         assert_int_equal(s.app.rollout.phase, PHASE_SETTLED);
-        assert_string_equal(s.app.rollout.settled_release, s.app.wanted->release);
+        assert_string_equal(s.app.rollout.current_release, s.app.wanted->release);
         assert_int_equal(s.events[EVENT_STARTED], 1);
         assert_int_equal(s.events[EVENT_SETTLED], 1);
         sim_done(&s);
@@ -75,11 +75,11 @@ static void test_old_is_kept_until_new_is_proven_and_only_stopped_after_new_is_m
                 bool made = false;
 
                 for (size_t i = 0; i < d.actions.n; i++) {
-                        made = made || actions[i].verb == VERB_CREATE;
-                        if (actions[i].verb == VERB_STOP)
+                        made = made || actions[i].kind == ACTION_CREATE;
+                        if (actions[i].kind == ACTION_STOP)
                                 assert_true(made);
                         if (s.app.rollout.phase != PHASE_FINISHING)
-                                assert_int_not_equal(actions[i].verb, VERB_REMOVE);
+                                assert_int_not_equal(actions[i].kind, ACTION_REMOVE);
                         sim_act(&s, &actions[i]);
                 }
                 s.world.now += 500;
@@ -110,7 +110,7 @@ static void failing_release(struct simulation *s, bool unhealthy, bool crashing)
         assert_true(sim_run(s, 200));
         assert_true(sim_is_exactly(s, old));
         assert_true(rollout_is_poisoned(&s->app.rollout, new->release));
-        assert_string_equal(s->app.rollout.settled_release, old->release);
+        assert_string_equal(s->app.rollout.current_release, old->release);
         assert_int_equal(s->events[EVENT_FAILED], 1);
         assert_int_equal(s->events[EVENT_REVERTED], 1);
 }
@@ -182,7 +182,7 @@ static void test_going_back_to_what_serves_ends_the_failure_but_not_the_poison(v
         const char *failed = s.app.wanted->release;
 
         assert_non_null(s.app.rollout.failure_code);
-        sim_want(&s, s.app.settled);
+        sim_want(&s, s.app.current);
         assert_true(sim_run(&s, 200));
         assert_null(s.app.rollout.failure_code);
         assert_null(s.app.rollout.failure_text);
@@ -224,9 +224,10 @@ static void test_transient_pull_failure_backs_off_touches_nothing_and_goes_on(vo
                         s.world.now = wake_at ? wake_at : s.world.now;
                         d = sim_decide(&s);
                 }
-                assert_int_equal(((struct action *)d.actions.items)->verb, VERB_PREPARE);
+                assert_int_equal(((struct action *)d.actions.items)->kind, ACTION_PREPARE);
                 fault_set_code(&fault, FAULT_TRANSIENT, REASON_IMAGE_PULL_FAILED, "the registry is away");
-                rollout_action_failed(&s.app.rollout, &(struct action){ .verb = VERB_PREPARE }, &fault, s.world.now, s.arena);
+                rollout_action_failed(&s.app.rollout, &(struct action){ .kind = ACTION_PREPARE }, &fault, s.world.now,
+                                      s.arena);
                 assert_true(s.app.rollout.retry_at - s.world.now > last);
                 last = s.app.rollout.retry_at - s.world.now;
                 assert_true(sim_is_exactly(&s, old));
@@ -249,7 +250,7 @@ static void test_wrong_bytes_poison_the_release_without_touching_anything(void *
 
         (void)sim_decide(&s);
         fault_set_code(&fault, FAULT_DENIED, REASON_IMAGE_DIGEST_MISMATCH, "other bytes");
-        rollout_action_failed(&s.app.rollout, &(struct action){ .verb = VERB_PREPARE }, &fault, s.world.now, s.arena);
+        rollout_action_failed(&s.app.rollout, &(struct action){ .kind = ACTION_PREPARE }, &fault, s.world.now, s.arena);
         assert_true(sim_run(&s, 100));
         assert_true(sim_is_exactly(&s, old));
         assert_int_equal(s.actions, actions);
@@ -266,9 +267,9 @@ static void test_engine_going_away_while_staging_is_no_verdict_on_the_release(vo
         d = sim_decide(&s);
         sim_act(&s, d.actions.items);
         d = sim_decide(&s);
-        assert_int_equal(((struct action *)d.actions.items)->verb, VERB_CREATE);
+        assert_int_equal(((struct action *)d.actions.items)->kind, ACTION_CREATE);
         fault_set_code(&fault, FAULT_TRANSIENT, REASON_RUNTIME_UNAVAILABLE, "gone");
-        rollout_action_failed(&s.app.rollout, &(struct action){ .verb = VERB_CREATE }, &fault, s.world.now, s.arena);
+        rollout_action_failed(&s.app.rollout, &(struct action){ .kind = ACTION_CREATE }, &fault, s.world.now, s.arena);
         s.app.observed = false;
         d = sim_decide(&s);
         assert_int_equal(d.actions.n, 0);
@@ -315,12 +316,13 @@ static void test_a_conflict_while_staging_is_tried_again_after_a_while_not_at_on
         ((struct instance *)s.instances.items)->state = INSTANCE_CREATED;
         fault_set(&fault, FAULT_CONFLICT, 0, "somebody else was faster");
         for (int n = 0; n < 3; n++)
-                rollout_action_failed(&s.app.rollout, &(struct action){ .verb = VERB_START }, &fault, s.world.now, s.arena);
+                rollout_action_failed(&s.app.rollout, &(struct action){ .kind = ACTION_START }, &fault, s.world.now,
+                                      s.arena);
 
         struct decision d = sim_decide(&s);
         const struct decision_app *out = d.apps.items;
         assert_int_equal(d.actions.n, 0);
-        assert_int_equal(out->wake_at, s.world.now + look_back_off_ms(3));
+        assert_int_equal(out->wake_at, s.world.now + context_back_off_ms(3));
         assert_true(sim_run(&s, 100));
         assert_true(sim_is_exactly(&s, s.app.wanted));
         sim_done(&s);
@@ -333,7 +335,7 @@ static void test_credentials_that_are_refused_are_no_verdict_on_the_release(void
         sim_want(&s, sim_workload(&s, "1.0", 1, 1, V1));
         (void)sim_decide(&s);
         fault_set_code(&fault, FAULT_DENIED, REASON_IMAGE_AUTH, "the password is wrong");
-        rollout_action_failed(&s.app.rollout, &(struct action){ .verb = VERB_PREPARE }, &fault, s.world.now, s.arena);
+        rollout_action_failed(&s.app.rollout, &(struct action){ .kind = ACTION_PREPARE }, &fault, s.world.now, s.arena);
 
         struct decision d = sim_decide(&s);
         const struct decision_app *out = d.apps.items;
@@ -387,16 +389,18 @@ static void test_dependants_wait_for_health_and_for_completion(void **state) {
 
                 for (size_t i = 0; i < d.actions.n; i++) {
                         const struct instance *items = s.instances.items;
-                        if (actions[i].verb == VERB_START && str_eq(actions[i].service, "svc0001")) {
+                        if (actions[i].kind == ACTION_START && str_eq(actions[i].service, "svc0001")) {
                                 bool healthy = false;
                                 for (size_t k = 0; k < s.instances.n; k++)
-                                        healthy = healthy || (str_eq(items[k].service, "svc0000") && items[k].health == HEALTH_HEALTHY);
+                                        healthy = healthy || (str_eq(items[k].service, "svc0000") &&
+                                                              items[k].health == HEALTH_HEALTHY);
                                 assert_true(healthy);
                         }
-                        if (actions[i].verb == VERB_START && str_eq(actions[i].service, "svc0002")) {
+                        if (actions[i].kind == ACTION_START && str_eq(actions[i].service, "svc0002")) {
                                 bool completed = false;
                                 for (size_t k = 0; k < s.instances.n; k++)
-                                        completed = completed || (str_eq(items[k].service, "svc0001") && items[k].state == INSTANCE_EXITED);
+                                        completed = completed || (str_eq(items[k].service, "svc0001") &&
+                                                                  items[k].state == INSTANCE_EXITED);
                                 assert_true(completed);
                         }
                         sim_act(&s, &actions[i]);

@@ -15,22 +15,22 @@ static void test_what_a_forgotten_route_let_go_of_still_drains(void **state) {
         r.app.rollout.routed_at = NOW - 3600 * 1000;
 
         out = look(&r, NOW);
-        assert_int_equal(first(&r, VERB_ROUTE)->route->targets.n, 2);
-        assert_int_equal(count(&r, VERB_STOP), 0);
-        assert_int_equal(out->wake_at, NOW + LOOK_AGAIN_MS);
+        assert_int_equal(first(&r, ACTION_ROUTE)->route->targets.n, 2);
+        assert_int_equal(count(&r, ACTION_STOP), 0);
+        assert_int_equal(out->wake_at, NOW + CONTEXT_POLL_MS);
 
         in_force(&r, 2, 3);
         assert_int_equal(look(&r, NOW)->event, EVENT_SETTLED);
-        r.app.settled = &r.new;
+        r.app.current = &r.new;
         out = look(&r, NOW);
         assert_int_equal(r.decision.actions.n, 0);
         assert_int_equal(out->rollout.routed_at, NOW);
         assert_int_equal(out->wake_at, NOW + DRAIN_MS);
         assert_string_equal(out->rollout.routed, route_digest(&r.app.route.route).text);
         look(&r, NOW + DRAIN_MS - 1);
-        assert_int_equal(count(&r, VERB_STOP), 0);
+        assert_int_equal(count(&r, ACTION_STOP), 0);
         look(&r, NOW + DRAIN_MS);
-        assert_int_equal(count(&r, VERB_STOP), 2);
+        assert_int_equal(count(&r, ACTION_STOP), 2);
         arena_free(r.arena);
 }
 
@@ -44,14 +44,14 @@ static void test_an_app_that_goes_waits_for_a_router_that_is_away(void **state) 
         r.app.settings.prune = true;
         r.app.rollout.phase = PHASE_REMOVING;
         look(&r, NOW);
-        assert_string_equal(first(&r, VERB_UNROUTE)->router, "nginx");
+        assert_string_equal(first(&r, ACTION_UNROUTE)->router, "nginx");
 
         fault_set_code(&fault, FAULT_TRANSIENT, REASON_ROUTER_UNAVAILABLE, "it is away");
-        rollout_action_failed(&r.app.rollout, first(&r, VERB_UNROUTE), &fault, NOW, r.arena);
+        rollout_action_failed(&r.app.rollout, first(&r, ACTION_UNROUTE), &fault, NOW, r.arena);
         assert_true(look(&r, NOW)->wake_at > NOW);
         assert_int_equal(r.decision.actions.n, 0);
         look(&r, r.app.rollout.retry_at);
-        assert_int_equal(count(&r, VERB_UNROUTE), 1);
+        assert_int_equal(count(&r, ACTION_UNROUTE), 1);
         fault_done(&fault);
         arena_free(r.arena);
 }
@@ -67,23 +67,23 @@ static void test_an_app_that_leaves_its_router_does_so_when_the_release_is_prove
         keep_old(&r);
         in_force(&r, 0, 3);
         look(&r, NOW);
-        assert_int_equal(count(&r, VERB_UNROUTE), 0);
-        assert_int_equal(first(&r, VERB_ROUTE)->route->targets.n, 2);
+        assert_int_equal(count(&r, ACTION_UNROUTE), 0);
+        assert_int_equal(first(&r, ACTION_ROUTE)->route->targets.n, 2);
 
         r.app.instances = (struct struct_list){ .items = &r.instances[2], .n = 2 };
         in_force(&r, 2, 3);
         assert_int_equal(look(&r, NOW + 5000)->event, EVENT_SETTLED);
-        assert_int_equal(count(&r, VERB_UNROUTE), 0);
-        r.app.settled = &r.new;
+        assert_int_equal(count(&r, ACTION_UNROUTE), 0);
+        r.app.current = &r.new;
         look(&r, NOW + 5000);
         assert_int_equal(r.app.rollout.phase, PHASE_SETTLED);
         look(&r, NOW + 5000);
         fault_set_code(&fault, FAULT_TRANSIENT, REASON_ROUTER_UNAVAILABLE, "it is away");
-        rollout_action_failed(&r.app.rollout, first(&r, VERB_UNROUTE), &fault, NOW + 5000, r.arena);
+        rollout_action_failed(&r.app.rollout, first(&r, ACTION_UNROUTE), &fault, NOW + 5000, r.arena);
         look(&r, NOW + 5000);
         assert_int_equal(r.decision.actions.n, 0);
         look(&r, r.app.rollout.retry_at);
-        rollout_action_done(&r.app.rollout, first(&r, VERB_UNROUTE), NOW + 9000, r.arena);
+        rollout_action_done(&r.app.rollout, first(&r, ACTION_UNROUTE), NOW + 9000, r.arena);
         look(&r, NOW + 9000);
         assert_int_equal(r.decision.actions.n, 0);
         fault_done(&fault);
@@ -99,7 +99,7 @@ static void test_a_clock_that_was_set_back_does_not_make_a_drain_last_for_longer
         note_route(&r);
         r.app.rollout.routed_at = NOW + 3600 * 1000;
         look(&r, NOW);
-        assert_int_equal(count(&r, VERB_STOP), 1);
+        assert_int_equal(count(&r, ACTION_STOP), 1);
         arena_free(r.arena);
 }
 
@@ -113,14 +113,14 @@ static void test_an_instance_is_made_anew_only_after_the_route_let_go_of_it(void
 
         look(&r, NOW);
         assert_int_equal(r.decision.actions.n, 1);
-        assert_int_equal(first(&r, VERB_ROUTE)->route->targets.n, 1);
-        rollout_action_done(&r.app.rollout, first(&r, VERB_ROUTE), NOW, r.arena);
+        assert_int_equal(first(&r, ACTION_ROUTE)->route->targets.n, 1);
+        rollout_action_done(&r.app.rollout, first(&r, ACTION_ROUTE), NOW, r.arena);
 
         in_force(&r, 1, 1);
         assert_int_equal(look(&r, NOW + 1)->event, EVENT_NONE);
         assert_int_equal(r.decision.actions.n, 0);
         assert_int_equal(look(&r, NOW + DRAIN_MS)->event, EVENT_REPAIRING);
-        assert_string_equal(first(&r, VERB_STOP)->instance, "i0");
+        assert_string_equal(first(&r, ACTION_STOP)->instance, "i0");
         assert_int_equal(r.app.rollout.breaker.repairs, 1);
 
         /* Nobody else could take the requests: nothing is gained by waiting. */
@@ -129,11 +129,14 @@ static void test_an_instance_is_made_anew_only_after_the_route_let_go_of_it(void
         in_force(&r, 0, 1);
         note_route(&r);
         look(&r, NOW + 2 * DRAIN_MS);
-        assert_int_equal(count(&r, VERB_STOP), 1);
+        assert_int_equal(count(&r, ACTION_STOP), 1);
         arena_free(r.arena);
 }
 
-/* The same for what is settled: the router let go of what drifted, and the pass was killed before it could write that down. */
+/*
+ * The same for what is settled: the router let go of what drifted, and the pass was killed before it could write that
+ * down.
+ */
 static void test_what_a_forgotten_route_let_go_of_drains_before_it_is_made_anew(void **state) {
         struct rig r;
 
@@ -149,9 +152,9 @@ static void test_what_a_forgotten_route_let_go_of_drains_before_it_is_made_anew(
         assert_int_equal(r.app.rollout.routed_at, NOW);
         assert_string_equal(r.app.rollout.routed, route_digest(&r.app.route.route).text);
         look(&r, NOW + DRAIN_MS - 1);
-        assert_int_equal(count(&r, VERB_STOP), 0);
+        assert_int_equal(count(&r, ACTION_STOP), 0);
         look(&r, NOW + DRAIN_MS);
-        assert_string_equal(first(&r, VERB_STOP)->instance, "i0");
+        assert_string_equal(first(&r, ACTION_STOP)->instance, "i0");
         arena_free(r.arena);
 }
 
@@ -167,7 +170,7 @@ static void test_what_is_in_force_does_not_make_forget_the_router_before(void **
         keep_old(&r);
         in_force(&r, 0, 1);
         look(&r, NOW);
-        assert_string_equal(first(&r, VERB_UNROUTE)->router, "haproxy");
+        assert_string_equal(first(&r, ACTION_UNROUTE)->router, "haproxy");
         arena_free(r.arena);
 }
 
@@ -186,7 +189,7 @@ static void test_a_revert_ends_when_the_old_instances_take_requests(void **state
 
         r.instances[1].health = HEALTH_HEALTHY;
         look(&r, NOW + 1000);
-        assert_int_equal(first(&r, VERB_ROUTE)->route->targets.n, 1);
+        assert_int_equal(first(&r, ACTION_ROUTE)->route->targets.n, 1);
         r.app.route.available = false;
         assert_int_equal(look(&r, NOW + 1500)->event, EVENT_NONE);
         r.app.route.available = true;
@@ -205,7 +208,7 @@ static void test_what_drifted_leaves_a_route_that_somebody_changed(void **state)
         r.app.route.altered = true;
         r.instances[0].image_matches = false;
         look(&r, NOW);
-        assert_int_equal(first(&r, VERB_ROUTE)->route->targets.n, 1);
+        assert_int_equal(first(&r, ACTION_ROUTE)->route->targets.n, 1);
         arena_free(r.arena);
 }
 
@@ -222,12 +225,12 @@ static void test_what_nobody_wants_gets_no_requests(void **state) {
         in_force(&r, 0, 3);
         note_route(&r);
         look(&r, NOW);
-        assert_int_equal(first(&r, VERB_ROUTE)->route->targets.n, 2);
+        assert_int_equal(first(&r, ACTION_ROUTE)->route->targets.n, 2);
         /* Not even where nobody is left who should. */
         r.instances[0].state = r.instances[1].state = INSTANCE_EXITED;
         in_force(&r, 0, 1);
         look(&r, NOW);
-        assert_int_equal(count(&r, VERB_ROUTE), 0);
+        assert_int_equal(count(&r, ACTION_ROUTE), 0);
         arena_free(r.arena);
 }
 

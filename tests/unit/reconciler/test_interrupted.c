@@ -77,11 +77,11 @@ static void test_what_was_stopped_for_another_release_is_no_failure(void **state
 }
 
 /* The first action of a kind on an instance; one past the last when there is none. */
-static size_t find_action(const struct decision *d, enum action_verb verb, const char *instance) {
+static size_t find_action(const struct decision *d, enum action_kind kind, const char *instance) {
         const struct action *actions = d->actions.items;
 
         for (size_t i = 0; i < d->actions.n; i++)
-                if (actions[i].verb == verb && (!instance || str_eq(actions[i].instance, instance)))
+                if (actions[i].kind == kind && (!instance || str_eq(actions[i].instance, instance)))
                         return i;
         return d->actions.n;
 }
@@ -100,8 +100,8 @@ static void test_what_ended_by_itself_is_stopped_before_another_takes_its_name(v
                 for (size_t i = 0; i < d.actions.n; i++)
                         sim_act(&s, (struct action *)d.actions.items + i);
                 s.world.now += 100;
-        } while (find_action(&d, VERB_START, NULL) == d.actions.n);
-        assert_true(find_action(&d, VERB_STOP, id) < find_action(&d, VERB_START, NULL));
+        } while (find_action(&d, ACTION_START, NULL) == d.actions.n);
+        assert_true(find_action(&d, ACTION_STOP, id) < find_action(&d, ACTION_START, NULL));
 
         struct instance *items = s.instances.items;
         for (size_t i = 0; i < s.instances.n; i++)
@@ -114,7 +114,7 @@ static void test_what_ended_by_itself_is_stopped_before_another_takes_its_name(v
                 d = sim_decide(&s);
         while (d.actions.n == 0);
         assert_int_equal(s.app.rollout.phase, PHASE_REVERTING);
-        assert_true(find_action(&d, VERB_STOP, id) < d.actions.n);
+        assert_true(find_action(&d, ACTION_STOP, id) < d.actions.n);
         sim_done(&s);
 }
 
@@ -143,7 +143,7 @@ static void test_a_job_that_ran_is_not_run_again_by_a_lost_state(void **state) {
         sim_init_settled(&s);
         /* The state folder is lost: the running instances are adopted, not recreated. */
         s.app.rollout = (struct rollout){ .app = "shop", .intent = -1 };
-        s.app.settled = NULL;
+        s.app.current = NULL;
         int made = s.next_id;
         assert_true(sim_run(&s, 100));
         assert_int_equal(s.next_id, made);
@@ -205,7 +205,8 @@ static void test_any_interrupted_rollout_comes_to_rest_at_one_release_exactly(vo
 
                 sim_init(&s);
                 s.has_health_check = next_random(&random) % 2;
-                struct workload *old = sim_workload(&s, "1.0", n, replicas, V1), *new = sim_workload(&s, "2.0", n, replicas, V2);
+                struct workload *old = sim_workload(&s, "1.0", n, replicas, V1),
+                                *new = sim_workload(&s, "2.0", n, replicas, V2);
                 const struct workload_service *services = new->services.items;
                 sim_want(&s, old);
                 assert_true(sim_run(&s, 200));
@@ -227,12 +228,13 @@ static void test_any_interrupted_rollout_comes_to_rest_at_one_release_exactly(vo
                                 disturb(&s, &random);
                 }
                 /* Long quiet afterwards: back-off runs out, repairs are done. */
-                for (int hour = 0; hour == 0 || (hour < 3 && !(sim_is_exactly(&s, new) || sim_is_exactly(&s, old))); hour++) {
+                for (int hour = 0; hour == 0 || (hour < 3 && !(sim_is_exactly(&s, new) || sim_is_exactly(&s, old)));
+                     hour++) {
                         s.world.now += 3700000;
                         (void)sim_run(&s, 300);
                 }
-                bool at_new = sim_is_exactly(&s, new) && str_eq(s.app.rollout.settled_release, new->release);
-                bool at_old = sim_is_exactly(&s, old) && str_eq(s.app.rollout.settled_release, old->release) &&
+                bool at_new = sim_is_exactly(&s, new) && str_eq(s.app.rollout.current_release, new->release);
+                bool at_old = sim_is_exactly(&s, old) && str_eq(s.app.rollout.current_release, old->release) &&
                               rollout_is_poisoned(&s.app.rollout, new->release);
                 if (!at_new && !at_old)
                         print_error("round %d: neither release: phase %s, %zu instances\n", round,
@@ -254,9 +256,9 @@ static void test_world_survives_json_and_decides_the_same(void **state) {
         struct rollout before = s.app.rollout;
         struct decision first = sim_decide(&s);
         s.app.rollout = before;
-        own_json json_t *json = table_write(&world_table, &s.world);
-        struct world back;
-        assert_int_equal(table_read_json(&world_table, "world", json, &back, s.arena, &fault), 0);
+        own_json json_t *json = table_write(&decision_input_table, &s.world);
+        struct decision_input back;
+        assert_int_equal(table_read_json(&decision_input_table, "world", json, &back, s.arena, &fault), 0);
         struct decision second;
         decide(&back, s.arena, &second);
         own_json json_t *a = table_write(&decision_table, &first), *b = table_write(&decision_table, &second);

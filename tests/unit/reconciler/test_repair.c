@@ -104,10 +104,10 @@ static const struct decision_app *app_of(const struct decision *d) {
 }
 
 /* Where the first of them is; behind the last action where there is none. */
-static size_t place_of(const struct decision *d, enum action_verb verb) {
+static size_t place_of(const struct decision *d, enum action_kind kind) {
         size_t at = 0;
 
-        while (at < d->actions.n && ((struct action *)d->actions.items)[at].verb != verb)
+        while (at < d->actions.n && ((struct action *)d->actions.items)[at].kind != kind)
                 at++;
         return at;
 }
@@ -119,15 +119,15 @@ static void test_what_a_repair_makes_is_verified_first_and_what_only_starts_is_n
         sim_init_settled(&s);
         sim_remove(&s, ((struct instance *)s.instances.items)->id);
         d = sim_decide(&s);
-        assert_int_equal(place_of(&d, VERB_PREPARE), 0);
-        assert_true(place_of(&d, VERB_CREATE) < d.actions.n);
+        assert_int_equal(place_of(&d, ACTION_PREPARE), 0);
+        assert_true(place_of(&d, ACTION_CREATE) < d.actions.n);
         sim_done(&s);
 
         sim_init_settled(&s);
         ((struct instance *)s.instances.items)->state = INSTANCE_EXITED;
         d = sim_decide(&s);
         assert_int_equal(d.actions.n, 1);
-        assert_int_equal(place_of(&d, VERB_START), 0);
+        assert_int_equal(place_of(&d, ACTION_START), 0);
         sim_done(&s);
 }
 
@@ -139,8 +139,8 @@ static void test_an_instance_that_is_dead_is_made_anew(void **state) {
         sim_init_settled(&s);
         ((struct instance *)s.instances.items)->state = INSTANCE_DEAD;
         d = sim_decide(&s);
-        assert_true(place_of(&d, VERB_REMOVE) < place_of(&d, VERB_CREATE));
-        assert_true(place_of(&d, VERB_CREATE) < place_of(&d, VERB_START));
+        assert_true(place_of(&d, ACTION_REMOVE) < place_of(&d, ACTION_CREATE));
+        assert_true(place_of(&d, ACTION_CREATE) < place_of(&d, ACTION_START));
         sim_done(&s);
 }
 
@@ -153,8 +153,8 @@ static void test_what_is_too_many_goes_before_what_is_missing_comes(void **state
         ((struct instance *)s.instances.items)->index = 7;
         d = sim_decide(&s);
         assert_int_equal(app_of(&d)->drift.n, 2);
-        assert_true(place_of(&d, VERB_REMOVE) < place_of(&d, VERB_CREATE));
-        assert_true(place_of(&d, VERB_CREATE) < d.actions.n);
+        assert_true(place_of(&d, ACTION_REMOVE) < place_of(&d, ACTION_CREATE));
+        assert_true(place_of(&d, ACTION_CREATE) < d.actions.n);
         sim_done(&s);
 }
 
@@ -221,14 +221,14 @@ static void test_a_split_that_cannot_be_put_right_does_not_hold_up_the_repair_of
         s.routers[ROUTER_MEMORY].state.altered = true;
         s.routers[ROUTER_MEMORY].refuses = -1;
         d = sim_decide(&s);
-        assert_int_equal(place_of(&d, VERB_ROUTE), 0);
+        assert_int_equal(place_of(&d, ACTION_ROUTE), 0);
         assert_false(sim_act_all(&s, &d));
         assert_true(s.app.rollout.route_retry_at > s.world.now);
 
         ((struct instance *)s.instances.items)->state = INSTANCE_EXITED;
         d = sim_decide(&s);
         assert_int_equal(app_of(&d)->drift.n, 2);
-        assert_int_equal(place_of(&d, VERB_START), 0);
+        assert_int_equal(place_of(&d, ACTION_START), 0);
         assert_int_equal(d.actions.n, 1);
         sim_done(&s);
 }
@@ -277,10 +277,12 @@ static void test_service_that_left_the_release_is_removed_only_with_prune(void *
 
 /* Without a declaration: instances, or only the memory of a release, or nothing; and what may be done about it. */
 static void test_what_nobody_declares_goes_where_it_may_and_is_told_as_drift_where_not(void **state) {
-        static const struct { bool here, settled, prune, suspended, writable, goes; } cases[] = {
-                { true, true, true, false, true, true },    { true, false, true, false, true, true },
-                { false, true, true, false, true, true },   { false, false, true, false, true, false },
-                { true, true, false, false, true, false },  { true, true, true, true, true, false },
+        static const struct {
+                bool here, current, prune, suspended, writable, goes;
+        } cases[] = {
+                { true, true, true, false, true, true },   { true, false, true, false, true, true },
+                { false, true, true, false, true, true },  { false, false, true, false, true, false },
+                { true, true, false, false, true, false }, { true, true, true, true, true, false },
                 { true, true, true, false, false, false },
         };
 
@@ -293,7 +295,7 @@ static void test_what_nobody_declares_goes_where_it_may_and_is_told_as_drift_whe
                 sim_want(&s, NULL);
                 sim_remove(&s, ((struct instance *)s.instances.items)[1].id);
                 s.instances.n = cases[i].here;
-                s.app.rollout.settled_release = cases[i].settled ? s.app.rollout.settled_release : NULL;
+                s.app.rollout.current_release = cases[i].current ? s.app.rollout.current_release : NULL;
                 s.app.settings.prune = cases[i].prune;
                 s.world.suspended = cases[i].suspended;
                 s.world.ledger_writable = cases[i].writable;
@@ -316,7 +318,7 @@ static void test_an_hour_without_drift_is_remembered_though_nothing_is_done(void
         struct simulation s;
 
         sim_init_settled(&s);
-        s.app.rollout.breaker = (struct breaker){ .repairs = 3, .quiet_at = s.world.now - BREAKER_QUIET_MS };
+        s.app.rollout.breaker = (struct breaker){ .repairs = 3, .unchanged_at = s.world.now - BREAKER_QUIET_MS };
         (void)sim_decide(&s);
         assert_int_equal(s.app.rollout.breaker.repairs, 0);
         sim_done(&s);

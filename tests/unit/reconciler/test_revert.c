@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Going back: at once, without registry, without canary, to what was kept; and what is remembered when it cannot be done. */
+/*
+ * Going back: at once, without registry, without canary, to what was kept; and what is remembered when it cannot be
+ * done.
+ */
 
 #include "tests/unit/reconciler/rollouts.h"
 
 static const struct canary_step steps[] = { { .weight = 50, .hold_ms = 60000 } };
-static const struct rollout_settings canary = { .strategy = STRATEGY_CANARY, .steps = { .items = (void *)steps, .n = 1 } };
+static const struct rollout_settings canary = { .strategy = STRATEGY_CANARY,
+                                                .steps = { .items = (void *)steps, .n = 1 } };
 static const struct rollout_settings one_by_one = { .strategy = STRATEGY_ROLLING, .max_parallel = 1 };
 
 /* Half of it is new; then it turns ill. */
@@ -25,7 +29,7 @@ static void test_a_revert_starts_all_that_was_kept_at_once_and_walks_no_plan(voi
 
         begin_failing(&t, 4, -1);
         d = pass_once(&t, 10);
-        assert_int_equal(count_actions(&d, VERB_START), 2);
+        assert_int_equal(count_actions(&d, ACTION_START), 2);
         assert_int_equal(healthy(&t, t.old, 0), 4);
         assert_int_equal(sim_state_of(&t.s, "check-50"), STEP_CANCELLED);
         assert_int_equal(sim_state_of(&t.s, "stage-100"), STEP_SKIPPED);
@@ -35,7 +39,7 @@ static void test_a_revert_starts_all_that_was_kept_at_once_and_walks_no_plan(voi
 }
 
 static void refuse_to_make(struct simulation *s, const struct action *action) {
-        assert_true(action->verb != VERB_PREPARE && action->verb != VERB_CREATE);
+        assert_true(action->kind != ACTION_PREPARE && action->kind != ACTION_CREATE);
 }
 
 static void test_a_revert_needs_neither_registry_nor_new_instances(void **state) {
@@ -45,7 +49,10 @@ static void test_a_revert_needs_neither_registry_nor_new_instances(void **state)
                 begin_with(&t, 2, 2, 200);
                 sim_fate(&t.s, sim_service(t.new, 1), FATE_ILL, 1500);
                 t.s.app.settings.min_healthy_ms = 2000;
-                want_new(&t, &(struct rollout_settings){ .strategy = strategy, .max_parallel = 1, .bake_ms = 60000, .steps = canary.steps }, NULL);
+                want_new(&t,
+                         &(struct rollout_settings){
+                                 .strategy = strategy, .max_parallel = 1, .bake_ms = 60000, .steps = canary.steps },
+                         NULL);
                 while (t.s.app.rollout.phase != PHASE_REVERTING)
                         (void)pass_once(&t, 100);
                 t.s.witness = refuse_to_make;
@@ -73,7 +80,7 @@ static void test_the_old_are_up_before_the_new_stop(void **state) {
 }
 
 static int cannot_start(struct simulation *s, const struct action *action, struct fault *fault) {
-        return action->verb == VERB_START ? fault_set(fault, FAULT_TRANSIENT, 0, "the disk is full") : 0;
+        return action->kind == ACTION_START ? fault_set(fault, FAULT_TRANSIENT, 0, "the disk is full") : 0;
 }
 
 static void test_a_revert_that_fails_is_loud_and_goes_on_trying(void **state) {
@@ -85,7 +92,7 @@ static void test_a_revert_that_fails_is_loud_and_goes_on_trying(void **state) {
         for (int n = 0; n < 3600; n++) {
                 struct decision d = pass_once(&t, 1000);
 
-                tries += count_actions(&d, VERB_START) > 0;
+                tries += count_actions(&d, ACTION_START) > 0;
         }
         assert_int_equal(t.s.app.rollout.phase, PHASE_STUCK);
         assert_in_range(tries, 12, 30);
@@ -159,11 +166,12 @@ static void test_an_old_instance_that_ended_with_its_engine_is_started_as_often_
 
 /* For tests that set s->data to the release that is taken back. */
 static void start_only_beside_none_of_it(struct simulation *s, const struct action *action) {
-        if (action->verb == VERB_START)
+        if (action->kind == ACTION_START)
                 assert_int_equal(sim_running(s, sim_service(s->data, 0)->spec_digest), 0);
 }
 
-static void revert_stop_first(const struct rollout_settings *settings, int64_t ill_after_ms, bool old_exclusive, bool new_exclusive) {
+static void revert_stop_first(const struct rollout_settings *settings, int64_t ill_after_ms, bool old_exclusive,
+                              bool new_exclusive) {
         struct rollouts t;
 
         begin_with(&t, 1, 2, -1);
@@ -183,8 +191,10 @@ static void revert_stop_first(const struct rollout_settings *settings, int64_t i
 
 static void test_where_the_old_stopped_first_the_new_stop_first_on_the_way_back(void **state) {
         revert_stop_first(&(struct rollout_settings){ .strategy = STRATEGY_RECREATE }, 1000, false, false);
-        revert_stop_first(&(struct rollout_settings){ .strategy = STRATEGY_ROLLING, .max_parallel = 2, .order = ORDER_STOP_FIRST }, 1000,
-                          false, false);
+        revert_stop_first(&(struct rollout_settings){ .strategy = STRATEGY_ROLLING,
+                                                      .max_parallel = 2,
+                                                      .order = ORDER_STOP_FIRST },
+                          1000, false, false);
 }
 
 static void test_what_cannot_run_twice_in_one_of_the_releases_does_not_on_the_way_back(void **state) {
@@ -217,11 +227,11 @@ static void test_a_release_is_settled_while_what_makes_it_so_is_at_hand(void **s
                         for (int n = 0; n < 400; n++) {
                                 (void)pass_once(&t, 100);
                                 if (t.s.app.rollout.phase == PHASE_SETTLED || t.s.app.rollout.phase == PHASE_FINISHING)
-                                        assert_string_equal(t.s.app.settled->release, t.s.app.rollout.settled_release);
+                                        assert_string_equal(t.s.app.current->release, t.s.app.rollout.current_release);
                         }
-                        assert_true(sim_is_exactly(&t.s, t.s.app.settled));
+                        assert_true(sim_is_exactly(&t.s, t.s.app.current));
                         if (other)
-                                assert_ptr_equal(t.s.app.settled, t.next);
+                                assert_ptr_equal(t.s.app.current, t.next);
                         sim_done(&t.s);
                 }
 }
@@ -275,7 +285,7 @@ static void test_a_workload_of_another_release_is_not_gone_back_to(void **state)
         begin_with(&t, 1, 2, -1);
         want_new(&t, &canary, NULL);
         run_until(&t, "check-50", STEP_WAITING);
-        t.s.app.settled = t.next;
+        t.s.app.current = t.next;
         sim_fate(&t.s, sim_service(t.new, 0), FATE_ILL, 0);
         sim_settle(&t.s);
         for (int n = 0; n < 200; n++)
@@ -285,7 +295,10 @@ static void test_a_workload_of_another_release_is_not_gone_back_to(void **state)
         sim_done(&t.s);
 }
 
-/* The pass is killed between writing down what settled and that it did: of the release before there is no workload any more to go back to. */
+/*
+ * The pass is killed between writing down what settled and that it did: of the release before there is no workload any
+ * more to go back to.
+ */
 static void test_what_was_proven_stays_so_when_a_crash_kept_the_rollout_from_being_written(void **state) {
         for (int other = 0; other < 2; other++) {
                 struct rollouts t;
@@ -296,11 +309,12 @@ static void test_what_was_proven_stays_so_when_a_crash_kept_the_rollout_from_bei
                 do {
                         sim_look(&t.s);
                         decide(&t.s.world, t.s.arena, &d);
-                        t.s.kill_at = ((struct decision_app *)d.apps.items)->event == EVENT_SETTLED ? t.s.points + 1 : -1;
+                        t.s.kill_at =
+                                ((struct decision_app *)d.apps.items)->event == EVENT_SETTLED ? t.s.points + 1 : -1;
                 } while (sim_pass(&t.s, &d) && (sim_wait(&t.s, 100), true));
                 t.s.kill_at = -1;
-                assert_ptr_equal(t.s.app.settled, t.new);
-                assert_string_equal(t.s.app.rollout.settled_release, t.old->release);
+                assert_ptr_equal(t.s.app.current, t.new);
+                assert_string_equal(t.s.app.rollout.current_release, t.old->release);
 
                 sim_fate(&t.s, sim_service(t.new, 0), FATE_ILL, 0);
                 sim_settle(&t.s);
@@ -310,7 +324,7 @@ static void test_what_was_proven_stays_so_when_a_crash_kept_the_rollout_from_bei
                         (void)pass_once(&t, 100);
                 assert_false(rollout_is_poisoned(&t.s.app.rollout, t.new->release));
                 assert_true(sim_is_exactly(&t.s, other ? t.next : t.new));
-                assert_ptr_equal(t.s.app.settled, other ? t.next : t.new);
+                assert_ptr_equal(t.s.app.current, other ? t.next : t.new);
                 sim_done(&t.s);
         }
 }
@@ -320,25 +334,26 @@ static void test_what_was_proven_stays_so_when_a_crash_kept_the_rollout_from_bei
  */
 
 static int refuses(struct simulation *s, const struct action *action, struct fault *fault) {
-        return *(enum action_verb *)s->data == action->verb ? fault_set(fault, FAULT_TRANSIENT, 0, "the engine says no") : 0;
+        return *(enum action_kind *)s->data == action->kind ? fault_set(fault, FAULT_TRANSIENT, 0, "the engine says no")
+                                                            : 0;
 }
 
 static void test_what_is_replaced_and_cannot_be_removed_is_tried_less_and_less(void **state) {
         struct rollouts t;
-        enum action_verb verb = VERB_REMOVE;
+        enum action_kind kind = ACTION_REMOVE;
         int tries = 0;
 
         begin_with(&t, 1, 2, -1);
-        t.s.data = &verb;
+        t.s.data = &kind;
         t.s.interfere = refuses;
         want_new(&t, &one_by_one, NULL);
         for (int n = 0; n < 3600; n++) {
                 struct decision d = pass_once(&t, 1000);
 
-                tries += count_actions(&d, VERB_REMOVE) > 0;
+                tries += count_actions(&d, ACTION_REMOVE) > 0;
         }
         assert_in_range(tries, 12, 30);
-        assert_string_equal(t.s.app.rollout.settled_release, t.new->release);
+        assert_string_equal(t.s.app.rollout.current_release, t.new->release);
         t.s.interfere = NULL;
         expect_new(&t);
         sim_done(&t.s);
@@ -346,18 +361,18 @@ static void test_what_is_replaced_and_cannot_be_removed_is_tried_less_and_less(v
 
 static void test_an_app_that_cannot_be_removed_is_tried_less_and_less(void **state) {
         struct rollouts t;
-        enum action_verb verb = VERB_STOP;
+        enum action_kind kind = ACTION_STOP;
         int tries = 0;
 
         begin_with(&t, 1, 2, -1);
-        t.s.data = &verb;
+        t.s.data = &kind;
         t.s.interfere = refuses;
         sim_want(&t.s, NULL);
         t.s.app.settings.prune = true;
         for (int n = 0; n < 3600; n++) {
                 struct decision d = pass_once(&t, 1000);
 
-                tries += count_actions(&d, VERB_STOP) > 0;
+                tries += count_actions(&d, ACTION_STOP) > 0;
         }
         assert_in_range(tries, 12, 30);
         t.s.interfere = NULL;
@@ -368,10 +383,10 @@ static void test_an_app_that_cannot_be_removed_is_tried_less_and_less(void **sta
 
 static void test_an_app_that_is_declared_again_while_it_is_removed_comes_back(void **state) {
         struct rollouts t;
-        enum action_verb verb = VERB_REMOVE;
+        enum action_kind kind = ACTION_REMOVE;
 
         begin_with(&t, 1, 3, 200);
-        t.s.data = &verb;
+        t.s.data = &kind;
         t.s.interfere = refuses;
         sim_want(&t.s, NULL);
         t.s.app.settings.prune = true;
@@ -415,9 +430,9 @@ static const char *kept_one(const struct rollouts *t, bool restarted) {
         const struct rollout *r = &t->s.app.rollout;
         size_t i = 0;
 
-        while (string_list_has(&r->restarted, r->kept.items[i].text) != restarted)
+        while (string_list_has(&r->restarted, r->previous.items[i].text) != restarted)
                 i++;
-        return r->kept.items[i].text;
+        return r->previous.items[i].text;
 }
 
 static void test_what_is_down_of_the_old_is_started_and_what_ended_again_is_not(void **state) {
@@ -434,7 +449,8 @@ static void test_what_is_down_of_the_old_is_started_and_what_ended_again_is_not(
                         sim_find(&t.s, id)->state = was;
                         d = pass_once(&t, 10);
                         assert_non_null(sim_find(&t.s, id));
-                        assert_int_equal(count_actions(&d, VERB_START), !up && !(restarted && was == INSTANCE_EXITED));
+                        assert_int_equal(count_actions(&d, ACTION_START),
+                                         !up && !(restarted && was == INSTANCE_EXITED));
                         sim_done(&t.s);
                 }
 }
@@ -458,7 +474,7 @@ static void test_the_new_do_not_serve_on_for_each_other(void **state) {
         do
                 d = pass_once(&t, 10);
         while (d.actions.n == 0);
-        assert_int_equal(count_actions(&d, VERB_STOP), 2);
+        assert_int_equal(count_actions(&d, ACTION_STOP), 2);
         assert_in_range(t.s.mono - began, 0, 100);
         sim_done(&t.s);
 }
@@ -476,10 +492,11 @@ static void test_the_new_do_not_wait_for_ever_for_old_ones_that_do_not_become_he
         d = pass_once(&t, 0);
         out = d.apps.items;
         assert_string_equal(out->waits_for, "the instances before to run again");
-        assert_int_equal(out->wake_at, t.s.world.now + LOOK_AGAIN_MS);
+        assert_int_equal(out->wake_at, t.s.world.now + CONTEXT_POLL_MS);
         while (sim_running(&t.s, sim_service(t.new, 0)->spec_digest) > 0)
                 (void)pass_once(&t, 500);
-        assert_in_range(t.s.mono - began, t.s.app.settings.healthy_deadline_ms, t.s.app.settings.healthy_deadline_ms + 2000);
+        assert_in_range(t.s.mono - began, t.s.app.settings.healthy_deadline_ms,
+                        t.s.app.settings.healthy_deadline_ms + 2000);
         sim_done(&t.s);
 }
 

@@ -52,8 +52,8 @@ static struct instance *first_running(struct rollouts *t, const char *spec) {
 }
 
 /*
- * The engine is killed after so many looks; one of the old ones may already be up again, or on its way, when somebody looks. Another look,
- * and as many run as before.
+ * The engine is killed after so many looks; one of the old ones may already be up again, or on its way, when somebody
+ * looks. Another look, and as many run as before.
  */
 static void expect_revived(const struct rollout_settings *settings, int looks) {
         static const enum instance_state already[] = { INSTANCE_EXITED, INSTANCE_RUNNING, INSTANCE_RESTARTING };
@@ -87,15 +87,22 @@ static void test_as_many_run_again_of_either_release_as_the_rollout_has_come_to(
         for (int strategy = 0; strategy < STRATEGY_MAX_; strategy++)
                 for (int order = 0; order < ORDER_MAX_; order++)
                         for (int looks = 1; looks < 30; looks++)
-                                expect_revived(&(struct rollout_settings){ .strategy = strategy, .order = order, .max_parallel = 1, .bake_ms = 1000,
-                                                                           .steps = { .items = (void *)third, .n = 1 } }, looks);
+                                expect_revived(&(struct rollout_settings){ .strategy = strategy,
+                                                                           .order = order,
+                                                                           .max_parallel = 1,
+                                                                           .bake_ms = 1000,
+                                                                           .steps = { .items = (void *)third,
+                                                                                      .n = 1 } },
+                                               looks);
 }
 
 static void test_what_was_overtaken_does_not_run_again(void **state) {
         struct rollouts t;
 
         begin_changing(&t);
-        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_CANARY, .steps = { .items = (void *)third, .n = 1 } }, NULL);
+        want_new(&t,
+                 &(struct rollout_settings){ .strategy = STRATEGY_CANARY, .steps = { .items = (void *)third, .n = 1 } },
+                 NULL);
         run_until(&t, "check-34", STEP_WAITING);
         sim_want(&t.s, t.next);
         sim_plan(&t.s, &(struct rollout_settings){ .strategy = STRATEGY_ROLLING, .max_parallel = 1 }, NULL);
@@ -117,7 +124,10 @@ static void test_what_made_room_stays_down_while_a_stage_waits_for_its_next_try(
         sim_say(&t.s, "up", sim_service(t.new, 0), CHECK_FAIL);
         add_prepare(&t, &steps);
         add_stage(&t, &steps, "all", "prepare", 100)->retries = 1;
-        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_ROLLING, .order = ORDER_STOP_FIRST, .max_parallel = 1 }, &steps);
+        want_new(&t,
+                 &(struct rollout_settings){
+                         .strategy = STRATEGY_ROLLING, .order = ORDER_STOP_FIRST, .max_parallel = 1 },
+                 &steps);
         while (sim_running(&t.s, sim_service(t.new, 0)->spec_digest) == 0)
                 (void)pass_once(&t, 100);
         made_room = first_of(&t, sim_service(t.old, 0)->spec_digest);
@@ -135,7 +145,7 @@ static void test_what_made_room_stays_down_while_a_stage_waits_for_its_next_try(
 }
 
 static void refuse_to_start_the_first(struct simulation *s, const struct action *action) {
-        assert_false(action->verb == VERB_START && str_eq(action->service, "svc0000"));
+        assert_false(action->kind == ACTION_START && str_eq(action->service, "svc0000"));
 }
 
 /* What the engine says of its end is worth nothing; that its release was settled is. */
@@ -152,7 +162,7 @@ static void test_a_migration_that_did_not_change_is_not_run_again_after_a_power_
         cut_power(&t);
         for (int n = 0; n < 50; n++)
                 (void)pass_once(&t, 100);
-        assert_string_equal(t.s.app.rollout.settled_release, t.new->release);
+        assert_string_equal(t.s.app.rollout.current_release, t.new->release);
         sim_done(&t.s);
 }
 

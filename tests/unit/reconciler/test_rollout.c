@@ -5,7 +5,8 @@
 #include "tests/unit/reconciler/steps.h"
 
 static const struct canary_step half[] = { { .weight = 50, .hold_ms = 60000 } };
-static const struct rollout_settings canary = { .strategy = STRATEGY_CANARY, .steps = { .items = (void *)half, .n = 1 } };
+static const struct rollout_settings canary = { .strategy = STRATEGY_CANARY,
+                                                .steps = { .items = (void *)half, .n = 1 } };
 static const struct rollout_settings rolling = { .strategy = STRATEGY_ROLLING, .max_parallel = 1 };
 
 /*
@@ -22,7 +23,7 @@ static void test_what_ran_in_any_way_when_a_rollout_began_is_what_it_goes_back_t
                 want_new(&t, &rolling, NULL);
                 (void)sim_decide(&t.s);
                 assert_int_equal(t.s.app.rollout.phase, PHASE_PREPARING);
-                assert_int_equal(t.s.app.rollout.kept.n, ran);
+                assert_int_equal(t.s.app.rollout.previous.n, ran);
                 sim_done(&t.s);
         }
 }
@@ -32,10 +33,10 @@ static void test_what_runs_here_and_is_not_remembered_is_gone_back_to_as_well(vo
 
         begin_with(&t, 1, 2, -1);
         t.s.app.rollout = (struct rollout){ .app = "shop", .intent = -1 };
-        t.s.app.settled = NULL;
+        t.s.app.current = NULL;
         want_new(&t, &rolling, NULL);
         (void)sim_decide(&t.s);
-        assert_int_equal(t.s.app.rollout.kept.n, 2);
+        assert_int_equal(t.s.app.rollout.previous.n, 2);
         sim_done(&t.s);
 }
 
@@ -64,19 +65,20 @@ static void test_a_rollout_begins_with_nothing_of_the_one_that_it_overtakes(void
         assert_int_equal(r->started_at, t.s.world.now);
         assert_int_equal(r->seen_at, t.s.world.now);
         /* But for where it goes back to. */
-        assert_int_equal(r->kept.n, 2);
-        for (size_t i = 0; i < r->kept.n; i++)
-                assert_string_equal(sim_find(&t.s, r->kept.items[i].text)->spec, sim_service(t.old, 0)->spec_digest);
+        assert_int_equal(r->previous.n, 2);
+        for (size_t i = 0; i < r->previous.n; i++)
+                assert_string_equal(sim_find(&t.s, r->previous.items[i].text)->spec,
+                                    sim_service(t.old, 0)->spec_digest);
         sim_done(&t.s);
 }
 
 static void test_a_retry_of_what_did_not_fail_is_not_used_up(void **state) {
         struct rollouts t;
-        struct world_retry *retry;
+        struct retry_permission *retry;
 
         begin_with(&t, 1, 1, -1);
-        retry = arena_push(t.s.arena, &t.s.app.retries.items, &t.s.app.retries.n, sizeof(struct world_retry));
-        *retry = (struct world_retry){ .id = "one", .release = t.new->release, .principal = "ann@example.com" };
+        retry = arena_push(t.s.arena, &t.s.app.retries.items, &t.s.app.retries.n, sizeof(struct retry_permission));
+        *retry = (struct retry_permission){ .id = "one", .release = t.new->release, .principal = "ann@example.com" };
         want_new(&t, &rolling, NULL);
         expect_new(&t);
         assert_int_equal(t.s.app.rollout.retried.n, 0);
@@ -159,7 +161,10 @@ static void test_after_a_clock_that_was_set_back_a_little_all_that_holds_begins_
  * The end
  */
 
-/* Of two services the second is not there any more; what replaces the first is proven, and the look that clears away is next. */
+/*
+ * Of two services the second is not there any more; what replaces the first is proven, and the look that clears away is
+ * next.
+ */
 static void begin_clearing(struct rollouts *t) {
         make_releases(t, 2, 1, -1);
         t->new->services.n = 1;
@@ -177,7 +182,7 @@ static void test_what_left_the_release_goes_with_what_was_replaced_where_that_is
                 begin_clearing(&t);
                 t.s.app.settings.prune = prune;
                 d = sim_decide(&t.s);
-                assert_int_equal(count_actions(&d, VERB_REMOVE), 1 + prune);
+                assert_int_equal(count_actions(&d, ACTION_REMOVE), 1 + prune);
                 sim_done(&t.s);
         }
 }
@@ -190,9 +195,10 @@ static void test_what_was_replaced_is_stopped_when_it_runs_and_removed_when_nobo
                 begin_clearing(&t);
                 first_of(&t, sim_service(t.old, 0)->spec_digest)->state = was;
                 d = sim_decide(&t.s);
-                assert_int_equal(count_actions(&d, VERB_STOP), was == INSTANCE_RUNNING || was == INSTANCE_RESTARTING || was == INSTANCE_PAUSED);
-                assert_int_equal(count_actions(&d, VERB_REMOVE), was != INSTANCE_REMOVING);
-                assert_int_equal(count_actions(&d, VERB_COLLECT), was == INSTANCE_REMOVING);
+                assert_int_equal(count_actions(&d, ACTION_STOP),
+                                 was == INSTANCE_RUNNING || was == INSTANCE_RESTARTING || was == INSTANCE_PAUSED);
+                assert_int_equal(count_actions(&d, ACTION_REMOVE), was != INSTANCE_REMOVING);
+                assert_int_equal(count_actions(&d, ACTION_COLLECT), was == INSTANCE_REMOVING);
                 assert_int_equal(t.s.app.rollout.phase, was == INSTANCE_REMOVING ? PHASE_SETTLED : PHASE_FINISHING);
                 sim_done(&t.s);
         }
@@ -205,8 +211,9 @@ static void test_what_was_settled_is_not_cleared_away_for_what_is_declared_by_th
         begin_clearing(&t);
         sim_want(&t.s, t.next);
         d = sim_decide(&t.s);
-        assert_int_equal(count_actions(&d, VERB_REMOVE), 1);
-        assert_string_equal(((struct action *)d.actions.items)->instance, first_of(&t, sim_service(t.old, 0)->spec_digest)->id);
+        assert_int_equal(count_actions(&d, ACTION_REMOVE), 1);
+        assert_string_equal(((struct action *)d.actions.items)->instance,
+                            first_of(&t, sim_service(t.old, 0)->spec_digest)->id);
         sim_done(&t.s);
 }
 
@@ -216,10 +223,10 @@ static void test_nothing_is_cleared_away_when_nobody_knows_what_replaces_it(void
 
         begin_clearing(&t);
         sim_want(&t.s, NULL);
-        t.s.app.settled = NULL;
+        t.s.app.current = NULL;
         t.s.app.settings.prune = true;
         d = sim_decide(&t.s);
-        assert_int_equal(count_actions(&d, VERB_STOP) + count_actions(&d, VERB_REMOVE), 0);
+        assert_int_equal(count_actions(&d, ACTION_STOP) + count_actions(&d, ACTION_REMOVE), 0);
         sim_done(&t.s);
 }
 
@@ -242,9 +249,9 @@ static void test_a_release_that_is_settled_is_so_with_all_that_it_is_known_by(vo
         t.s.routers[ROUTER_MEMORY].away = false;
         while (t.s.last_event != EVENT_SETTLED)
                 (void)pass_once(&t, 100);
-        assert_string_equal(r->settled_release, t.new->release);
-        assert_string_equal(r->settled_version, "2.0");
-        assert_int_equal(r->settled_at, t.s.world.now - 100);
+        assert_string_equal(r->current_release, t.new->release);
+        assert_string_equal(r->current_version, "2.0");
+        assert_int_equal(r->current_since, t.s.world.now - 100);
         assert_null(r->failure_code);
         assert_null(r->failure_text);
         assert_int_equal(r->breaker.repairs, 0);

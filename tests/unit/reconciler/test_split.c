@@ -25,7 +25,7 @@ static void watch_stop(struct simulation *s, const struct action *action) {
         const struct instance *i = action->instance ? sim_find(s, action->instance) : NULL;
         const struct sim_life *life = i ? sim_life(s, i->id) : NULL;
 
-        if (action->verb != VERB_STOP || i->state != INSTANCE_RUNNING || !life->port)
+        if (action->kind != ACTION_STOP || i->state != INSTANCE_RUNNING || !life->port)
                 return;
         assert_false(life->routed);
         assert_true(s->mono - life->let_go >= 700);
@@ -44,7 +44,10 @@ static void test_what_serves_stops_only_after_the_route_let_go_and_drain_passed(
                         sim_fate(&t.s, sim_service(t.new, 0), FATE_ILL, 30000);
                 t.s.data = &stops;
                 t.s.witness = watch_stop;
-                want_new(&t, &(struct rollout_settings){ .strategy = strategies[i % 3], .max_parallel = 1, .bake_ms = 60000 }, NULL);
+                want_new(&t,
+                         &(struct rollout_settings){
+                                 .strategy = strategies[i % 3], .max_parallel = 1, .bake_ms = 60000 },
+                         NULL);
                 t.s.app.settings.min_healthy_ms = i >= 3 ? 12000 : 1000;
                 for (int n = 0; n < 3000; n++)
                         (void)pass_once(&t, 37);
@@ -54,10 +57,15 @@ static void test_what_serves_stops_only_after_the_route_let_go_and_drain_passed(
         }
 }
 
-/* The old ones are stopped, the new ones take the requests, and just then another release overtakes: those it replaces are all that serves. */
+/*
+ * The old ones are stopped, the new ones take the requests, and just then another release overtakes: those it replaces
+ * are all that serves.
+ */
 static void test_what_is_overtaken_serves_on_where_nobody_else_does(void **state) {
         static const struct rollout_settings at_once = { .strategy = STRATEGY_RECREATE };
-        static const struct rollout_settings in_turn = { .strategy = STRATEGY_ROLLING, .order = ORDER_STOP_FIRST, .max_parallel = 1 };
+        static const struct rollout_settings in_turn = { .strategy = STRATEGY_ROLLING,
+                                                         .order = ORDER_STOP_FIRST,
+                                                         .max_parallel = 1 };
         struct rollouts t;
         const struct instance *overtaken;
         int stops = 0;
@@ -68,7 +76,7 @@ static void test_what_is_overtaken_serves_on_where_nobody_else_does(void **state
                 (void)pass_once(&t, 37);
                 overtaken = first_of(&t, sim_service(t.new, 0)->spec_digest);
         } while (!overtaken || !is_routed(&t, overtaken->id));
-        assert_string_equal(t.s.app.rollout.settled_release, t.old->release);
+        assert_string_equal(t.s.app.rollout.current_release, t.old->release);
         assert_int_equal(healthy(&t, t.old, 0), 0);
 
         t.s.data = &stops;
@@ -95,7 +103,7 @@ static void test_a_crash_after_the_route_changed_does_not_cut_the_drain_short(vo
                 sim_look(&t.s);
                 decide(&t.s.world, t.s.arena, &d);
                 /* Killed when the router has the route and nobody wrote that down. */
-                t.s.kill_at = count_actions(&d, VERB_ROUTE) > 0 ? t.s.points + 2 + 2 * (int)d.actions.n - 1 : -1;
+                t.s.kill_at = count_actions(&d, ACTION_ROUTE) > 0 ? t.s.points + 2 + 2 * (int)d.actions.n - 1 : -1;
                 (void)sim_pass(&t.s, &d);
                 t.s.kill_at = -1;
                 sim_wait(&t.s, 20);
@@ -113,8 +121,8 @@ static void test_where_all_must_stop_nobody_waits_for_the_others(void **state) {
         want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_RECREATE }, NULL);
         do
                 d = pass_once(&t, 50);
-        while (count_actions(&d, VERB_STOP) == 0);
-        assert_int_equal(count_actions(&d, VERB_STOP), 3);
+        while (count_actions(&d, ACTION_STOP) == 0);
+        assert_int_equal(count_actions(&d, ACTION_STOP), 3);
         expect_new(&t);
         sim_done(&t.s);
 }
@@ -142,7 +150,9 @@ static void test_the_cookie_of_sticky_sessions_outlives_the_rollout(void **state
         ((struct traffic *)t.old->traffic)->sticky = ((struct traffic *)t.new->traffic)->sticky = &sticky;
         settle_old(&t);
         expect_cookie(&t, VARIATION_CURRENT, t.old);
-        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_CANARY, .steps = { .items = (void *)half, .n = 1 } }, NULL);
+        want_new(&t,
+                 &(struct rollout_settings){ .strategy = STRATEGY_CANARY, .steps = { .items = (void *)half, .n = 1 } },
+                 NULL);
         while (router(&t)->state.route.candidate != 50)
                 (void)pass_once(&t, 100);
         expect_cookie(&t, VARIATION_CURRENT, t.old);
@@ -168,7 +178,8 @@ static void test_where_releases_are_not_told_apart_no_cookie_names_one(void **st
         do {
                 (void)pass_once(&t, 37);
                 targets = router(&t)->state.route.targets.items;
-        } while (!first_of(&t, sim_service(t.new, 0)->spec_digest) || !is_routed(&t, first_of(&t, sim_service(t.new, 0)->spec_digest)->id));
+        } while (!first_of(&t, sim_service(t.new, 0)->spec_digest) ||
+                 !is_routed(&t, first_of(&t, sim_service(t.new, 0)->spec_digest)->id));
         for (size_t i = 0; i < router(&t)->state.route.targets.n; i++)
                 assert_null(targets[i].release);
         expect_new(&t);
@@ -189,7 +200,7 @@ static void test_the_route_follows_a_restarted_instance_to_its_new_port(void **s
         i = first_of(&t, sim_service(t.old, 0)->spec_digest);
         ((struct endpoint *)i->endpoints.items)->address = "127.0.0.1:40000";
         d = pass_once(&t, 50);
-        assert_int_equal(count_actions(&d, VERB_ROUTE), 1);
+        assert_int_equal(count_actions(&d, ACTION_ROUTE), 1);
         /* That is no drift. */
         assert_int_equal(t.s.events[EVENT_REPAIRING], 0);
         assert_true(sim_routes_exactly(&t.s, t.old));
@@ -214,8 +225,9 @@ static void expect_mended(struct rollouts *t) {
 }
 
 static int away(struct simulation *s, const struct action *action, struct fault *fault) {
-        return action->verb == VERB_PREPARE || action->verb == VERB_CREATE
-                       ? fault_set_code(fault, FAULT_TRANSIENT, REASON_RUNTIME_UNAVAILABLE, "the registry does not answer")
+        return action->kind == ACTION_PREPARE || action->kind == ACTION_CREATE
+                       ? fault_set_code(fault, FAULT_TRANSIENT, REASON_RUNTIME_UNAVAILABLE,
+                                        "the registry does not answer")
                        : 0;
 }
 
@@ -238,7 +250,10 @@ static void test_the_route_follows_while_a_rollout_is_paused(void **state) {
 
         begin_with(&t, 1, 2, 200);
         sim_fate(&t.s, sim_service(t.new, 0), FATE_ILL, 0);
-        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_ROLLING, .max_parallel = 1, .on_failure = ON_FAILURE_PAUSE }, NULL);
+        want_new(&t,
+                 &(struct rollout_settings){
+                         .strategy = STRATEGY_ROLLING, .max_parallel = 1, .on_failure = ON_FAILURE_PAUSE },
+                 NULL);
         assert_true(sim_run_to(&t.s, PHASE_PAUSED, 200));
         (void)pass_once(&t, 50);
         expect_mended(&t);
@@ -278,7 +293,8 @@ static void test_a_router_that_is_dead_at_last_fails_the_rollout_at_its_deadline
         began = t.s.mono;
         for (int n = 0; n < 2000 && !rollout_is_poisoned(&t.s.app.rollout, t.new->release); n++)
                 (void)pass_once(&t, 500);
-        assert_in_range(t.s.mono - began, t.s.app.settings.progress_deadline_ms - 5000, t.s.app.settings.progress_deadline_ms + 5000);
+        assert_in_range(t.s.mono - began, t.s.app.settings.progress_deadline_ms - 5000,
+                        t.s.app.settings.progress_deadline_ms + 5000);
         assert_string_equal(t.s.app.rollout.failure_text, "the router did not follow before progress_deadline");
         t.s.routers[ROUTER_MEMORY].away = false;
         expect_taken_back(&t, REASON_ROUTER_UNAVAILABLE);
@@ -332,7 +348,7 @@ static void test_a_router_that_refuses_for_ever_is_asked_less_and_less(void **st
         for (int n = 0; n < 3600; n++) {
                 struct decision d = pass_once(&t, 1000);
 
-                tries += (int)count_actions(&d, VERB_ROUTE);
+                tries += (int)count_actions(&d, ACTION_ROUTE);
         }
         assert_in_range(tries, 15, 25);
         sim_done(&t.s);
@@ -377,7 +393,7 @@ static void test_a_split_that_somebody_changed_is_told_and_put_right_where_drift
                         out = d.apps.items;
                         assert_int_equal(out->drift.n, 1);
                         assert_string_equal(((struct drift *)out->drift.items)->code, REASON_DRIFT_ROUTE);
-                        assert_int_equal(count_actions(&d, VERB_ROUTE), mode == DRIFT_REPAIR);
+                        assert_int_equal(count_actions(&d, ACTION_ROUTE), mode == DRIFT_REPAIR);
                         assert_int_equal(t.s.events[EVENT_REPAIRING], mode == DRIFT_REPAIR);
                         assert_int_equal(sim_routes_exactly(&t.s, t.old), mode == DRIFT_REPAIR);
                         sim_done(&t.s);

@@ -131,7 +131,9 @@ static void test_a_sidecar_that_cannot_run_twice_is_replaced_with_the_last_stage
                 sim_service(i ? t.new : t.old, 0)->replicas = 1;
         }
         settle_old(&t);
-        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_CANARY, .steps = { .items = (void *)half, .n = 1 } }, NULL);
+        want_new(&t,
+                 &(struct rollout_settings){ .strategy = STRATEGY_CANARY, .steps = { .items = (void *)half, .n = 1 } },
+                 NULL);
         run_until(&t, "check-50", STEP_WAITING);
         assert_int_equal(healthy(&t, t.old, 0), 1);
         assert_int_equal(sim_running(&t.s, sim_service(t.new, 0)->spec_digest), 0);
@@ -298,8 +300,8 @@ static size_t first_batch(struct rollouts *t) {
 
         do
                 d = pass_once(t, 100);
-        while (count_actions(&d, VERB_CREATE) == 0);
-        return count_actions(&d, VERB_CREATE);
+        while (count_actions(&d, ACTION_CREATE) == 0);
+        return count_actions(&d, ACTION_CREATE);
 }
 
 static void test_where_nothing_was_all_instances_come_in_one_batch(void **state) {
@@ -320,7 +322,10 @@ static void test_where_nothing_was_all_instances_come_in_one_batch(void **state)
         }
 }
 
-/* What it depends on runs on from the release before, and is in a bad way: restarted again and again, or just not healthy. */
+/*
+ * What it depends on runs on from the release before, and is in a bad way: restarted again and again, or just not
+ * healthy.
+ */
 static void begin_depending(struct rollouts *t, bool required, int64_t restarts) {
         make_releases(t, 2, 1, -1);
         sim_depend(&t->s, t->new, 1, 0, DEPEND_HEALTHY);
@@ -362,7 +367,8 @@ static void test_a_stage_that_makes_no_step_forward_ends_the_rollout_at_its_dead
         began = t.s.mono;
         while (t.s.events[EVENT_FAILED] == 0)
                 (void)pass_once(&t, 500);
-        assert_in_range(t.s.mono - began, t.s.app.settings.progress_deadline_ms, t.s.app.settings.progress_deadline_ms + 2000);
+        assert_in_range(t.s.mono - began, t.s.app.settings.progress_deadline_ms,
+                        t.s.app.settings.progress_deadline_ms + 2000);
         assert_string_equal(t.s.app.rollout.failure_code, REASON_ROLLOUT_TIMEOUT);
         assert_int_equal(t.s.app.rollout.phase, PHASE_REVERTING);
         sim_done(&t.s);
@@ -386,7 +392,9 @@ static void test_dependants_in_a_share_need_no_more_than_that_share(void **state
         make_releases(&t, 2, 4, -1);
         sim_depend(&t.s, t.new, 1, 0, DEPEND_HEALTHY);
         settle_old(&t);
-        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_CANARY, .steps = { .items = (void *)half, .n = 1 } }, NULL);
+        want_new(&t,
+                 &(struct rollout_settings){ .strategy = STRATEGY_CANARY, .steps = { .items = (void *)half, .n = 1 } },
+                 NULL);
         run_until(&t, "check-50", STEP_WAITING);
         assert_int_equal(healthy(&t, t.new, 1), 2);
         sim_done(&t.s);

@@ -9,15 +9,19 @@
  */
 
 /* Fewest in service and most running at a time while the new release comes. */
-static void roll(int64_t replicas, int64_t max_parallel, enum rollout_order order, size_t *ret_fewest, size_t *ret_most) {
+static void roll(int64_t replicas, int64_t max_parallel, enum rollout_order order, size_t *ret_fewest,
+                 size_t *ret_most) {
         struct rollouts t;
 
         begin_with(&t, 1, replicas, -1);
         sim_fate(&t.s, sim_service(t.new, 0), FATE_SLOW, 500);
-        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_ROLLING, .max_parallel = max_parallel, .order = order }, NULL);
+        want_new(&t,
+                 &(struct rollout_settings){
+                         .strategy = STRATEGY_ROLLING, .max_parallel = max_parallel, .order = order },
+                 NULL);
         *ret_fewest = SIZE_MAX;
         *ret_most = 0;
-        for (int n = 0; n < 2000 && !str_eq(t.s.app.rollout.settled_release, t.new->release); n++) {
+        for (int n = 0; n < 2000 && !str_eq(t.s.app.rollout.current_release, t.new->release); n++) {
                 size_t in_service = sim_healthy(&t.s, "svc0000", NULL), running = sim_running(&t.s, NULL);
 
                 *ret_fewest = in_service < *ret_fewest ? in_service : *ret_fewest;
@@ -90,7 +94,8 @@ static void test_recreate_stops_all_of_the_old_before_any_of_the_new_starts(void
  */
 
 static const struct canary_step thirds[] = { { .weight = 34, .hold_ms = 2000 }, { .weight = 67, .hold_ms = 2000 } };
-static const struct rollout_settings canary = { .strategy = STRATEGY_CANARY, .steps = { .items = (void *)thirds, .n = 2 } };
+static const struct rollout_settings canary = { .strategy = STRATEGY_CANARY,
+                                                .steps = { .items = (void *)thirds, .n = 2 } };
 
 static void test_a_canary_without_router_keeps_the_proportion_of_old_and_new(void **state) {
         struct rollouts t;
@@ -126,7 +131,7 @@ static void test_a_canary_with_router_keeps_all_of_the_old_until_it_has_all_requ
 
         begin_with(&t, 1, 3, 500);
         want_new(&t, &canary, NULL);
-        while (!str_eq(t.s.app.rollout.settled_release, t.new->release)) {
+        while (!str_eq(t.s.app.rollout.current_release, t.new->release)) {
                 if (sim_state_of(&t.s, "traffic-100") != STEP_SUCCEEDED)
                         assert_int_equal(healthy(&t, t.old, 0), 3);
                 (void)pass_once(&t, 100);
@@ -144,7 +149,8 @@ static void test_a_canary_shifts_as_many_percent_as_its_step_says(void **state) 
         run_until(&t, "check-34", STEP_WAITING);
         assert_int_equal(router(&t)->state.route.candidate, 34);
         for (size_t i = 0; i < router(&t)->state.route.targets.n; i++)
-                candidates += ((struct route_target *)router(&t)->state.route.targets.items)[i].variation == VARIATION_CANDIDATE;
+                candidates += ((struct route_target *)router(&t)->state.route.targets.items)[i].variation ==
+                              VARIATION_CANDIDATE;
         assert_int_equal(candidates, 2);
         assert_int_equal(router(&t)->state.route.targets.n, 5);
         run_until(&t, "check-67", STEP_WAITING);
@@ -159,7 +165,9 @@ static void test_a_canary_holds_as_long_as_its_step_says(void **state) {
         int64_t began;
 
         begin_with(&t, 1, 2, -1);
-        want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_CANARY, .steps = { .items = (void *)steps, .n = 1 } }, NULL);
+        want_new(&t,
+                 &(struct rollout_settings){ .strategy = STRATEGY_CANARY, .steps = { .items = (void *)steps, .n = 1 } },
+                 NULL);
         run_until(&t, "check-50", STEP_WAITING);
         began = t.s.mono;
         while (sim_state_of(&t.s, "check-50") == STEP_WAITING)
@@ -174,8 +182,10 @@ static void test_the_first_deployment_has_nobody_to_spare_and_goes_all_the_way_a
 
         make_releases(&t, 1, 3, 500);
         sim_want(&t.s, t.new);
-        sim_plan(&t.s, &(struct rollout_settings){ .strategy = STRATEGY_CANARY,
-                                                   .progression = &(struct progression){ .start = 10, .hold_ms = 60000 } }, NULL);
+        sim_plan(&t.s,
+                 &(struct rollout_settings){ .strategy = STRATEGY_CANARY,
+                                             .progression = &(struct progression){ .start = 10, .hold_ms = 60000 } },
+                 NULL);
         began = t.s.mono;
         for (int n = 0; n < 200 && t.s.app.rollout.phase != PHASE_SETTLED; n++)
                 (void)pass_once(&t, 50);
@@ -263,7 +273,8 @@ static void test_several_services_are_one_transaction(void **state) {
 
 static void test_what_cannot_run_twice_has_no_canary_and_nothing_is_touched(void **state) {
         static const char *const texts[] = {
-                [STRATEGY_CANARY] = "strategy canary needs two of svc0001 at a time, and it cannot run twice: it publishes port 8080 of the host",
+                [STRATEGY_CANARY] =
+                        "strategy canary needs two of svc0001 at a time, and it cannot run twice: it publishes port 8080 of the host",
                 [STRATEGY_BLUE_GREEN] = "strategy blue-green needs two of svc0001 at a time, and it cannot run twice",
         };
 
@@ -272,7 +283,8 @@ static void test_what_cannot_run_twice_has_no_canary_and_nothing_is_touched(void
 
                 begin_with(&t, 2, 1, -1);
                 sim_service(t.new, 1)->exclusive = true;
-                sim_service(t.new, 1)->why_exclusive = strategy == STRATEGY_CANARY ? "it publishes port 8080 of the host" : NULL;
+                sim_service(t.new, 1)->why_exclusive =
+                        strategy == STRATEGY_CANARY ? "it publishes port 8080 of the host" : NULL;
                 want_new(&t, &(struct rollout_settings){ .strategy = strategy }, NULL);
                 t.s.actions = 0;
                 expect_taken_back(&t, REASON_ROLLOUT_EXCLUSIVE);
@@ -303,7 +315,7 @@ static void test_what_cannot_run_twice_stops_before_its_successor_starts(void **
         begin_with(&t, 1, 2, -1);
         sim_service(t.new, 0)->exclusive = true;
         want_new(&t, &(struct rollout_settings){ .strategy = STRATEGY_ROLLING, .max_parallel = 1 }, NULL);
-        while (!str_eq(t.s.app.rollout.settled_release, t.new->release)) {
+        while (!str_eq(t.s.app.rollout.current_release, t.new->release)) {
                 assert_in_range(sim_running(&t.s, NULL), 1, 2);
                 (void)pass_once(&t, 100);
         }
@@ -317,8 +329,10 @@ static void test_a_release_that_overtakes_goes_back_to_what_served_before_both(v
 
                 begin_with(&t, 1, 3, 200);
                 sim_fate(&t.s, sim_service(t.next, 0), FATE_ILL, 0);
-                want_new(&t, &(struct rollout_settings){ .strategy = strategy, .max_parallel = 1, .bake_ms = 60000,
-                                                         .steps = canary.steps }, NULL);
+                want_new(&t,
+                         &(struct rollout_settings){
+                                 .strategy = strategy, .max_parallel = 1, .bake_ms = 60000, .steps = canary.steps },
+                         NULL);
                 while (sim_running(&t.s, sim_service(t.new, 0)->spec_digest) == 0)
                         (void)pass_once(&t, 100);
                 sim_want(&t.s, t.next);
@@ -357,9 +371,12 @@ static void test_a_release_that_is_withdrawn_is_taken_back_and_not_poisoned(void
  */
 
 static void sign(struct rollouts *t, const char *id, const struct workload *w, int64_t expires_at) {
-        struct world_retry *retry = arena_push(t->s.arena, &t->s.app.retries.items, &t->s.app.retries.n, sizeof(struct world_retry));
+        struct retry_permission *retry =
+                arena_push(t->s.arena, &t->s.app.retries.items, &t->s.app.retries.n, sizeof(struct retry_permission));
 
-        *retry = (struct world_retry){ .id = id, .release = w->release, .principal = "ann@example.com", .expires_at = expires_at };
+        *retry = (struct retry_permission){
+                .id = id, .release = w->release, .principal = "ann@example.com", .expires_at = expires_at
+        };
 }
 
 static void test_a_poisoned_release_is_tried_again_once_for_each_signed_retry(void **state) {

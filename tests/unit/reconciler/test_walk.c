@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Steps of a plan, one kind after the other: gates, hooks, commands, waits; what runs side by side, and what follows a failure. */
+/*
+ * Steps of a plan, one kind after the other: gates, hooks, commands, waits; what runs side by side, and what follows a
+ * failure.
+ */
 
 #include "tests/unit/reconciler/steps.h"
 
@@ -197,14 +200,15 @@ static void test_a_hook_may_pause_the_rollout(void **state) {
 
 static void test_a_retry_of_what_is_paused_waits_for_its_gates_too(void **state) {
         struct rollouts t;
-        struct world_retry *retry;
+        struct retry_permission *retry;
 
         begin_hooked(&t, 0, STEP_PAUSE);
         sim_fate(&t.s, sim_service(t.new, 0), FATE_DIES, 0);
         assert_true(sim_run_to(&t.s, PHASE_PAUSED, 200));
         sim_fate(&t.s, sim_service(t.new, 0), FATE_WELL, 0);
-        retry = arena_push(t.s.arena, &t.s.app.retries.items, &t.s.app.retries.n, sizeof(struct world_retry));
-        *retry = (struct world_retry){ .id = "retry-1", .release = t.new->release, .principal = "ann@example.com" };
+        retry = arena_push(t.s.arena, &t.s.app.retries.items, &t.s.app.retries.n, sizeof(struct retry_permission));
+        *retry =
+                (struct retry_permission){ .id = "retry-1", .release = t.new->release, .principal = "ann@example.com" };
         t.s.gate = "window";
         t.s.gate_says = VERDICT_PENDING;
         for (int n = 0; n < 10; n++)
@@ -294,7 +298,7 @@ static void test_a_command_runs_once_and_is_named_with_its_step(void **state) {
         begin_with_command(&t, 0);
         do
                 d = pass_once(&t, 50);
-        while (count_actions(&d, VERB_COMMAND) == 0);
+        while (count_actions(&d, ACTION_COMMAND) == 0);
         assert_string_equal(((struct action *)d.actions.items)->command, "backup-database");
         assert_string_equal(((struct action *)d.actions.items)->step, "backup");
         expect_new(&t);
@@ -313,7 +317,7 @@ static void test_a_command_gets_the_time_that_its_step_allows(void **state) {
                 const struct action *actions = d.actions.items;
 
                 for (size_t i = 0; i < d.actions.n; i++)
-                        if (actions[i].verb == VERB_COMMAND)
+                        if (actions[i].kind == ACTION_COMMAND)
                                 *(str_eq(actions[i].step, "backup") ? &backup_ms : &tell_ms) = actions[i].timeout_ms;
         }
         assert_int_equal(backup_ms, 20000);
@@ -359,9 +363,11 @@ static void test_steps_that_need_nothing_of_each_other_run_at_a_time(void **stat
         add_wait(&t, &steps, "after", "all aside", 1000);
         want_new(&t, &rolling, &steps);
         while (sim_state_of(&t.s, "after") != STEP_WAITING) {
-                together = together || (sim_state_of(&t.s, "aside") == STEP_WAITING && sim_state_of(&t.s, "all") == STEP_WAITING);
+                together = together ||
+                           (sim_state_of(&t.s, "aside") == STEP_WAITING && sim_state_of(&t.s, "all") == STEP_WAITING);
                 /* What needs both waits for both. */
-                assert_true(sim_state_of(&t.s, "after") == STEP_STATE_MAX_ || sim_state_of(&t.s, "after") == STEP_PENDING);
+                assert_true(sim_state_of(&t.s, "after") == STEP_STATE_MAX_ ||
+                            sim_state_of(&t.s, "after") == STEP_PENDING);
                 (void)pass_once(&t, 100);
         }
         assert_true(together);
@@ -465,7 +471,10 @@ static void test_what_is_over_is_not_begun_again_by_a_crash(void **state) {
  * Deadlines
  */
 
-/* Half of it is new and held for an hour. Half of that hour later the clock is set back by so much, and it is not healthy for so long. */
+/*
+ * Half of it is new and held for an hour. Half of that hour later the clock is set back by so much, and it is not
+ * healthy for so long.
+ */
 static bool survives_illness(int64_t ms, int64_t back_ms) {
         struct rollouts t;
         struct struct_list steps = { .items = NULL };
@@ -496,7 +505,10 @@ static void test_the_deadline_of_a_check_begins_when_what_it_holds_was_last_well
         assert_false(survives_illness(70000, 86400000));
 }
 
-/* The router is away from the moment on that the requests should move: its step waits as long as the rollout may, and says for what. */
+/*
+ * The router is away from the moment on that the requests should move: its step waits as long as the rollout may, and
+ * says for what.
+ */
 static void test_a_traffic_step_fails_at_the_deadline_of_the_rollout(void **state) {
         struct rollouts t;
         int64_t began;
@@ -509,9 +521,11 @@ static void test_a_traffic_step_fails_at_the_deadline_of_the_rollout(void **stat
         began = t.s.mono;
         while (t.s.events[EVENT_FAILED] == 0)
                 (void)pass_once(&t, 500);
-        assert_in_range(t.s.mono - began, t.s.app.settings.progress_deadline_ms, t.s.app.settings.progress_deadline_ms + 1500);
+        assert_in_range(t.s.mono - began, t.s.app.settings.progress_deadline_ms,
+                        t.s.app.settings.progress_deadline_ms + 1500);
         assert_string_equal(t.s.app.rollout.failure_code, REASON_ROLLOUT_STEP);
-        assert_string_equal(t.s.app.rollout.failure_text, "step traffic-100 failed: the router did not follow before progress_deadline");
+        assert_string_equal(t.s.app.rollout.failure_text,
+                            "step traffic-100 failed: the router did not follow before progress_deadline");
         sim_done(&t.s);
 }
 
