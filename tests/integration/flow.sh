@@ -156,7 +156,8 @@ served_only() {
 dies_and_goes_on() {
         local i pid
         for i in 1 2 3 4 5 6 7 8; do
-                tally pass >/dev/null 2>&1 &
+                # Without a shell function between: the process is the program itself.
+                "$TALLY" --config "$FLEET/etc/tally.yaml" pass >/dev/null 2>&1 &
                 pid=$!
                 sleep "0.$((RANDOM % 9 + 1))"
                 kill -KILL "$pid" 2>/dev/null || :
@@ -379,7 +380,7 @@ part_away() {
         # During a revert: the new release is in the route when its router goes, and then fails.
         app 2 'strategy: canary, steps: [{weight: 50, hold: 60s}]' "$traffic"
         merge "$two"
-        tally sync --timeout 60s >/dev/null 2>&1 &
+        "$TALLY" --config "$FLEET/etc/tally.yaml" sync --timeout 60s >/dev/null 2>&1 &
         sync_pid=$!
         for ((i = 0; i < 300; i++)); do
                 [ "$(jq -r '[.steps[]? | select(.step.name == "check-50" and .state == "waiting")] | length' "$FLEET/state/rollouts/shop.json" 2>/dev/null)" = 1 ] && break

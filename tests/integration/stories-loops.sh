@@ -101,8 +101,7 @@ part_quiet() {
         fake_set 'del(.start)'
 
         # Neither the new nor the old release runs for longer than a moment, and an engine whose clock stands still says so of both.
-        fake_set '.start["shop/web"] = {"exit_code": 1} | .trace = []'
-        fake_set '.start["shop/web@5000"] = {"exit_code": 1}'
+        fake_set ".start[\"shop/web\"] = {\"exit_code\": 1} | .start[\"shop/web@5000\"] = {\"exit_code\": 1} | .trace = [] | .now = $(($(date +%s) + 60))000"
         release 5000.1
         code=0
         OUT=$(timeout 60 "$TALLY" --config "$FLEET/etc/tally.yaml" pass 2>&1) || code=$?
