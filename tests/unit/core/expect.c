@@ -129,6 +129,7 @@ static const char *value_facts(struct scene *c) { return number(c, c->s.facts_ma
 static const char *value_due(struct scene *c) { return number(c, (int64_t)c->s.app.facts.n); }
 static const char *value_elapsed(struct scene *c) { return number(c, c->s.mono - c->marked); }
 static const char *value_crashes(struct scene *c) { return number(c, c->crashes); }
+static const char *value_drained(struct scene *c) { return number(c, c->drained); }
 static const char *value_score(struct scene *c) { return number(c, drift_score(&out(c)->drift)); }
 static const char *value_replays(struct scene *c) { return c->replays ? "yes" : "no"; }
 
@@ -214,6 +215,11 @@ static const char *route_text(struct scene *c, bool cookies) {
 
 static const char *value_route(struct scene *c) { return route_text(c, false); }
 static const char *value_cookies(struct scene *c) { return route_text(c, true); }
+
+static const char *value_in_route(struct scene *c, const char *name) {
+        return strstr(route_text(c, false), name) ? "yes" : "no";
+}
+
 static const char *value_share(struct scene *c) { return number(c, router(c)->state.route.candidate); }
 static const char *value_moves(struct scene *c) { return number(c, router(c)->moves - c->moves); }
 
@@ -232,7 +238,7 @@ static const struct {
         const char *(*value)(struct scene *c);
 } keys[] = {
         { "actions", value_actions }, { "breaker", value_breaker }, { "commands", value_commands }, { "cookies", value_cookies },
-        { "crashes", value_crashes }, { "did", value_did }, { "drift", value_drift }, { "drifts", value_drifts }, { "due", value_due },
+        { "crashes", value_crashes }, { "did", value_did }, { "drained", value_drained }, { "drift", value_drift }, { "drifts", value_drifts }, { "due", value_due },
         { "elapsed", value_elapsed }, { "event", value_event }, { "exactly", value_exactly }, { "facts", value_facts },
         { "failure", value_failure }, { "known", value_known }, { "moves", value_moves }, { "phase", value_phase },
         { "poisoned", value_poisoned }, { "repairs", value_repairs }, { "replays", value_replays }, { "retried", value_retried },
@@ -246,7 +252,7 @@ static const struct {
         const char *(*value)(struct scene *c, const char *of);
 } keys_of[] = {
         { "attempts", value_attempts }, { "count", value_count }, { "detail", value_detail }, { "events", value_events },
-        { "healthy", value_healthy }, { "here", value_here }, { "order", value_order }, { "passed", value_passed },
+        { "healthy", value_healthy }, { "here", value_here }, { "in_route", value_in_route }, { "order", value_order }, { "passed", value_passed },
         { "running", value_running }, { "step", value_step },
 };
 

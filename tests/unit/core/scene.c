@@ -70,7 +70,7 @@ const char *scene_action(struct scene *c, const struct action *action) {
                 return arena_printf(c->s.arena, "%s:%s", verb, action->router);
         if (i)
                 return arena_printf(c->s.arena, "%s:%s", verb, scene_instance(c, i));
-        if (!action->service || !release)
+        if (!action->service || action->index == 0 || !release)
                 return verb;
         return arena_printf(c->s.arena, "%s:%s", verb,
                             name_of(c, action->service, action->index,
@@ -89,13 +89,37 @@ static bool is(const char *word, const char *text) {
  * What a pass does
  */
 
+/* What serves stops only after no route led to it for as long as requests under way may take. */
+static void watch_drain(struct scene *c, const struct action *action, const char *text) {
+        const struct instance *i = c->drain_ms && action->verb == VERB_STOP ? sim_find(&c->s, action->instance) : NULL;
+        const struct sim_life *life = i && i->state == INSTANCE_RUNNING ? sim_life(&c->s, i->id) : NULL;
+
+        if (!life || !life->port)
+                return;
+        if (life->routed || c->s.mono - life->let_go < c->drain_ms)
+                line_fail(c->line, "%s %s", text, life->routed ? "while a route leads to it" : "before its drain has passed");
+        c->drained++;
+}
+
+static size_t count_running(struct scene *c, const char *pattern) {
+        const struct instance *items = c->s.instances.items;
+        size_t n = 0;
+
+        for (size_t i = 0; i < c->s.instances.n; i++)
+                n += items[i].state == INSTANCE_RUNNING && pattern_matches(pattern, scene_instance(c, &items[i]));
+        return n;
+}
+
 static void witness(struct simulation *s, const struct action *action) {
         struct scene *c = s->data;
         const char *text = scene_action(c, action);
 
+        watch_drain(c, action, text);
         for (size_t i = 0; i < c->forbidden.n; i++)
                 if (pattern_matches(c->forbidden.items[i].text, text))
                         line_fail(c->line, "%s is forbidden", text);
+        if (c->alone && pattern_matches(c->alone_action, text) && count_running(c, c->alone) > 0)
+                line_fail(c->line, "%s while %s runs", text, c->alone);
         add_text(c, &c->trace, text);
 }
 
@@ -323,6 +347,12 @@ static void play_forbid(struct scene *c, struct line *l) {
                 add_text(c, &c->forbidden, line_word(l));
 }
 
+/* beside INSTANCES ACTIONS: none of these actions while any of these instances runs */
+static void play_beside(struct scene *c, struct line *l) {
+        c->alone = line_word(l);
+        c->alone_action = line_word(l);
+}
+
 static void play_crash(struct scene *c, struct line *l) {
         static const char *const whens[] = { "look", "before", "after", "event", "at" };
 
@@ -332,6 +362,10 @@ static void play_crash(struct scene *c, struct line *l) {
                 return;
         c->s.kill_at = c->s.points + (int)line_number(l, c->crash);
         c->crash = NULL;
+}
+
+static void play_watch_drain(struct scene *c, struct line *l) {
+        c->drain_ms = line_number(l, line_word(l));
 }
 
 /*
@@ -586,10 +620,12 @@ static void play_check(struct scene *c, struct line *l) {
         const struct workload_service *service = scene_service(c, c->releases[1], line_word(l));
         int64_t every = line_option_number(l, "every", 1000);
         struct check *check = sim_check(&c->s, name, service, every, line_option_number(l, "retries", 1));
+        struct check_prometheus *query = arena_new_of(c->s.arena, struct check_prometheus);
 
         if (line_flag(l, "query")) {
                 check->tcp = NULL;
-                check->prometheus = arena_new_of(c->s.arena, struct check_prometheus);
+                check->prometheus = query;
+                *query = (struct check_prometheus){ .url = "http://127.0.0.1:9090", .query = "errors", .samples = 5 };
         }
 }
 
@@ -728,7 +764,7 @@ static const struct {
         const char *word;
         void (*play)(struct scene *c, struct line *l);
 } verbs[] = {
-        { "always", play_always }, { "app", play_app }, { "check", play_check }, { "clock", play_clock }, { "copy", play_copy },
+        { "always", play_always }, { "app", play_app }, { "beside", play_beside }, { "check", play_check }, { "clock", play_clock }, { "copy", play_copy },
         { "crash", play_crash }, { "decide", play_decide }, { "depend", play_depend }, { "engine", play_engine }, { "expect", play_expect },
         { "fate", play_fate }, { "fault", play_fault }, { "forbid", play_forbid }, { "forget", play_forget }, { "gate", play_gate },
         { "haunt", play_haunt }, { "instance", play_instance }, { "known", play_known }, { "mark", play_mark }, { "only", play_only },
@@ -736,6 +772,7 @@ static const struct {
         { "router", play_router }, { "say", play_say }, { "service", play_service }, { "set", play_set }, { "serves", play_serves },
         { "settled", play_settled },        { "step", play_step },
         { "taken-back", play_taken_back }, { "traffic", play_traffic }, { "until", play_until }, { "wait", play_wait }, { "want", play_want },
+        { "watch-drain", play_watch_drain },
 };
 
 void scene_play(struct scene *c, struct line *l) {

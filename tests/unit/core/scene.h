@@ -37,12 +37,15 @@ struct scene {
         struct struct_list always;      /* struct line: conditions that hold after every look */
         struct struct_list haunts;      /* struct line: changes of instances that are made after every look */
         struct string_list forbidden;   /* patterns of actions */
+        const char *alone, *alone_action; /* no such action while such an instance runs; NULL: not watched */
         struct string_list trace;       /* actions since the mark */
         struct decision decision;       /* the last one */
         const char *crash, *crash_when; /* the next look that has such an action is killed there */
         bool replays;                   /* the last decision came out the same from the world's document */
         int64_t marked;
         int commands, facts, moves, crashes;
+        int64_t drain_ms;               /* what serves is let go of for so long before it stops; 0: not watched */
+        int drained;                    /* so many were */
         int events[EVENT_MAX_];         /* at the mark */
 };
 
