@@ -7,15 +7,16 @@
 #include "shared/base/text.h"
 #include "shared/model/micro.h"
 
-#define Z_DEFAULT (3 * MICRO)
-#define SCORE_MAX INT64_MAX
+#define Z_DEFAULT  (3 * MICRO)
+#define SCORE_MAX  INT64_MAX
 #define SCALE_BITS 60
 
 typedef __int128 wide;
 typedef unsigned __int128 uwide;
 
 /*
- * Arithmetic. The samples are int64_t, their sums and the deviations times n have at most 72 bits; only squares need care.
+ * Arithmetic. The samples are int64_t, their sums and the deviations times n have at most 72 bits; only squares need
+ * care.
  */
 
 static uwide size_of(wide value) {
@@ -36,8 +37,8 @@ static uwide scaled(uwide value, int by) {
 }
 
 struct sums {
-        int64_t n;                      /* pairs of value and baseline */
-        wide value, baseline;           /* their sums */
+        int64_t n;            /* pairs of value and baseline */
+        wide value, baseline; /* their sums */
 };
 
 static struct sums sum_of(const struct check_sample *samples, size_t n, bool pairs) {
@@ -59,8 +60,8 @@ static uwide deviation(const struct check_sample *sample, const struct sums *s) 
 }
 
 /*
- * n times the standard deviation of the baselines (of a sample: divided by n - 1), at least a thousandth of their mean and a
- * millionth; times two to the power of *ret_scale, so that it has about SCALE_BITS bits whatever the magnitude.
+ * n times the standard deviation of the baselines (of a sample: divided by n - 1), at least a thousandth of their mean
+ * and a millionth; times two to the power of *ret_scale, so that it has about SCALE_BITS bits whatever the magnitude.
  */
 static uwide spread(const struct check_sample *samples, size_t n, const struct sums *s, int *ret_scale) {
         uwide least = size_of(s->baseline) / 1000, largest, squares = 0;
@@ -168,7 +169,8 @@ static void remember(struct check_state *state, const struct check_fact *fact, s
         struct check_sample *samples = arena_array(a, keep + 1, sizeof(*samples));
 
         if (keep > 0)
-                memcpy(samples, (const struct check_sample *)state->samples.items + (n - keep), keep * sizeof(*samples));
+                memcpy(samples, (const struct check_sample *)state->samples.items + (n - keep),
+                       keep * sizeof(*samples));
         samples[keep] = (struct check_sample){
                 .value = *fact->value,
                 .baseline = fact->baseline ? *fact->baseline : 0,
@@ -188,14 +190,15 @@ static struct round judge_bounds(const struct check_prometheus *p, const struct 
         return (struct round){ CHECK_PASS, arena_printf(a, "mean %s", mean) };
 }
 
-static struct round judge_score(const struct check_prometheus *p, const struct check_state *state, const struct sums *pairs,
-                                const char *mean, struct arena *a) {
+static struct round judge_score(const struct check_prometheus *p, const struct check_state *state,
+                                const struct sums *pairs, const char *mean, struct arena *a) {
         int64_t most = p->z ? *p->z : Z_DEFAULT;
         const char *text;
 
         /* Two samples is what a deviation needs. */
         if (!state->score)
-                return (struct round){ CHECK_INCONCLUSIVE, arena_printf(a, "%s; too few baselines to compare with", mean) };
+                return (struct round){ CHECK_INCONCLUSIVE,
+                                       arena_printf(a, "%s; too few baselines to compare with", mean) };
         text = arena_printf(a, "%s, baseline %s, score %s", mean, text_of((int64_t)(pairs->baseline / pairs->n), a),
                             text_of(*state->score, a));
         if (*state->score > most)
@@ -216,7 +219,8 @@ static struct round judge_series(const struct check_prometheus *p, const struct 
         if (round.verdict == CHECK_FAIL || !p->baseline)
                 return round;
         if (pairs.n == 0)
-                return (struct round){ CHECK_PASS, arena_printf(a, "%s; no old release to compare with", round.detail) };
+                return (struct round){ CHECK_PASS,
+                                       arena_printf(a, "%s; no old release to compare with", round.detail) };
         return judge_score(p, state, &pairs, round.detail, a);
 }
 
@@ -235,7 +239,8 @@ static struct round judge_measured(const struct check *check, const struct check
 
         for (size_t i = 0; i < n; i++) {
                 if (facts[i].verdict != CHECK_PASS || !facts[i].value)
-                        return (struct round){ CHECK_INCONCLUSIVE, arena_strdup(a, facts[i].detail ? facts[i].detail : "no data") };
+                        return (struct round){ CHECK_INCONCLUSIVE,
+                                               arena_strdup(a, facts[i].detail ? facts[i].detail : "no data") };
                 measured = true;
         }
         if (!measured)
@@ -248,8 +253,8 @@ static struct round judge_measured(const struct check *check, const struct check
 
 void analysis_round(const struct check *check, const struct check_fact *facts, size_t n, int64_t now, struct arena *a,
                     struct check_state *state) {
-        struct round round = check->prometheus ? judge_measured(check, facts, n, a, state)
-                                               : judge_facts(check, facts, n, now, a);
+        struct round round =
+                check->prometheus ? judge_measured(check, facts, n, a, state) : judge_facts(check, facts, n, now, a);
 
         state->check = check->name.text;
         state->at = now;
@@ -261,7 +266,8 @@ void analysis_round(const struct check *check, const struct check_fact *facts, s
         state->detail = round.detail;
 }
 
-enum check_verdict analysis_combined(const struct check *checks, size_t n, const struct check_state *states, size_t n_states) {
+enum check_verdict analysis_combined(const struct check *checks, size_t n, const struct check_state *states,
+                                     size_t n_states) {
         enum check_verdict combined = CHECK_PASS;
 
         for (size_t i = 0; i < n; i++) {

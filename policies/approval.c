@@ -15,13 +15,16 @@ static int hold_against(const struct text_at *said, const char *place, const cha
         if (str_eq(said->text, place))
                 return 0;
         if (said->at.line)
-                r = fault_set_code_at(reterr, &said->at, REASON_RETRY_INVALID, "the statement is about %s %s, but stands at that of %s",
-                                      what, said->text ? said->text : "(none)", place);
+                r = fault_set_code_at(reterr, &said->at, REASON_RETRY_INVALID,
+                                      "the statement is about %s %s, but stands at that of %s", what,
+                                      said->text ? said->text : "(none)", place);
         else
                 r = fault_set_code(reterr, FAULT_DENIED, REASON_RETRY_INVALID,
                                    "%s: the statement is about %s %s, but stands at that of %s", path, what,
                                    said->text ? said->text : "(none)", place);
-        fault_hint(reterr, "a statement counts for one release of one app in one environment; `tally retry` writes it in its place");
+        fault_hint(
+                reterr,
+                "a statement counts for one release of one app in one environment; `tally retry` writes it in its place");
         return r;
 }
 
@@ -56,19 +59,26 @@ int approval_judge_statement(const struct approval_request *q, struct arena *a, 
 /* The trust layer's words for commits, in those for statements. */
 static void hint_signer(const struct approval_request *q, const char *code, struct fault *reterr) {
         if (code == REASON_TRUST_NAMESPACE)
-                fault_hint(reterr, "a line with namespaces=\"git\" is for commits alone; let it say namespaces=\"git," APPROVAL_NAMESPACE "\"");
+                fault_hint(
+                        reterr,
+                        "a line with namespaces=\"git\" is for commits alone; let it say namespaces=\"git," APPROVAL_NAMESPACE
+                        "\"");
         else if (code == REASON_TRUST_EXPIRED)
-                fault_hint(reterr, "valid-after or valid-before of the line exclude the time at which it was signed, or seen here");
+                fault_hint(
+                        reterr,
+                        "valid-after or valid-before of the line exclude the time at which it was signed, or seen here");
         else if (str_eq(q->principal, "statement.json"))
                 fault_hint(reterr, "ssh-keygen names it after the statement; rename it to <principal>.sig");
         else
-                fault_hint(reterr, "the file is named after the principal whose line in trust/allowed_signers has the key");
+                fault_hint(reterr,
+                           "the file is named after the principal whose line in trust/allowed_signers has the key");
 }
 
 static int judge_signer(const struct approval_request *q, const struct sshsig *sig, int64_t at, struct fault *reterr) {
         const int64_t times[] = { q->rules.seen_at, at };
         const struct signer *line;
-        int r = signers_find_as(q->signers, &sig->key, q->principal, APPROVAL_NAMESPACE, times, at ? 2 : 1, &line, reterr);
+        int r = signers_find_as(q->signers, &sig->key, q->principal, APPROVAL_NAMESPACE, times, at ? 2 : 1, &line,
+                                reterr);
 
         if (r < 0) {
                 hint_signer(q, reterr->code, reterr);
@@ -85,8 +95,8 @@ static int judge_signature(const struct approval_request *q, int64_t at, struct 
         int r;
 
         if (q->signature_size > LIMIT_SIGNATURE_BYTES)
-                return fault_set_code(reterr, FAULT_DENIED, REASON_LOAD_LIMIT, "more than %d bytes (LIMIT_SIGNATURE_BYTES)",
-                                      LIMIT_SIGNATURE_BYTES);
+                return fault_set_code(reterr, FAULT_DENIED, REASON_LOAD_LIMIT,
+                                      "more than %d bytes (LIMIT_SIGNATURE_BYTES)", LIMIT_SIGNATURE_BYTES);
         r = sshsig_parse(q->signature, q->signature_size, &sig, reterr);
         if (r < 0)
                 return r;
@@ -115,10 +125,11 @@ int approval_judge_signature(const struct approval_request *q, const struct appr
         return 0;
 }
 
-struct world_retry approval_retry(const struct approval_request *q, const struct approval *approval, struct arena *a) {
+struct retry_permission approval_retry(const struct approval_request *q, const struct approval *approval,
+                                       struct arena *a) {
         struct digest id = digest_of(q->statement, q->statement_size);
 
-        return (struct world_retry){
+        return (struct retry_permission){
                 .id = arena_strdup(a, id.text),
                 .release = approval->release.text,
                 .principal = arena_strdup(a, q->principal),

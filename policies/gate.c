@@ -9,14 +9,14 @@ const struct gate *const gate_table[] = {
         NULL,
 };
 
-void gate_judge(struct world *world, struct arena *a) {
-        struct world_app *apps = world->apps.items;
+void gate_judge(struct decision_input *input, struct arena *a) {
+        struct app_input *apps = input->apps.items;
 
-        for (size_t i = 0; i < world->apps.n; i++) {
+        for (size_t i = 0; i < input->apps.n; i++) {
                 apps[i].verdicts = (struct struct_list){ .items = NULL };
                 if (!apps[i].declared)
                         continue;
                 for (size_t g = 0; gate_table[g]; g++)
-                        gate_table[g]->judge(gate_table[g], world, &apps[i], a, &apps[i].verdicts);
+                        gate_table[g]->judge(gate_table[g], input, &apps[i], a, &apps[i].verdicts);
         }
 }

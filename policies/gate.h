@@ -9,14 +9,14 @@
  * beginning of a rollout; one that is under way goes on to its own end.
  */
 
-#include "shared/model/world.h"
+#include "shared/model/decision_input.h"
 
 struct gate {
         /* How verdicts name it: lower case, stable for ever. */
         const char *name;
         /* Required. Append one verdict about @app to @verdicts (verdict_add). Strings live in @a. */
-        void (*judge)(const struct gate *gate, const struct world *world, const struct world_app *app, struct arena *a,
-                      struct struct_list *verdicts);
+        void (*judge)(const struct gate *gate, const struct decision_input *input, const struct app_input *app,
+                      struct arena *a, struct struct_list *verdicts);
         const char *doc;
 };
 
@@ -28,4 +28,4 @@ extern const struct gate gate_poison;
 extern const struct gate gate_suspension;
 
 /* Run every gate on every declared app of @world; replaces the verdicts that are there. */
-void gate_judge(struct world *world, struct arena *a);
+void gate_judge(struct decision_input *input, struct arena *a);

@@ -267,13 +267,15 @@ static int refuse_rewind(const struct history *h, struct fault *reterr) {
         bool behind = h->commits[h->tip].flags & HISTORY_OLD;
         int r;
 
-        r = fault_set_code(reterr, FAULT_DENIED, REASON_TRUST_REWIND,
-                           behind ? "the branch was rewound to commit %.12s, which lies behind the accepted commit %.12s"
-                                  : "the branch points to commit %.12s, which does not descend from the accepted commit %.12s",
-                           object_id_format(&h->commits[h->tip].id, tip),
-                           object_id_format(&h->commits[h->accepted].id, accepted));
-        fault_hint(reterr, "history only grows: bring commit %.12s back into the branch, and revert what is wrong with "
-                   "new commits", accepted);
+        r = fault_set_code(
+                reterr, FAULT_DENIED, REASON_TRUST_REWIND,
+                behind ? "the branch was rewound to commit %.12s, which lies behind the accepted commit %.12s"
+                       : "the branch points to commit %.12s, which does not descend from the accepted commit %.12s",
+                object_id_format(&h->commits[h->tip].id, tip), object_id_format(&h->commits[h->accepted].id, accepted));
+        fault_hint(reterr,
+                   "history only grows: bring commit %.12s back into the branch, and revert what is wrong with "
+                   "new commits",
+                   accepted);
         return r;
 }
 
@@ -296,8 +298,8 @@ int history_read(const struct object_reader *reader, const struct object_id *acc
                 return refuse_rewind(h, reterr);
         if (h->n_order > LIMIT_RANGE_COMMITS)
                 return fault_set_code(reterr, FAULT_DENIED, REASON_TRUST_LIMIT,
-                                      "%u commits came since the accepted one; one pass verifies at most %d", h->n_order,
-                                      LIMIT_RANGE_COMMITS);
+                                      "%u commits came since the accepted one; one pass verifies at most %d",
+                                      h->n_order, LIMIT_RANGE_COMMITS);
 
         /* The first ordering did not know the mainline yet. */
         r = put_in_order(h, reterr);

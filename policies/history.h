@@ -4,18 +4,18 @@
 /*
  * History: the commits between the accepted one and a tip, in the order in which they are judged (policies/trust.h)
  *
- * Ancestry comes from parents alone. Commits are numbered as they are met; nothing recurses; everything is linear in the
- * number of commits read.
+ * Ancestry comes from parents alone. Commits are numbered as they are met; nothing recurses; everything is linear in
+ * the number of commits read.
  */
 
 #include "shared/base/cleanup.h"
 #include "shared/git/object.h"
 
 enum history_flags {
-        HISTORY_READ     = 1 << 0, /* its parents are known */
-        HISTORY_OLD      = 1 << 1, /* the accepted commit, or an ancestor of it */
-        HISTORY_REACHED  = 1 << 2, /* from the tip */
-        HISTORY_VISITED  = 1 << 3, /* while ordering */
+        HISTORY_READ = 1 << 0,     /* its parents are known */
+        HISTORY_OLD = 1 << 1,      /* the accepted commit, or an ancestor of it */
+        HISTORY_REACHED = 1 << 2,  /* from the tip */
+        HISTORY_VISITED = 1 << 3,  /* while ordering */
         HISTORY_DESCENDS = 1 << 4, /* from the accepted commit */
         HISTORY_MAINLINE = 1 << 5, /* on the way from the tip back to the accepted commit */
 };
@@ -30,9 +30,9 @@ struct history_commit {
 struct history {
         struct history_commit *commits;
         uint32_t n, room;
-        uint32_t *parents;     /* numbers of commits */
+        uint32_t *parents; /* numbers of commits */
         uint32_t n_parents, parents_room;
-        uint32_t *slots;       /* hash table of numbers + 1; a power of two */
+        uint32_t *slots; /* hash table of numbers + 1; a power of two */
         uint32_t n_slots;
 
         uint32_t accepted, tip; /* numbers */
@@ -45,8 +45,8 @@ struct history {
 };
 
 /*
- * Read the range of @tip over @accepted, two different commits. FAULT_DENIED: TRUST_REWIND when the tip does not descend
- * from the accepted commit, TRUST_LIMIT, TRUST_MISSING_OBJECT, TRUST_BAD_OBJECT.
+ * Read the range of @tip over @accepted, two different commits. FAULT_DENIED: TRUST_REWIND when the tip does not
+ * descend from the accepted commit, TRUST_LIMIT, TRUST_MISSING_OBJECT, TRUST_BAD_OBJECT.
  */
 int history_read(const struct object_reader *reader, const struct object_id *accepted, const struct object_id *tip,
                  struct history **ret, struct fault *reterr);

@@ -16,15 +16,15 @@ struct claim {
         struct object_id tree;
         struct sshsig sig;
         char subject[72];
-        int64_t times_ms[2];  /* when it must be allowed: now, and at its committer date */
-        size_t n_times;       /* 0 when it was verified before */
+        int64_t times_ms[2]; /* when it must be allowed: now, and at its committer date */
+        size_t n_times;      /* 0 when it was verified before */
 };
 
 /* What is known of a commit, by its number in the history. */
 struct mark {
         struct object_id file; /* its trust/allowed_signers */
         bool located;
-        uint32_t group;        /* of the mainline commit that brought it in; 0: none */
+        uint32_t group; /* of the mainline commit that brought it in; 0: none */
 };
 
 /* A brought-in commit whose file is not the one of its parent. */
@@ -37,10 +37,10 @@ struct run {
         struct trustfiles files;
         struct history *history;
         struct mark *marks;
-        uint32_t mainline;        /* the mainline commit that was judged last: the parent of what is judged now */
-        uint32_t group;           /* counts mainline commits from 1 */
+        uint32_t mainline; /* the mainline commit that was judged last: the parent of what is judged now */
+        uint32_t group;    /* counts mainline commits from 1 */
         struct arena *arena;
-        struct change *changes;   /* of all groups, one after the other */
+        struct change *changes; /* of all groups, one after the other */
         size_t n_changes, first_change;
         struct trust_result result;
 };
@@ -54,7 +54,9 @@ static void run_done(struct run *run) {
 #define own_run own(run_done)
 
 /* What the person who reads the refusal can do about it. */
-static const struct { const char *code, *hint; } hints[] = {
+static const struct {
+        const char *code, *hint;
+} hints[] = {
         { REASON_TRUST_UNSIGNED, "sign it: git config gpg.format ssh, set user.signingkey, then git commit --amend -S "
                                  "(or git rebase --exec 'git commit --amend --no-edit -S')" },
         { REASON_TRUST_BAD_SIGNATURE, "the commit was changed after it was signed, or the signature is not its own; "
@@ -191,7 +193,8 @@ static int judge(struct run *run, const struct object_id *id, const struct trust
         return 0;
 }
 
-static void remember(struct run *run, const struct object_id *id, const struct trustfile *by, const struct claim *claim) {
+static void remember(struct run *run, const struct object_id *id, const struct trustfile *by,
+                     const struct claim *claim) {
         const struct trust_memory *memory = &run->request->memory;
         struct digest key = verdict_key(run, by);
 
@@ -287,7 +290,8 @@ static bool group_changed_key(struct run *run, const struct claim *claim, bool a
 static int refuse_revoked(const struct claim *claim, const char *where, struct fault *reterr) {
         char fingerprint[FINGERPRINT_TEXT_MAX];
 
-        return fault_set_code(reterr, FAULT_DENIED, REASON_TRUST_REVOKED, "the key %s was removed from " TRUST_PATH " %s",
+        return fault_set_code(reterr, FAULT_DENIED, REASON_TRUST_REVOKED,
+                              "the key %s was removed from " TRUST_PATH " %s",
                               sshkey_fingerprint(&claim->sig.key, fingerprint), where);
 }
 
@@ -322,7 +326,10 @@ static bool knows(struct run *run, uint32_t i, const struct claim *claim) {
         return file_of(run, i, &f, &fault) == 0 && signers_know(&f->signers, &claim->sig.key);
 }
 
-/* Did the file know the key once, before what is accepted? Follows first parents, and only so far: it is for the message. */
+/*
+ * Did the file know the key once, before what is accepted? Follows first parents, and only so far: it is for the
+ * message.
+ */
 static bool knew_before(struct run *run, const struct claim *claim) {
         struct object_id at = run->history->commits[run->history->accepted].id, last = { 0 };
 
@@ -333,7 +340,8 @@ static bool knew_before(struct run *run, const struct claim *claim) {
                 const void *bytes;
                 size_t size, n_parents;
 
-                if (object_read(run->request->reader, &at, OBJECT_COMMIT, LIMIT_COMMIT_BYTES, &bytes, &size, &ignored) < 0 ||
+                if (object_read(run->request->reader, &at, OBJECT_COMMIT, LIMIT_COMMIT_BYTES, &bytes, &size, &ignored) <
+                            0 ||
                     object_commit_links(bytes, size, &tree, parents, UINT8_MAX, &n_parents, &ignored) < 0 ||
                     trustfiles_locate(&run->files, &tree, &file, &ignored) < 0)
                         return false;
@@ -352,8 +360,8 @@ static bool knew_before(struct run *run, const struct claim *claim) {
 }
 
 /*
- * An unknown key was taken away when the accepted file knew it, or one before or since, or a parent's that did not learn it
- * on this very branch. Say so: it is another story than a key that never was there.
+ * An unknown key was taken away when the accepted file knew it, or one before or since, or a parent's that did not
+ * learn it on this very branch. Say so: it is another story than a key that never was there.
  */
 static void tell_revoked(struct run *run, uint32_t i, const struct claim *claim, struct fault *reterr) {
         const struct history *h = run->history;

@@ -19,7 +19,7 @@ int trustfile_init(struct trustfile *f, const char *name, const void *bytes, siz
                 r = fault_set_code(reterr, FAULT_CONFIG, REASON_TRUST_SIGNERS_INVALID,
                                    "%s allows nobody to sign commits", name);
                 fault_hint(reterr, "it needs a line with an ssh-ed25519 or sk-ssh-ed25519@openssh.com key that is good "
-                           "for the namespace git");
+                                   "for the namespace git");
                 return r;
         }
         new.digest = digest_of(bytes, size);

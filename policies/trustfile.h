@@ -14,9 +14,9 @@
 
 struct trustfile {
         struct object_id blob;
-        struct digest digest;    /* of its bytes */
+        struct digest digest; /* of its bytes */
         struct signers signers;
-        struct arena *arena;     /* NULL: an empty place in the cache */
+        struct arena *arena; /* NULL: an empty place in the cache */
         uint64_t used;
 };
 

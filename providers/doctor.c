@@ -4,7 +4,8 @@
 
 #include "shared/data/json.h"
 
-int doctor_say(json_t *out, const char *check, const char *state, const char *detail, const char *hint, struct fault *reterr) {
+int doctor_say(json_t *out, const char *check, const char *state, const char *detail, const char *hint,
+               struct fault *reterr) {
         json_t *line = json_pack("{ss ss ss}", "check", check, "state", state, "detail", detail);
 
         if (line)

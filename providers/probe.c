@@ -54,7 +54,8 @@ static struct finding probe_port(const struct check *check, const struct instanc
         const char *address = instance_reach(in, port, a);
 
         if (!address)
-                return finding_of(CHECK_INCONCLUSIVE, a, "there is no way to port %d: it is not published, and the container has no address",
+                return finding_of(CHECK_INCONCLUSIVE, a,
+                                  "there is no way to port %d: it is not published, and the container has no address",
                                   (int)port);
         return check->http ? probe_http(check, address, a) : probe_tcp(check, address, is_published(in, port), a);
 }
@@ -71,7 +72,8 @@ static struct finding probe_instance(const struct check *check, const struct pro
 
 void probe(const struct check *check, const struct probe_target *target, struct arena *a, struct check_fact *ret) {
         int64_t start = clock_monotonic_ns();
-        struct finding found = check->prometheus ? probe_prometheus(check, target, a) : probe_instance(check, target, a);
+        struct finding found =
+                check->prometheus ? probe_prometheus(check, target, a) : probe_instance(check, target, a);
         const struct instance *in = check->prometheus ? NULL : target->instance;
 
         *ret = (struct check_fact){

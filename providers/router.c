@@ -12,21 +12,15 @@
 #include "shared/base/text.h"
 
 const struct router_ops *const router_table[ROUTER_KIND_MAX_] = {
-        [ROUTER_NGINX] = &nginx_router_ops,
-        [ROUTER_HAPROXY] = &haproxy_router_ops,
-        [ROUTER_CADDY] = &caddy_router_ops,
-        [ROUTER_TRAEFIK] = &traefik_router_ops,
+        [ROUTER_NGINX] = &nginx_router_ops,   [ROUTER_HAPROXY] = &haproxy_router_ops,
+        [ROUTER_CADDY] = &caddy_router_ops,   [ROUTER_TRAEFIK] = &traefik_router_ops,
         [ROUTER_MEMORY] = &memory_router_ops,
 };
 
 int router_ops_verify(const struct router_ops *ops, struct fault *reterr) {
         const struct vtable_slot required[] = {
-                { "open", ops->open },
-                { "close", ops->close },
-                { "check", ops->check },
-                { "observe", ops->observe },
-                { "apply", ops->apply },
-                { "remove", ops->remove },
+                { "open", ops->open },       { "close", ops->close }, { "check", ops->check },
+                { "observe", ops->observe }, { "apply", ops->apply }, { "remove", ops->remove },
         };
         const struct vtable vtable = {
                 .what = "router",
@@ -40,7 +34,8 @@ int router_ops_verify(const struct router_ops *ops, struct fault *reterr) {
         return vtable_verify(&vtable, reterr);
 }
 
-int router_open(enum router_kind kind, const struct router_settings *settings, struct router **ret, struct fault *reterr) {
+int router_open(enum router_kind kind, const struct router_settings *settings, struct router **ret,
+                struct fault *reterr) {
         const struct router_ops *ops = (unsigned)kind < ROUTER_KIND_MAX_ ? router_table[kind] : NULL;
         int r;
 
@@ -63,8 +58,8 @@ int router_check(struct router *r, const char *app, const struct traffic *traffi
         return r->ops->check(r, app, traffic, reterr);
 }
 
-int router_observe(struct router *r, const char *app, const struct traffic *traffic, struct arena *a, struct route_state *ret,
-                   struct fault *reterr) {
+int router_observe(struct router *r, const char *app, const struct traffic *traffic, struct arena *a,
+                   struct route_state *ret, struct fault *reterr) {
         struct route_state state = { .route.app = app };
         int n = r->ops->observe(r, app, traffic, a, &state, reterr);
 

@@ -4,19 +4,20 @@
 /*
  * Routers: the only code that talks to nginx, HAProxy, Caddy or Traefik
  *
- * A router is a `static const struct router_ops` plus a private struct whose first member is `struct router`. It puts routes
- * (shared/model/route.h) into force and reads them back; which route is right is decided elsewhere. Contract, held to by
- * tests/conformance on every router, the one in memory included:
+ * A router is a `static const struct router_ops` plus a private struct whose first member is `struct router`. It puts
+ * routes (shared/model/route.h) into force and reads them back; which route is right is decided elsewhere. Contract,
+ * held to by tests/conformance on every router, the one in memory included:
  *
  *   - check() is pure.
- *   - observe() has no side effects and tells what is in force, not what was once asked for, as far as the router lets itself
- *     be asked.
- *   - apply() validates before it activates: a configuration that does not validate is never active, and the one before stays
- *     in force, on disk as well. It is idempotent; being killed at any instant leaves the old route or the new one.
+ *   - observe() has no side effects and tells what is in force, not what was once asked for, as far as the router lets
+ *     itself be asked.
+ *   - apply() validates before it activates: a configuration that does not validate is never active, and the one before
+ *     stays in force, on disk as well. It is idempotent; being killed at any instant leaves the old route or the new
+ *     one.
  *   - apply() loses no request that the router took before or takes meanwhile.
- *   - While both variations have targets and the share is above 0 and below 100, requests are told apart as traffic.split
- *     says. At 0 the current targets get everything and at 100 the candidate's do, whatever a header or a cookie says. A
- *     split by header or cookie goes before stickiness, and stickiness before chance.
+ *   - While both variations have targets and the share is above 0 and below 100, requests are told apart as
+ *     traffic.split says. At 0 the current targets get everything and at 100 the candidate's do, whatever a header or a
+ *     cookie says. A split by header or cookie goes before stickiness, and stickiness before chance.
  *   - A target that cannot be connected to is passed over for another of its variation, and when the candidate has none
  *     left, for a current one. What a target may have begun to carry out is not sent again, unless it is safe to repeat
  *     (RFC 9110, 9.2.2).
@@ -35,16 +36,19 @@
  * reconciler/config.c and tally.yaml(5). What a router does not use stays NULL. Borrowed for the router's life.
  */
 struct router_settings {
-        const char *folder;             /* nginx, haproxy, traefik: where our files go; the router's configuration includes it */
-        struct string_list test;        /* nginx, haproxy: validates the whole configuration; empty: the usual command */
-        struct string_list reload;      /* nginx, haproxy: activates it without losing a request; empty: the usual command */
-        const char *socket;             /* haproxy: the runtime API's unix socket */
+        /* nginx, haproxy, traefik: where our files go; the router's configuration includes it */
+        const char *folder;
+        /* nginx, haproxy: validates the whole configuration; empty: the usual command */
+        struct string_list test;
+        /* nginx, haproxy: activates it without losing a request; empty: the usual command */
+        struct string_list reload;
+        const char *socket; /* haproxy: the runtime API's unix socket */
         /*
-         * "http://127.0.0.1:2019" or "unix:///run/caddy/admin.sock". caddy, traefik: the API; nginx, by http only: where
-         * our own files make it tell what it has in force.
+         * "http://127.0.0.1:2019" or "unix:///run/caddy/admin.sock". caddy, traefik: the API; nginx, by http only:
+         * where our own files make it tell what it has in force.
          */
         const char *admin;
-        const char *state;              /* <state>/routes: a folder of ours, for what the router cannot remember */
+        const char *state; /* <state>/routes: a folder of ours, for what the router cannot remember */
 };
 
 struct router;
@@ -66,8 +70,8 @@ struct router_ops {
         int (*check)(struct router *r, const char *app, const struct traffic *traffic, struct fault *reterr);
 
         /*
-         * Required. What is in force for @app. A router that cannot be asked: 0 with ret->available false and the reason.
-         * Targets come sorted by address, without instance. Strings live in @a.
+         * Required. What is in force for @app. A router that cannot be asked: 0 with ret->available false and the
+         * reason. Targets come sorted by address, without instance. Strings live in @a.
          */
         int (*observe)(struct router *r, const char *app, const struct traffic *traffic, struct arena *a,
                        struct route_state *ret, struct fault *reterr);
@@ -100,11 +104,12 @@ extern const struct router_ops *const router_table[ROUTER_KIND_MAX_];
 int router_ops_verify(const struct router_ops *ops, struct fault *reterr);
 
 /*
- * Callers go through these, never through ->ops. They prefix faults with what was being done. router_apply() refuses, as
- * FAULT_INTERNAL, a route that is not one: unsorted, with a share that does not fit its targets, or with text that means
- * something to a router.
+ * Callers go through these, never through ->ops. They prefix faults with what was being done. router_apply() refuses,
+ * as FAULT_INTERNAL, a route that is not one: unsorted, with a share that does not fit its targets, or with text that
+ * means something to a router.
  */
-int router_open(enum router_kind kind, const struct router_settings *settings, struct router **ret, struct fault *reterr);
+int router_open(enum router_kind kind, const struct router_settings *settings, struct router **ret,
+                struct fault *reterr);
 void router_close(struct router *r); /* accepts NULL */
 DEFINE_OWN(struct router, router_close)
 #define own_router own(router_close_p)

@@ -14,12 +14,15 @@ struct vtable_slot {
 };
 
 struct vtable {
-        const char *what;                   /* "router" */
-        const char *name;                   /* what it calls itself; NULL: nothing */
+        const char *what; /* "router" */
+        const char *name; /* what it calls itself; NULL: nothing */
         unsigned abi, wanted_abi;
         const struct vtable_slot *required;
         size_t n_required;
 };
 
-/* FAULT_INTERNAL when it was built for another interface (-ENOTSUP), or has nothing in a slot that is required (-EINVAL). */
+/*
+ * FAULT_INTERNAL when it was built for another interface (-ENOTSUP), or has nothing in a slot that is required
+ * (-EINVAL).
+ */
 int vtable_verify(const struct vtable *v, struct fault *reterr);

@@ -5,9 +5,9 @@
 #include "policies/gate.h"
 #include "shared/base/reason.h"
 
-static void judge(const struct gate *gate, const struct world *world, const struct world_app *app, struct arena *a,
-                  struct struct_list *verdicts) {
-        if (world->ledger_writable)
+static void judge(const struct gate *gate, const struct decision_input *input, const struct app_input *app,
+                  struct arena *a, struct struct_list *verdicts) {
+        if (input->ledger_writable)
                 verdict_add(verdicts, a, gate->name, VERDICT_ALLOW, NULL, NULL);
         else
                 verdict_add(verdicts, a, gate->name, VERDICT_PENDING, REASON_GATE_LEDGER,

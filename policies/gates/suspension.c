@@ -5,13 +5,13 @@
 #include "policies/gate.h"
 #include "shared/base/reason.h"
 
-static void judge(const struct gate *gate, const struct world *world, const struct world_app *app, struct arena *a,
-                  struct struct_list *verdicts) {
-        if (!world->suspended)
+static void judge(const struct gate *gate, const struct decision_input *input, const struct app_input *app,
+                  struct arena *a, struct struct_list *verdicts) {
+        if (!input->suspended)
                 verdict_add(verdicts, a, gate->name, VERDICT_ALLOW, NULL, NULL);
         else
                 verdict_add(verdicts, a, gate->name, VERDICT_PENDING, REASON_GATE_SUSPENDED,
-                            world->suspended_reason ? world->suspended_reason : "acting on this host is suspended");
+                            input->suspended_reason ? input->suspended_reason : "acting on this host is suspended");
 }
 
 const struct gate gate_suspension = {

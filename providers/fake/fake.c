@@ -4,7 +4,7 @@
 
 #include "providers/doctor.h"
 #include "providers/fake/script.h"
-#include "providers/outline.h"
+#include "providers/runtime/outline.h"
 #include "shared/base/clock.h"
 #include "shared/base/limits.h"
 #include "shared/base/reason.h"
@@ -29,7 +29,8 @@ json_t *fake_world(struct runtime *rt) {
         return fake_of(rt)->script.world;
 }
 
-static int fake_begin(struct fake *f, const char *name, const char *what, struct script_call *ret, struct fault *reterr) {
+static int fake_begin(struct fake *f, const char *name, const char *what, struct script_call *ret,
+                      struct fault *reterr) {
         int r = script_begin(&f->script, name, what, ret, reterr);
 
         if (r == 0 && script_is_away(&f->script) && !str_eq(name, "observe"))
@@ -50,9 +51,8 @@ static json_t *fake_find(struct fake *f, const char *id) {
         size_t i;
         json_t *instance;
 
-        json_array_foreach(fake_instances(f), i, instance)
-                if (str_eq(json_get_string(instance, "id"), id))
-                        return instance;
+        json_array_foreach(fake_instances(f), i,
+                           instance) if (str_eq(json_get_string(instance, "id"), id)) return instance;
         return NULL;
 }
 
@@ -85,7 +85,8 @@ static int fake_open(const struct runtime_settings *settings, struct runtime **r
 }
 
 static int fake_spec(const struct compose *c, const struct compose_service *s, json_t **ret, struct fault *reterr) {
-        *ret = json_pack("{ss ss so}", "name", s->name.text, "image", s->pinned, "service", s->node ? node_to_json(s->node) : json_object());
+        *ret = json_pack("{ss ss so}", "name", s->name.text, "image", s->pinned, "service",
+                         s->node ? node_to_json(s->node) : json_object());
         return *ret ? 0 : fault_set_oom(reterr);
 }
 
@@ -132,13 +133,12 @@ static void append_once(json_t *array, const char *text) {
         size_t i;
         json_t *item;
 
-        json_array_foreach(array, i, item)
-                if (str_eq(json_string_value(item), text))
-                        return;
+        json_array_foreach(array, i, item) if (str_eq(json_string_value(item), text)) return;
         json_array_append_new(array, json_string(text));
 }
 
-static int fake_prepare(struct runtime *rt, const struct workload *w, const struct progress *progress, struct fault *reterr) {
+static int fake_prepare(struct runtime *rt, const struct workload *w, const struct progress *progress,
+                        struct fault *reterr) {
         const struct workload_service *services = w->services.items;
         struct fake *f = fake_of(rt);
         own_buffer struct buffer what = BUFFER_INIT;
@@ -163,32 +163,42 @@ static bool fake_is_foreign(struct fake *f, const struct workload *w, const stru
         size_t i;
         json_t *item;
 
-        json_array_foreach(json_object_get(f->script.world, "foreign"), i, item)
-                if (str_eq(json_string_value(item), json_string_value(name)))
-                        return true;
+        json_array_foreach(json_object_get(f->script.world, "foreign"), i,
+                           item) if (str_eq(json_string_value(item), json_string_value(name))) return true;
         return false;
 }
 
-static json_t *fake_find_same(struct fake *f, const struct workload *w, const struct workload_service *s, int64_t index) {
+static json_t *fake_find_same(struct fake *f, const struct workload *w, const struct workload_service *s,
+                              int64_t index) {
         size_t i;
         json_t *entry;
 
-        json_array_foreach(fake_instances(f), i, entry)
-                if (str_eq(json_get_string(entry, "app"), w->app) && str_eq(json_get_string(entry, "service"), s->name) &&
-                    str_eq(json_get_string(entry, "spec"), s->spec_digest) && json_get_integer(entry, "index", 0) == index)
-                        return entry;
+        json_array_foreach(fake_instances(f), i, entry) if (str_eq(json_get_string(entry, "app"), w->app) &&
+                                                            str_eq(json_get_string(entry, "service"), s->name) &&
+                                                            str_eq(json_get_string(entry, "spec"), s->spec_digest) &&
+                                                            json_get_integer(entry, "index", 0) == index) return entry;
         return NULL;
 }
 
 static int fake_new_instance(struct fake *f, const struct workload *w, const struct workload_service *s, int64_t index,
                              struct arena *a, struct fault *reterr) {
         const struct instance fresh = {
-                .id = arena_printf(a, "fake-%lld", (long long)json_get_integer(script_member(f->script.world, "counts", json_object), "*", 0)),
+                .id = arena_printf(a, "fake-%lld",
+                                   (long long)json_get_integer(script_member(f->script.world, "counts", json_object),
+                                                               "*", 0)),
                 .name = arena_printf(a, "%s-%s-%lld-%.8s", w->app, s->name, (long long)index,
                                      text_or(str_after(s->spec_digest, "sha256:"), "")),
-                .app = w->app, .service = s->name, .release = w->release, .version = w->version, .spec = s->spec_digest,
-                .index = index, .image = s->image, .image_id = s->image, .image_matches = true,
-                .state = INSTANCE_CREATED, .health = s->health_checked ? HEALTH_STARTING : HEALTH_NONE,
+                .app = w->app,
+                .service = s->name,
+                .release = w->release,
+                .version = w->version,
+                .spec = s->spec_digest,
+                .index = index,
+                .image = s->image,
+                .image_id = s->image,
+                .image_matches = true,
+                .state = INSTANCE_CREATED,
+                .health = s->health_checked ? HEALTH_STARTING : HEALTH_NONE,
         };
         json_t *entry = table_write(&instance_table, &fresh);
 
@@ -198,14 +208,15 @@ static int fake_new_instance(struct fake *f, const struct workload *w, const str
         return 0;
 }
 
-static int fake_create(struct runtime *rt, const struct workload *w, const struct workload_service *service, int64_t index,
-                       struct arena *a, const char **ret_id, struct fault *reterr) {
+static int fake_create(struct runtime *rt, const struct workload *w, const struct workload_service *service,
+                       int64_t index, struct arena *a, const char **ret_id, struct fault *reterr) {
         struct fake *f = fake_of(rt);
         struct script_call call;
         int r;
 
-        r = fake_begin(f, "create", arena_printf(a, "%s/%s %lld %s", w->app, service->name, (long long)index, w->version),
-                       &call, reterr);
+        r = fake_begin(f, "create",
+                       arena_printf(a, "%s/%s %lld %s", w->app, service->name, (long long)index, w->version), &call,
+                       reterr);
         if (r < 0)
                 return r;
         if (fake_is_foreign(f, w, service))
@@ -223,7 +234,8 @@ static int fake_create(struct runtime *rt, const struct workload *w, const struc
 /* What @script ("start", "exec", "output") says about an instance; NULL: nothing. */
 static const json_t *fake_fate(const struct fake *f, const char *script, const json_t *entry) {
         const json_t *fates = json_object_get(f->script.world, script), *fate = NULL;
-        const char *app = text_or(json_get_string(entry, "app"), ""), *service = text_or(json_get_string(entry, "service"), "");
+        const char *app = text_or(json_get_string(entry, "app"), ""),
+                   *service = text_or(json_get_string(entry, "service"), "");
         const char *version = text_or(json_get_string(entry, "version"), "");
         const int index = (int)json_get_integer(entry, "index", 0);
         own_json json_t *one = json_sprintf("%s/%s/%d@%s", app, service, index, version);
@@ -246,7 +258,8 @@ static void fake_run(struct fake *f, json_t *entry) {
         json_set_string(entry, "health", health ? health : health_names[checked ? HEALTH_HEALTHY : HEALTH_NONE]);
         json_object_set_new(entry, "exit_code", json_integer(json_integer_value(code)));
         json_object_set_new(entry, "image_matches", json_boolean(json_get_bool(fate, "image_matches", true)));
-        json_object_set_new(entry, "started_at", json_integer(json_get_integer(f->script.world, "now", clock_wall_ms())));
+        json_object_set_new(entry, "started_at",
+                            json_integer(json_get_integer(f->script.world, "now", clock_wall_ms())));
         for (size_t i = 0; i < sizeof(reach) / sizeof(reach[0]); i++)
                 if (json_object_get(fate, reach[i]) && !code)
                         json_object_set(entry, reach[i], json_object_get(fate, reach[i]));
@@ -300,23 +313,24 @@ static int fake_remove(struct runtime *rt, const struct instance *instance, stru
         r = fake_begin(f, "remove", instance->id, &call, reterr);
         if (r < 0)
                 return r;
-        json_array_foreach(fake_instances(f), i, entry)
-                if (str_eq(json_get_string(entry, "id"), instance->id)) {
-                        (void)json_array_remove(fake_instances(f), i);
-                        break;
-                }
+        json_array_foreach(fake_instances(f), i, entry) if (str_eq(json_get_string(entry, "id"), instance->id)) {
+                (void)json_array_remove(fake_instances(f), i);
+                break;
+        }
         return fake_end(f, &call, reterr);
 }
 
-static int fake_exec(struct runtime *rt, const struct instance *instance, const struct string_list *argv, int timeout_ms,
-                     struct arena *a, int64_t *ret_exit_code, const char **ret_output, struct fault *reterr) {
+static int fake_exec(struct runtime *rt, const struct instance *instance, const struct string_list *argv,
+                     int timeout_ms, struct arena *a, int64_t *ret_exit_code, const char **ret_output,
+                     struct fault *reterr) {
         struct fake *f = fake_of(rt);
         const json_t *fate;
         struct script_call call;
         json_t *entry;
         int r;
 
-        r = fake_begin(f, "exec", arena_printf(a, "%s %s", instance->id, argv->n > 0 ? argv->items[0].text : ""), &call, reterr);
+        r = fake_begin(f, "exec", arena_printf(a, "%s %s", instance->id, argv->n > 0 ? argv->items[0].text : ""), &call,
+                       reterr);
         if (r < 0)
                 return r;
         entry = fake_find(f, instance->id);
@@ -335,7 +349,8 @@ static int fake_exec(struct runtime *rt, const struct instance *instance, const 
         return 0;
 }
 
-static int fake_output(struct runtime *rt, const struct instance *instance, struct arena *a, const char **ret_output, struct fault *reterr) {
+static int fake_output(struct runtime *rt, const struct instance *instance, struct arena *a, const char **ret_output,
+                       struct fault *reterr) {
         struct fake *f = fake_of(rt);
         struct script_call call;
         const char *text;

@@ -101,7 +101,7 @@ static int64_t script_count(struct script *s, const char *call) {
 
 /* The entry of @list (fail or exit) that applies to this call, or NULL. */
 static const json_t *script_find(const struct script *s, const char *list, const char *call, int64_t nth, int64_t any,
-                                   bool after) {
+                                 bool after) {
         size_t i;
         json_t *entry;
 
@@ -152,7 +152,8 @@ int script_begin(struct script *s, const char *name, const char *what, struct sc
                 return r;
         call.nth = script_count(s, name);
         call.any = script_count(s, "*");
-        json_array_append_new(script_member(s->world, "trace", json_array), json_sprintf("%s%s%s", name, *what ? " " : "", what));
+        json_array_append_new(script_member(s->world, "trace", json_array),
+                              json_sprintf("%s%s%s", name, *what ? " " : "", what));
         r = script_save(s, reterr);
         if (r < 0)
                 return r;
@@ -162,8 +163,7 @@ int script_begin(struct script *s, const char *name, const char *what, struct sc
                 _exit((int)json_get_integer(entry, "code", 137));
         entry = script_find(s, "fail", name, call.nth, call.any, false);
         if (entry)
-                return fault_set_code(reterr, kind_of(entry), code_of(entry, NULL), "%s",
-                                      message_of(entry));
+                return fault_set_code(reterr, kind_of(entry), code_of(entry, NULL), "%s", message_of(entry));
         *ret = call;
         return 0;
 }
@@ -179,7 +179,6 @@ int script_end(struct script *s, const struct script_call *call, struct fault *r
                 _exit((int)json_get_integer(entry, "code", 137));
         entry = script_find(s, "fail", call->name, call->nth, call->any, true);
         if (entry)
-                return fault_set_code(reterr, kind_of(entry), code_of(entry, NULL), "%s",
-                                      message_of(entry));
+                return fault_set_code(reterr, kind_of(entry), code_of(entry, NULL), "%s", message_of(entry));
         return 0;
 }

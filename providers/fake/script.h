@@ -4,15 +4,16 @@
 /*
  * Script: the document that is the whole world of a fake provider
  *
- * In memory, or in a file that is read before and written after every call, so that a test can kill the process at the nth
- * call and look at, or change, the world between two processes. What all fakes have in it:
+ * In memory, or in a file that is read before and written after every call, so that a test can kill the process at the
+ * nth call and look at, or change, the world between two processes. What all fakes have in it:
  *
  *      { "available": true, "reason": "why not",
  *        "counts": { "create": 2, "*": 9 },               // calls so far, by name and together
  *        "trace": ["create shop/web 1 1.4.2", …],         // what was asked, oldest first
  *        "fail": [{"call": "create", "nth": 2, "last": 3, "after": false, "kind": "transient", "code":
  * "IMAGE_PULL_FAILED", "message": "…"}],
- *        "exit": [{"call": "start", "nth": 1, "after": true, "code": 137}],  // _exit() before, or after, the effect was written
+ *        "exit": [{"call": "start", "nth": 1, "after": true, "code": 137}], // _exit() before, or after, the effect was
+ *        written
  *        "slow": 0 }                                      // every call takes this many milliseconds before its effect
  *
  * "call" is a function's name or "*"; "nth" counts from 1 and "last" (default: nth; 0: for ever) ends the range.
@@ -22,8 +23,8 @@
 #include "shared/data/json.h"
 
 struct script {
-        const char *path;       /* NULL: in memory only; borrowed */
-        json_t *world;          /* with a file: what the last call left */
+        const char *path; /* NULL: in memory only; borrowed */
+        json_t *world;    /* with a file: what the last call left */
 };
 
 struct script_call {

@@ -19,8 +19,8 @@ struct finding probe_exec(const struct check *check, const struct probe_target *
         char limit[DURATION_TEXT_MAX];
         const char *output = "";
         int64_t code = 0;
-        int r = runtime_exec(target->runtime, target->instance, &check->exec->command, (int)check->timeout_ms, a, &code, &output,
-                             &fault);
+        int r = runtime_exec(target->runtime, target->instance, &check->exec->command, (int)check->timeout_ms, a, &code,
+                             &output, &fault);
 
         if (r == 0)
                 return judge(check->exec, code, output, a);

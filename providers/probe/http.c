@@ -9,7 +9,10 @@
 #include "shared/base/text.h"
 #include "shared/net/http.h"
 
-/* libcurl hands the body over in pieces of at most 16 KiB (CURL_MAX_WRITE_SIZE), and the one that exceeds a limit is lost. */
+/*
+ * libcurl hands the body over in pieces of at most 16 KiB (CURL_MAX_WRITE_SIZE), and the one that exceeds a limit is
+ * lost.
+ */
 #define PIECE_BYTES (16 * 1024)
 
 static struct finding judge_status(const struct check_http *http, int status, struct arena *a) {

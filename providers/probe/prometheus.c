@@ -17,13 +17,15 @@ struct asking {
         struct arena *a;
 };
 
-static struct query_values values_of(const struct probe_target *t, bool settled) {
+static struct query_values values_of(const struct probe_target *t, bool current) {
         /* In the order of check_placeholder_names. */
         return (struct query_values){ .of = {
-                settled ? t->settled_release : t->release,
-                settled ? t->settled_version : t->version,
-                t->app, t->service, t->host,
-        } };
+                                              current ? t->current_release : t->release,
+                                              current ? t->current_version : t->version,
+                                              t->app,
+                                              t->service,
+                                              t->host,
+                                      } };
 }
 
 static int ask(const struct asking *x, const char *query, struct http_response *answer, struct fault *reterr) {
@@ -50,7 +52,8 @@ static int ask(const struct asking *x, const char *query, struct http_response *
         return http_perform(x->http, &request, answer, reterr);
 }
 
-static struct finding measure(const struct asking *x, const char *what, const char *text, const struct query_values *values) {
+static struct finding measure(const struct asking *x, const char *what, const char *text,
+                              const struct query_values *values) {
         own_http_response struct http_response answer = HTTP_RESPONSE_INIT;
         own_fault struct fault fault = FAULT_INIT;
         const char *query = query_fill(text, values, x->a);
@@ -63,11 +66,11 @@ static struct finding measure(const struct asking *x, const char *what, const ch
         if (r == 0)
                 return query_answer(what, answer.status, answer.body.data, answer.body.size, x->a);
         if (r == -ETIMEDOUT)
-                return finding_of(CHECK_INCONCLUSIVE, x->a, "%s: no answer from %s within %s", what, x->check->prometheus->url,
-                                  format_duration(x->check->timeout_ms, limit));
+                return finding_of(CHECK_INCONCLUSIVE, x->a, "%s: no answer from %s within %s", what,
+                                  x->check->prometheus->url, format_duration(x->check->timeout_ms, limit));
         if (r == -EFBIG)
-                return finding_of(CHECK_INCONCLUSIVE, x->a, "%s: the answer exceeds %d bytes: aggregate the series", what,
-                                  LIMIT_CHECK_ANSWER_BYTES);
+                return finding_of(CHECK_INCONCLUSIVE, x->a, "%s: the answer exceeds %d bytes: aggregate the series",
+                                  what, LIMIT_CHECK_ANSWER_BYTES);
         return finding_of_fault(CHECK_INCONCLUSIVE, x->a, &fault);
 }
 
@@ -88,7 +91,7 @@ static struct finding measure_all(const struct asking *x, const struct probe_tar
         if (p->traffic && *traffic.value <= 0)
                 return finding_of(CHECK_INCONCLUSIVE, x->a, "no traffic: %s", text_of(traffic.value, value));
         found = measure(x, "query", p->query, &now);
-        if (found.verdict != CHECK_PASS || !p->baseline || !target->settled_release) {
+        if (found.verdict != CHECK_PASS || !p->baseline || !target->current_release) {
                 if (found.verdict == CHECK_PASS)
                         found.detail = arena_strdup(x->a, text_of(found.value, value));
                 return found;
@@ -97,7 +100,8 @@ static struct finding measure_all(const struct asking *x, const struct probe_tar
         if (old.verdict != CHECK_PASS)
                 return old;
         found.baseline = old.value;
-        found.detail = arena_printf(x->a, "%s, baseline %s", text_of(found.value, value), text_of(found.baseline, baseline));
+        found.detail =
+                arena_printf(x->a, "%s, baseline %s", text_of(found.value, value), text_of(found.baseline, baseline));
         return found;
 }
 

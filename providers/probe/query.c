@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Query: the pure half of a Prometheus check: filling a query in, and reading the answer (prometheus.io/docs/prometheus/latest/querying/api) */
+/*
+ * Query: the pure half of a Prometheus check: filling a query in, and reading the answer
+ * (prometheus.io/docs/prometheus/latest/querying/api)
+ */
 
 #include <errno.h>
 #include <string.h>
@@ -17,7 +20,8 @@
  */
 
 static bool is_safe(char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("_.:/@+-", c));
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               (c && strchr("_.:/@+-", c));
 }
 
 /* Values are valid UTF-8; a byte that is none is left out. */
@@ -104,7 +108,8 @@ static struct finding read_vector(const char *what, const json_t *vector, struct
         if (n == 0)
                 return unusable(what, a, "no data");
         if (n > 1)
-                return finding_of(CHECK_INCONCLUSIVE, a, "%s: %zu series instead of one number: aggregate them", what, n);
+                return finding_of(CHECK_INCONCLUSIVE, a, "%s: %zu series instead of one number: aggregate them", what,
+                                  n);
         /* A native histogram has `histogram` in its place. */
         return read_sample(what, json_object_get(json_array_get(vector, 0), "value"), a);
 }
@@ -126,7 +131,8 @@ static struct finding read_error(const char *what, int status, const json_t *ans
         const char *error = json_get_string(answer, "error"), *type = json_get_string(answer, "errorType");
 
         if (error)
-                return finding_of(CHECK_INCONCLUSIVE, a, "%s: the server says %s: %s", what, type ? type : "error", error);
+                return finding_of(CHECK_INCONCLUSIVE, a, "%s: the server says %s: %s", what, type ? type : "error",
+                                  error);
         return finding_of(CHECK_INCONCLUSIVE, a, "%s: the server answers with status %d", what, status);
 }
 

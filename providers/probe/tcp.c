@@ -19,7 +19,8 @@ DEFINE_OWN(struct addrinfo, freeaddrinfo)
 
 /* "127.0.0.1:80", "[::1]:80": nothing is looked up. */
 static int resolve(const char *address, struct arena *a, struct addrinfo **ret) {
-        static const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };
+        static const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+                                               .ai_socktype = SOCK_STREAM };
         char *host = arena_strdup(a, address), *port = strrchr(host, ':');
         size_t n;
 

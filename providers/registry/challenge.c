@@ -79,7 +79,10 @@ static const char *keep(struct reader *r, struct challenge *c, const char *name,
                 const char *name;
                 const char **slot;
         } known[] = {
-                { "realm", &c->realm }, { "service", &c->service }, { "scope", &c->scope }, { "error", &c->error },
+                { "realm", &c->realm },
+                { "service", &c->service },
+                { "scope", &c->scope },
+                { "error", &c->error },
         };
 
         for (size_t i = 0; i < r->n_names; i++)

@@ -30,7 +30,7 @@ struct challenge {
 };
 
 /*
- * Append the challenges of one header value to the @n of *items (arena_push()). FAULT_DENIED, code IMAGE_AUTH, when it is
- * malformed or exceeds LIMIT_CHALLENGE_BYTES, LIMIT_CHALLENGES or LIMIT_CHALLENGE_PARAMETERS.
+ * Append the challenges of one header value to the @n of *items (arena_push()). FAULT_DENIED, code IMAGE_AUTH, when it
+ * is malformed or exceeds LIMIT_CHALLENGE_BYTES, LIMIT_CHALLENGES or LIMIT_CHALLENGE_PARAMETERS.
  */
 int challenge_parse(const char *value, struct arena *a, struct challenge **items, size_t *n, struct fault *reterr);

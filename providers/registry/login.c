@@ -7,16 +7,15 @@
 #include <string.h>
 #include <strings.h>
 
-
-#include "providers/docker/auth.h"
+#include "providers/runtime/docker/auth.h"
 #include "shared/base/limits.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 #include "shared/data/base64.h"
 #include "shared/data/json.h"
 
-#define CLIENT_ID "tally"
-#define HINT_NONE "there are no credentials for this registry: `docker login`, as the user that runs tally"
+#define CLIENT_ID  "tally"
+#define HINT_NONE  "there are no credentials for this registry: `docker login`, as the user that runs tally"
 #define HINT_WRONG "the credentials for this registry are wrong or may not read this repository"
 
 static int refuse(struct fault *reterr, const char *what) {
@@ -141,8 +140,10 @@ static int realm_check(const struct challenge *c, const struct login *login, str
                 return refuse(reterr, "the registry asks for a token without naming a realm");
         if (realm_is_allowed(c->realm, login->registry))
                 return 0;
-        r = fault_set_code(reterr, FAULT_DENIED, REASON_IMAGE_AUTH, "the registry asks for a token from '%s', where "
-                           "we send no credentials", c->realm);
+        r = fault_set_code(reterr, FAULT_DENIED, REASON_IMAGE_AUTH,
+                           "the registry asks for a token from '%s', where "
+                           "we send no credentials",
+                           c->realm);
         fault_hint(reterr, "a realm is an https URL without user; http only when it and the registry are on this "
                            "machine");
         return r;
@@ -258,11 +259,18 @@ static int token_by_identity(struct http *http, const struct login *login, const
         r = buffer_check(&form, "a token's form", reterr);
         if (r < 0)
                 return r;
-        return http_perform(http, &(struct http_request){
-                .url = c->realm, .headers = headers, .body = form.data, .body_size = form.size,
-                .direct = str_after(c->realm, "http://") != NULL,
-                .timeout_ms = login->timeout_ms, .max_body = LIMIT_TOKEN_BYTES, .reason = REASON_REGISTRY_UNAVAILABLE,
-        }, response, reterr);
+        return http_perform(http,
+                            &(struct http_request){
+                                    .url = c->realm,
+                                    .headers = headers,
+                                    .body = form.data,
+                                    .body_size = form.size,
+                                    .direct = str_after(c->realm, "http://") != NULL,
+                                    .timeout_ms = login->timeout_ms,
+                                    .max_body = LIMIT_TOKEN_BYTES,
+                                    .reason = REASON_REGISTRY_UNAVAILABLE,
+                            },
+                            response, reterr);
 }
 
 static int token_by_password(struct http *http, const struct login *login, const struct challenge *c,
@@ -279,11 +287,17 @@ static int token_by_password(struct http *http, const struct login *login, const
         }
         if (r < 0)
                 return r;
-        return http_perform(http, &(struct http_request){
-                .url = buffer_str(&url), .headers = headers, .redirect = HTTP_REDIRECT_SAME_HOST,
-                .direct = str_after(c->realm, "http://") != NULL,
-                .timeout_ms = login->timeout_ms, .max_body = LIMIT_TOKEN_BYTES, .reason = REASON_REGISTRY_UNAVAILABLE,
-        }, response, reterr);
+        return http_perform(http,
+                            &(struct http_request){
+                                    .url = buffer_str(&url),
+                                    .headers = headers,
+                                    .redirect = HTTP_REDIRECT_SAME_HOST,
+                                    .direct = str_after(c->realm, "http://") != NULL,
+                                    .timeout_ms = login->timeout_ms,
+                                    .max_body = LIMIT_TOKEN_BYTES,
+                                    .reason = REASON_REGISTRY_UNAVAILABLE,
+                            },
+                            response, reterr);
 }
 
 static int answer_bearer(struct http *http, const struct login *login, const struct challenge *c,

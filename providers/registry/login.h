@@ -16,16 +16,16 @@
 #include "shared/net/http.h"
 
 struct login {
-        const char *docker_config;   /* Docker's config.json; NULL: no credentials */
-        const char *registry;        /* as references write it: "docker.io", "registry.example:5000" */
-        const char *repository;      /* what is to be pulled: "library/nginx" */
-        int timeout_ms;              /* for the whole exchange; 0: none */
+        const char *docker_config; /* Docker's config.json; NULL: no credentials */
+        const char *registry;      /* as references write it: "docker.io", "registry.example:5000" */
+        const char *repository;    /* what is to be pulled: "library/nginx" */
+        int timeout_ms;            /* for the whole exchange; 0: none */
 };
 
 /*
- * Answer the strongest of @n challenges: Bearer, else Basic. Appends "Authorization: …" to @ret, the caller's own_secret.
- * FAULT_DENIED, code IMAGE_AUTH, when nothing can answer it; FAULT_TRANSIENT when the realm cannot be reached;
- * FAULT_CONFIG when config.json is wrong.
+ * Answer the strongest of @n challenges: Bearer, else Basic. Appends "Authorization: …" to @ret, the caller's
+ * own_secret. FAULT_DENIED, code IMAGE_AUTH, when nothing can answer it; FAULT_TRANSIENT when the realm cannot be
+ * reached; FAULT_CONFIG when config.json is wrong.
  */
 int login_answer(struct http *http, const struct login *login, const struct challenge *challenges, size_t n,
                  struct buffer *ret, struct fault *reterr);
@@ -40,7 +40,9 @@ int login_token_url(const struct challenge *c, const struct login *login, const 
 /* The token in a realm's answer, appended to @ret as an Authorization header. FAULT_TRANSIENT when there is none. */
 int login_token_read(const void *bytes, size_t size, struct buffer *ret, struct fault *reterr);
 
-/* Is "host[:port]" this machine: localhost, 127.0.0.0/8, [::1]? There, as in Docker, registries may speak plain http. */
+/*
+ * Is "host[:port]" this machine: localhost, 127.0.0.0/8, [::1]? There, as in Docker, registries may speak plain http.
+ */
 bool host_is_loopback(const char *host);
 /* 429, 5xx, and what else a realm or registry may answer differently later: fills the fault, Retry-After as a hint. */
 int login_fault_busy(const struct http_response *response, const char *who, struct fault *reterr);

@@ -21,21 +21,21 @@ static const char *const media_types[] = {
         "application/vnd.docker.distribution.manifest.v2+json",
         NULL,
 };
-#define ACCEPT                                                             \
-        "Accept: application/vnd.oci.image.index.v1+json, "                \
-        "application/vnd.docker.distribution.manifest.list.v2+json, "      \
-        "application/vnd.oci.image.manifest.v1+json, "                     \
+#define ACCEPT \
+        "Accept: application/vnd.oci.image.index.v1+json, " \
+        "application/vnd.docker.distribution.manifest.list.v2+json, " \
+        "application/vnd.oci.image.manifest.v1+json, " \
         "application/vnd.docker.distribution.manifest.v2+json"
 
 /* What a repository lets us in with. */
 struct grant {
-        char *registry, *repository;   /* owned */
-        struct buffer header;          /* "Authorization: …", secret */
+        char *registry, *repository; /* owned */
+        struct buffer header;        /* "Authorization: …", secret */
 };
 
 struct registry {
         struct http *http;
-        char *docker_config;           /* NULL: none */
+        char *docker_config; /* NULL: none */
         int timeout_ms;
         struct grant *grants;
         size_t n_grants;
@@ -125,7 +125,9 @@ static int read_challenges(const struct http_response *response, struct arena *a
 static int let_in(struct registry *r, const struct image_ref *ref, const struct http_response *response,
                   struct fault *reterr) {
         const struct login login = {
-                .docker_config = r->docker_config, .registry = ref->registry, .repository = ref->repository,
+                .docker_config = r->docker_config,
+                .registry = ref->registry,
+                .repository = ref->repository,
                 .timeout_ms = r->timeout_ms,
         };
         own_arena struct arena *a = arena_new();
@@ -163,11 +165,17 @@ static int get_once(struct registry *r, const struct image_ref *ref, const char 
         k = buffer_check(&url, "a manifest's URL", reterr);
         if (k < 0)
                 return k;
-        return http_perform(r->http, &(struct http_request){
-                .url = url.data, .headers = headers, .redirect = HTTP_REDIRECT_SAME_HOST,
-                .direct = host_is_loopback(ref->registry),
-                .timeout_ms = r->timeout_ms, .max_body = LIMIT_MANIFEST_BYTES, .reason = REASON_REGISTRY_UNAVAILABLE,
-        }, response, reterr);
+        return http_perform(r->http,
+                            &(struct http_request){
+                                    .url = url.data,
+                                    .headers = headers,
+                                    .redirect = HTTP_REDIRECT_SAME_HOST,
+                                    .direct = host_is_loopback(ref->registry),
+                                    .timeout_ms = r->timeout_ms,
+                                    .max_body = LIMIT_MANIFEST_BYTES,
+                                    .reason = REASON_REGISTRY_UNAVAILABLE,
+                            },
+                            response, reterr);
 }
 
 static int get(struct registry *r, const struct image_ref *ref, struct http_response *response, struct fault *reterr) {
@@ -189,7 +197,10 @@ static int get(struct registry *r, const struct image_ref *ref, struct http_resp
  * Answers
  */
 
-/* The first of {"errors": [{"code": …, "message": …}]} (distribution-spec, "Error Codes"), in @a; "" when there is none. */
+/*
+ * The first of {"errors": [{"code": …, "message": …}]} (distribution-spec, "Error Codes"), in @a; "" when there is
+ * none.
+ */
 static const char *error_text(const struct http_response *response, struct arena *a) {
         own_json json_t *json = NULL;
         own_fault struct fault ignored = FAULT_INIT;

@@ -14,9 +14,9 @@
 #include "shared/base/text.h"
 
 #define COMMAND_TIMEOUT_MS 60000
-#define COMMAND_WORDS 64
-#define SAID_MAX 600
-#define OLD_NAME_MAX 300
+#define COMMAND_WORDS      64
+#define SAID_MAX           600
+#define OLD_NAME_MAX       300
 
 static const char *old_name(const struct activation *at, char buf[static OLD_NAME_MAX]) {
         (void)snprintf(buf, OLD_NAME_MAX, "%s.old", at->name);
@@ -70,7 +70,8 @@ int activate_put(const struct activation *at, const void *data, size_t size, str
                 r = set_aside(at, reterr);
         if (r < 0)
                 return r;
-        r = data ? file_write(at->folder, at->name, data, size, 0644, reterr) : file_remove(at->folder, at->name, reterr);
+        r = data ? file_write(at->folder, at->name, data, size, 0644, reterr)
+                 : file_remove(at->folder, at->name, reterr);
         if (r < 0) {
                 own_fault struct fault why = FAULT_INIT;
 

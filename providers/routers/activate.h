@@ -4,10 +4,10 @@
 /*
  * Activate: a file of ours in a folder that a router's own configuration includes, changed so that it can be taken back
  *
- * A router validates what lies in its folders, so the new file must lie there before anybody knows that it is good. What
- * it replaces stays beside it as NAME.old (empty: there was none) until activate_keep(), and activate_revert() puts it
- * back; both are one rename. A NAME.old that is found later means that we were cut short between the two, and what lies
- * there was perhaps never validated.
+ * A router validates what lies in its folders, so the new file must lie there before anybody knows that it is good.
+ * What it replaces stays beside it as NAME.old (empty: there was none) until activate_keep(), and activate_revert()
+ * puts it back; both are one rename. A NAME.old that is found later means that we were cut short between the two, and
+ * what lies there was perhaps never validated.
  */
 
 #include <stdbool.h>
@@ -17,7 +17,7 @@
 #include "shared/data/table.h"
 
 struct activation {
-        int folder;             /* descriptor, borrowed */
+        int folder; /* descriptor, borrowed */
         const char *name;
 };
 

@@ -14,7 +14,7 @@
 
 struct admin {
         struct http *http;
-        char *base;             /* "http://127.0.0.1:2019" */
+        char *base; /* "http://127.0.0.1:2019" */
         bool is_socket;
 };
 
@@ -40,7 +40,8 @@ int admin_new(const char *endpoint, struct admin **ret, struct fault *reterr) {
         int r;
 
         if (socket ? socket[0] != '/' : !is_base(endpoint)) {
-                fault_set(reterr, FAULT_CONFIG, EINVAL, "'%s' is neither http://ADDRESS:PORT nor unix:///PATH", endpoint);
+                fault_set(reterr, FAULT_CONFIG, EINVAL, "'%s' is neither http://ADDRESS:PORT nor unix:///PATH",
+                          endpoint);
                 return -EINVAL;
         }
         a = calloc(1, sizeof(*a));
@@ -67,8 +68,13 @@ int admin_call(struct admin *a, const struct admin_request *req, struct admin_an
         const char *headers[4] = { "Connection: close" };
         size_t n = 1;
         struct http_request http = {
-                .method = req->method, .headers = headers, .direct = true, .timeout_ms = ADMIN_TIMEOUT_MS,
-                .stall_timeout_ms = ADMIN_TIMEOUT_MS, .connect_timeout_ms = ADMIN_TIMEOUT_MS, .max_body = LIMIT_ROUTER_BYTES,
+                .method = req->method,
+                .headers = headers,
+                .direct = true,
+                .timeout_ms = ADMIN_TIMEOUT_MS,
+                .stall_timeout_ms = ADMIN_TIMEOUT_MS,
+                .connect_timeout_ms = ADMIN_TIMEOUT_MS,
+                .max_body = LIMIT_ROUTER_BYTES,
                 .reason = REASON_ROUTER_UNAVAILABLE,
         };
         int r = 0;

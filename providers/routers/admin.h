@@ -22,17 +22,19 @@ DEFINE_OWN(struct admin, admin_free)
 const char *admin_address(const struct admin *a);
 
 struct admin_request {
-        const char *method;     /* NULL: GET */
-        const char *path;       /* escaped already */
-        const char *host;       /* virtual host; NULL: the endpoint's own */
-        const json_t *body;     /* NULL: none */
+        const char *method; /* NULL: GET */
+        const char *path;   /* escaped already */
+        const char *host;   /* virtual host; NULL: the endpoint's own */
+        const json_t *body; /* NULL: none */
 };
 struct admin_answer {
         int status;
         struct buffer body;
 };
 #define ADMIN_ANSWER_INIT ((struct admin_answer){ .status = 0 })
-static inline void admin_answer_done(struct admin_answer *a) { buffer_done(&a->body); }
+static inline void admin_answer_done(struct admin_answer *a) {
+        buffer_done(&a->body);
+}
 #define own_admin_answer own(admin_answer_done)
 
 /*

@@ -14,7 +14,7 @@
 #include "shared/data/json.h"
 
 #define PATH_LIMIT (ROUTE_NAME_MAX + 64)
-#define SERVERS "/config/apps/http/servers"
+#define SERVERS    "/config/apps/http/servers"
 
 struct caddy {
         struct router router;
@@ -89,14 +89,16 @@ static int get(struct caddy *c, const char *path, json_t **ret, struct fault *re
                 if (r < 0)
                         return r;
         } else if (answer.status != 404 && answer.status != 400)
-                return fault_set_code(reterr, FAULT_TRANSIENT, REASON_ROUTER_UNAVAILABLE, "Caddy answers HTTP %d", answer.status);
+                return fault_set_code(reterr, FAULT_TRANSIENT, REASON_ROUTER_UNAVAILABLE, "Caddy answers HTTP %d",
+                                      answer.status);
         *ret = json_is_null(json) ? NULL : take(json);
         return 0;
 }
 
 static int change(struct caddy *c, const char *method, const char *path, const json_t *body, struct fault *reterr) {
         own_admin_answer struct admin_answer answer = ADMIN_ANSWER_INIT;
-        int r = admin_call(c->admin, &(struct admin_request){ .method = method, .path = path, .body = body }, &answer, reterr);
+        int r = admin_call(c->admin, &(struct admin_request){ .method = method, .path = path, .body = body }, &answer,
+                           reterr);
 
         if (r < 0)
                 return r;
@@ -104,8 +106,7 @@ static int change(struct caddy *c, const char *method, const char *path, const j
 }
 
 static int caddy_observe(struct router *r, const char *app, const struct traffic *traffic, struct arena *a,
-                         struct route_state *ret,
-                         struct fault *reterr) {
+                         struct route_state *ret, struct fault *reterr) {
         struct caddy *c = caddy_of(r);
         own_fault struct fault why = FAULT_INIT;
         own_json json_t *live = NULL, *wanted = NULL;
@@ -120,7 +121,8 @@ static int caddy_observe(struct router *r, const char *app, const struct traffic
                 return 0;
         if (caddy_parse(live, app, a, &ret->route, &why) < 0) {
                 ret->altered = true;
-                ret->detail = arena_printf(a, "what Caddy has is not ours any more: %s", why.message ? why.message : "");
+                ret->detail =
+                        arena_printf(a, "what Caddy has is not ours any more: %s", why.message ? why.message : "");
                 return 0;
         }
         ret->present = true;
@@ -185,7 +187,8 @@ static int put(struct caddy *c, const char *app, const struct traffic *t, const 
         return r;
 }
 
-static int caddy_apply(struct router *r, const struct traffic *traffic, const struct route *route, struct fault *reterr) {
+static int caddy_apply(struct router *r, const struct traffic *traffic, const struct route *route,
+                       struct fault *reterr) {
         struct caddy *c = caddy_of(r);
         own_json json_t *wanted = caddy_render(traffic, route), *before = NULL, *after = NULL;
         char path[PATH_LIMIT];
@@ -198,8 +201,9 @@ static int caddy_apply(struct router *r, const struct traffic *traffic, const st
                 e = get(c, path, &after, reterr);
         if (e < 0)
                 return e;
-        return json_equal(after, wanted) ? 0 : fault_set_code(reterr, FAULT_CONFLICT, REASON_ROUTE_INVALID,
-                                                              "somebody else changes Caddy's configuration");
+        return json_equal(after, wanted) ? 0
+                                         : fault_set_code(reterr, FAULT_CONFLICT, REASON_ROUTE_INVALID,
+                                                          "somebody else changes Caddy's configuration");
 }
 
 static int caddy_remove(struct router *r, const char *app, struct fault *reterr) {
@@ -224,9 +228,11 @@ static int say_migration(json_t *out, struct fault *reterr) {
         own_buffer struct buffer text = BUFFER_INIT;
         own_fault struct fault why = FAULT_INIT;
 
-        if (file_read(AT_FDCWD, "/proc/sys/net/ipv4/tcp_migrate_req", 64, &text, &why) == 0 && buffer_str(&text)[0] == '1')
+        if (file_read(AT_FDCWD, "/proc/sys/net/ipv4/tcp_migrate_req", 64, &text, &why) == 0 &&
+            buffer_str(&text)[0] == '1')
                 return 0;
-        return doctor_say(out, "caddy-sockets", "warn", "connections that come in just while Caddy changes its configuration may be reset",
+        return doctor_say(out, "caddy-sockets", "warn",
+                          "connections that come in just while Caddy changes its configuration may be reset",
                           "sysctl net.ipv4.tcp_migrate_req=1 (Linux 5.14 and later)", reterr);
 }
 

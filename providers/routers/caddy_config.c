@@ -14,7 +14,7 @@
 #define ID_MAX (ROUTE_NAME_MAX + 16)
 #define CHANCE "{http.request.uuid} < \""
 /* Greater than every digit: all requests. */
-#define EVERY "g"
+#define EVERY  "g"
 
 struct rendering {
         const struct traffic *traffic;
@@ -94,7 +94,8 @@ static json_t *match_candidate(const struct rendering *r) {
                 json_array_append_new(any, match_cookie(sticky->cookie, r->parts.release[VARIATION_CANDIDATE]));
                 if (s->by == SPLIT_WEIGHT)
                         json_object_set_new(chosen, "not",
-                                            json_pack("[o]", match_cookie(sticky->cookie, r->parts.release[VARIATION_CURRENT])));
+                                            json_pack("[o]", match_cookie(sticky->cookie,
+                                                                          r->parts.release[VARIATION_CURRENT])));
         }
         json_array_append_new(any, chosen);
         return any;
@@ -105,8 +106,8 @@ static json_t *match_candidate(const struct rendering *r) {
  */
 
 /*
- * Connections to targets are not kept: one that a target closes just when it is used would cost a request that cannot be
- * repeated. @careful: a target that failed is out for a second.
+ * Connections to targets are not kept: one that a target closes just when it is used would cost a request that cannot
+ * be repeated. @careful: a target that failed is out for a second.
  */
 static json_t *proxy_to(const struct rendering *r, enum variation v, bool careful) {
         json_t *proxy, *upstreams = json_array();
@@ -118,9 +119,9 @@ static json_t *proxy_to(const struct rendering *r, enum variation v, bool carefu
                 return json_pack("{ss si}", "handler", "static_response", "status_code", 503);
         }
         proxy = json_pack("{ss so s{s{ss} si ss} s{ss s{sb} ss}}", "handler", "reverse_proxy", "upstreams", upstreams,
-                          "load_balancing",
-                          "selection_policy", "policy", "round_robin", "retries", (int)r->parts.n[v], "try_interval", "1ms", "transport",
-                          "protocol", "http", "keep_alive", "enabled", 0, "dial_timeout", "5s");
+                          "load_balancing", "selection_policy", "policy", "round_robin", "retries", (int)r->parts.n[v],
+                          "try_interval", "1ms", "transport", "protocol", "http", "keep_alive", "enabled", 0,
+                          "dial_timeout", "5s");
         if (careful)
                 json_object_set_new(proxy, "health_checks", json_pack("{s{ss}}", "passive", "fail_duration", "1s"));
         return proxy;
@@ -134,20 +135,20 @@ static json_t *give_cookie(const struct rendering *r, enum variation v) {
         buffer_printf(&cookie, "%s=%s; Max-Age=%" PRId64 "; Path=/; HttpOnly; SameSite=Lax", s->cookie,
                       r->parts.release[v], s->duration_ms / 1000);
         return json_pack("{s[{s[o]}] s[{ss s{s{s[s]}}}]}", "match", "not", match_cookie(s->cookie, r->parts.release[v]),
-                         "handle", "handler",
-                         "headers", "response", "add", "Set-Cookie", buffer_str(&cookie));
+                         "handle", "handler", "headers", "response", "add", "Set-Cookie", buffer_str(&cookie));
 }
 
 /*
  * When no target could be connected to ("dial tcp …: connection refused"), or all have failed a moment ago, the request
- * was sent nowhere, and @handler may have it; when a target took it and gave no answer, only what is safe to repeat and has
- * no body. Any other error is passed on: what no route here takes would become an empty 200.
+ * was sent nowhere, and @handler may have it; when a target took it and gave no answer, only what is safe to repeat and
+ * has no body. Any other error is passed on: what no route here takes would become an empty 200.
  */
 static json_t *otherwise(json_t *handler) {
-        return json_pack("{s[{s[{ss} {s[sss]}] s[o] sb} {s[{ss ss}]}]}", "routes", "match", "expression",
-                         "{http.error.message}.startsWith(\"dial \") || {http.error.message}.endsWith(\"no upstreams available\")",
-                         "method", "GET", "HEAD", "OPTIONS", "handle", handler, "terminal", 1, "handle", "handler", "error",
-                         "status_code", "{http.error.status_code}");
+        return json_pack(
+                "{s[{s[{ss} {s[sss]}] s[o] sb} {s[{ss ss}]}]}", "routes", "match", "expression",
+                "{http.error.message}.startsWith(\"dial \") || {http.error.message}.endsWith(\"no upstreams available\")",
+                "method", "GET", "HEAD", "OPTIONS", "handle", handler, "terminal", 1, "handle", "handler", "error",
+                "status_code", "{http.error.status_code}");
 }
 
 /*
@@ -167,8 +168,9 @@ static json_t *serve(const struct rendering *r, enum variation v, bool named) {
         json_array_append_new(routes, json_pack("{s[o]}", "handle", proxy));
         subroute = json_pack("{ss so}", "handler", "subroute", "routes", routes);
         if (others)
-                json_object_set_new(subroute, "errors", otherwise(v == VARIATION_CANDIDATE ? serve(r, VARIATION_CURRENT, false)
-                                                                                           : proxy_to(r, v, false)));
+                json_object_set_new(subroute, "errors",
+                                    otherwise(v == VARIATION_CANDIDATE ? serve(r, VARIATION_CURRENT, false)
+                                                                       : proxy_to(r, v, false)));
         return subroute;
 }
 
@@ -185,8 +187,7 @@ static json_t *choose(const struct rendering *r) {
         json_array_append_new(routes, json_pack("{s[o]}", "handle", vars));
         if (r->parts.n[VARIATION_CANDIDATE] > 0)
                 json_array_append_new(routes, json_pack("{so s[o] sb}", "match", match_candidate(r), "handle",
-                                                        serve(r, VARIATION_CANDIDATE, true),
-                                                        "terminal", 1));
+                                                        serve(r, VARIATION_CANDIDATE, true), "terminal", 1));
         json_array_append_new(routes, json_pack("{s[o]}", "handle", serve(r, VARIATION_CURRENT, true)));
         return json_pack("{ss so}", "handler", "subroute", "routes", routes);
 }
@@ -229,8 +230,8 @@ json_t *caddy_placeholder(const char *app) {
 }
 
 bool caddy_is_empty(const json_t *object) {
-        return !json_is_object(object) || (!json_object_get(object, "listen") &&
-                                           json_array_size(json_object_get(object, "routes")) == 0);
+        return !json_is_object(object) ||
+               (!json_object_get(object, "listen") && json_array_size(json_object_get(object, "routes")) == 0);
 }
 
 /*
@@ -241,7 +242,7 @@ struct search {
         const char *id[VARIATION_MAX_];
         const json_t *proxy[VARIATION_MAX_];
         const json_t *vars;
-        const char *chance;     /* behind CHANCE */
+        const char *chance; /* behind CHANCE */
 };
 
 /* LIMIT_JSON_DEPTH bounds the recursion: the text was parsed. */
@@ -251,8 +252,7 @@ static void search(const json_t *value, struct search *s) {
         json_t *item;
 
         if (json_is_array(value))
-                json_array_foreach(value, i, item)
-                        search(item, s);
+                json_array_foreach(value, i, item) search(item, s);
         if (!json_is_object(value))
                 return;
         for (enum variation v = 0; v < VARIATION_MAX_; v++)
@@ -262,8 +262,7 @@ static void search(const json_t *value, struct search *s) {
                 s->vars = value;
         if (json_get_string(value, "expression") && str_after(json_get_string(value, "expression"), CHANCE))
                 s->chance = str_after(json_get_string(value, "expression"), CHANCE);
-        json_object_foreach((json_t *)value, key, item)
-                search(item, s);
+        json_object_foreach((json_t *)value, key, item) search(item, s);
 }
 
 /* What chance says is in force; the variable is only what was said. */
@@ -307,7 +306,8 @@ int caddy_parse(const json_t *object, const char *app, struct arena *a, struct r
         for (enum variation v = 0; v < VARIATION_MAX_; v++)
                 json_array_foreach(json_object_get(s.proxy[v], "upstreams"), i, upstream)
                         route_add(&route, json_get_string(upstream, "dial"), v,
-                                  json_get_string(s.vars, v == VARIATION_CURRENT ? "tally_current" : "tally_candidate"), a);
+                                  json_get_string(s.vars, v == VARIATION_CURRENT ? "tally_current" : "tally_candidate"),
+                                  a);
         route_sort(&route);
         r = route_check(&nothing, &route, reterr);
         if (r < 0) {

@@ -4,9 +4,9 @@
 /*
  * Caddy, the configuration: what a route is in Caddy's JSON (https://caddyserver.com/docs/json/)
  *
- * One object with the "@id" tally_<app>: a server when the app listens, else a handler that the operator's configuration
- * has a place for. Chance is the random id that every request has: `{http.request.uuid} < "40000000"` is true for a
- * quarter of them. Pure.
+ * One object with the "@id" tally_<app>: a server when the app listens, else a handler that the operator's
+ * configuration has a place for. Chance is the random id that every request has: `{http.request.uuid} < "40000000"` is
+ * true for a quarter of them. Pure.
  */
 
 #include "providers/routers/parts.h"

@@ -17,9 +17,9 @@
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 
-#define TAKES_MS 15000
-#define SETTLE_MS 150
-#define PAUSE_MS 10
+#define TAKES_MS      15000
+#define SETTLE_MS     150
+#define PAUSE_MS      10
 #define FILE_NAME_MAX (ROUTE_NAME_MAX + 8)
 
 struct haproxy {
@@ -30,9 +30,9 @@ struct haproxy {
 /* What the running HAProxy has. */
 struct live {
         bool present;
-        char digest[17];                /* that names the map that it has loaded */
+        char digest[17]; /* that names the map that it has loaded */
         struct haproxy_layout layout;
-        const char *unreadable;         /* it has something of the app, but not what we made; in the arena */
+        const char *unreadable; /* it has something of the app, but not what we made; in the arena */
 };
 
 static struct haproxy *haproxy_of(struct router *r) {
@@ -52,8 +52,10 @@ static int haproxy_open(const struct router_settings *settings, struct router **
         struct haproxy *h;
 
         if (!is_plain_path(settings->folder) || !settings->socket) {
-                fault_set(reterr, FAULT_CONFIG, EINVAL, "HAProxy needs a folder for our files, without special characters, and its socket");
-                fault_hint(reterr, "routers: {haproxy: {folder: /etc/haproxy/tally.d, socket: /run/haproxy/admin.sock}}");
+                fault_set(reterr, FAULT_CONFIG, EINVAL,
+                          "HAProxy needs a folder for our files, without special characters, and its socket");
+                fault_hint(reterr,
+                           "routers: {haproxy: {folder: /etc/haproxy/tally.d, socket: /run/haproxy/admin.sock}}");
                 return -EINVAL;
         }
         h = calloc(1, sizeof(*h));
@@ -76,7 +78,8 @@ static int haproxy_check(struct router *r, const char *app, const struct traffic
  */
 
 static int ask(struct haproxy *h, const char *app, struct arena *a, struct live *ret, struct fault *reterr) {
-        own_buffer struct buffer maps = BUFFER_INIT, commands = BUFFER_INIT, answer = BUFFER_INIT, backend = BUFFER_INIT;
+        own_buffer struct buffer maps = BUFFER_INIT, commands = BUFFER_INIT, answer = BUFFER_INIT,
+                                 backend = BUFFER_INIT;
         own_fault struct fault why = FAULT_INIT;
         struct live l = { .present = false };
         char name[ROUTE_NAME_MAX];
@@ -86,8 +89,9 @@ static int ask(struct haproxy *h, const char *app, struct arena *a, struct live 
         if (r < 0 || !haproxy_parse_maps(buffer_str(&maps), h->settings->folder, app, l.digest))
                 return r;
         route_name(app, name);
-        buffer_printf(&commands, "show servers state %s:current\nshow servers state %s:candidate\nshow map %s/%s-%s.map\n", name, name,
-                      h->settings->folder, name, l.digest);
+        buffer_printf(&commands,
+                      "show servers state %s:current\nshow servers state %s:candidate\nshow map %s/%s-%s.map\n", name,
+                      name, h->settings->folder, name, l.digest);
         r = haproxy_say(h->settings->socket, buffer_str(&commands), &answer, reterr);
         if (r < 0)
                 return r;
@@ -146,7 +150,8 @@ static bool same_bytes(const struct buffer *x, const struct buffer *y) {
 }
 
 /* NULL: what lies in the folder is @layout. */
-static const char *files_differ(const struct files *have, const struct haproxy_files *f, const struct haproxy_layout *layout) {
+static const char *files_differ(const struct files *have, const struct haproxy_files *f,
+                                const struct haproxy_layout *layout) {
         own_buffer struct buffer config = BUFFER_INIT, map = BUFFER_INIT;
 
         haproxy_render(f, layout, &config);
@@ -168,8 +173,7 @@ static const char *map_name_of(const struct live *l, const char *app, char buf[s
 }
 
 static int haproxy_observe(struct router *r, const char *app, const struct traffic *traffic, struct arena *a,
-                           struct route_state *ret,
-                           struct fault *reterr) {
+                           struct route_state *ret, struct fault *reterr) {
         struct haproxy *h = haproxy_of(r);
         own_fd int folder = open(h->settings->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         const struct haproxy_files f = { .folder = h->settings->folder, .app = app, .traffic = traffic };
@@ -189,7 +193,9 @@ static int haproxy_observe(struct router *r, const char *app, const struct traff
                 return e;
         ret->present = l.present && !l.unreadable;
         if (!ret->present) {
-                ret->detail = l.unreadable ? l.unreadable : have.there ? "its file is there, but HAProxy has not loaded it" : NULL;
+                ret->detail = l.unreadable ? l.unreadable
+                              : have.there ? "its file is there, but HAProxy has not loaded it"
+                                           : NULL;
                 ret->altered = ret->detail;
                 return 0;
         }
@@ -240,14 +246,18 @@ static void sweep_maps(int folder, const char *app, const char *keep) {
         while ((entry = readdir(dir))) {
                 const char *rest = str_after(entry->d_name, name);
 
-                if (rest && rest[0] == '-' && strlen(rest) == sizeof("-0123456789abcdef.map") - 1 && str_eq(rest + 17, ".map") &&
-                    strspn(rest + 1, "0123456789abcdef") == 16 && !str_eq(entry->d_name, keep) && n > 0)
+                if (rest && rest[0] == '-' && strlen(rest) == sizeof("-0123456789abcdef.map") - 1 &&
+                    str_eq(rest + 17, ".map") && strspn(rest + 1, "0123456789abcdef") == 16 &&
+                    !str_eq(entry->d_name, keep) && n > 0)
                         (void)unlinkat(folder, entry->d_name, 0); /* a failure leaves a file that nothing names */
         }
         (void)closedir(dir);
 }
 
-/* Until it has @wanted (NULL: nothing of the app), and nothing else for as long as an old process may still take requests. */
+/*
+ * Until it has @wanted (NULL: nothing of the app), and nothing else for as long as an old process may still take
+ * requests.
+ */
 static bool wait_for(struct haproxy *h, const char *app, const char *map, const struct haproxy_layout *wanted) {
         int64_t start = clock_monotonic_ns(), since = 0, now;
 
@@ -259,8 +269,8 @@ static bool wait_for(struct haproxy *h, const char *app, const char *map, const 
                 bool is = ask(h, app, a, &l, &why) == 0;
 
                 if (is)
-                        is = wanted ? l.present && !l.unreadable && str_eq(map_name_of(&l, app, name),
-                                                                           map) && layout_equal(&l.layout, wanted)
+                        is = wanted ? l.present && !l.unreadable && str_eq(map_name_of(&l, app, name), map) &&
+                                              layout_equal(&l.layout, wanted)
                                     : !l.present;
                 now = clock_monotonic_ns();
                 since = !is ? 0 : since ? since : now;
@@ -273,14 +283,17 @@ static bool wait_for(struct haproxy *h, const char *app, const char *map, const 
 }
 
 static int validate(struct haproxy *h, struct fault *reterr) {
-        const char *const usual[] = { "haproxy", "-c", "-f", "/etc/haproxy/haproxy.cfg", "-f", h->settings->folder, NULL };
+        const char *const usual[] = {
+                "haproxy", "-c", "-f", "/etc/haproxy/haproxy.cfg", "-f", h->settings->folder, NULL
+        };
         own_buffer struct buffer said = BUFFER_INIT;
         int code, r = activate_command(&h->settings->test, usual, &code, &said, reterr);
 
         if (r < 0)
                 return fault_context(reterr, r, "cannot validate");
-        return code == 0 ? 0 : fault_set_code(reterr, FAULT_DENIED, REASON_ROUTE_INVALID, "HAProxy refuses the configuration: %s",
-                                              buffer_str(&said));
+        return code == 0 ? 0
+                         : fault_set_code(reterr, FAULT_DENIED, REASON_ROUTE_INVALID,
+                                          "HAProxy refuses the configuration: %s", buffer_str(&said));
 }
 
 static int reload(struct haproxy *h, struct fault *reterr) {
@@ -290,9 +303,9 @@ static int reload(struct haproxy *h, struct fault *reterr) {
 
         if (r < 0)
                 return fault_context(reterr, r, "cannot reload");
-        return code == 0 ? 0 : fault_set_code(reterr, FAULT_TRANSIENT, REASON_ROUTER_UNAVAILABLE,
-                                              "HAProxy cannot be told to reload: %s",
-                                              buffer_str(&said));
+        return code == 0 ? 0
+                         : fault_set_code(reterr, FAULT_TRANSIENT, REASON_ROUTER_UNAVAILABLE,
+                                          "HAProxy cannot be told to reload: %s", buffer_str(&said));
 }
 
 static int activate(struct haproxy *h, const char *app, const char *map, const struct haproxy_layout *wanted,
@@ -303,8 +316,10 @@ static int activate(struct haproxy *h, const char *app, const char *map, const s
                 r = reload(h, reterr);
         if (r < 0 || wait_for(h, app, map, wanted))
                 return r;
-        r = fault_set_code(reterr, FAULT_DENIED, REASON_ROUTE_INVALID, "HAProxy was told to reload and goes on as before");
-        fault_hint(reterr, "its log says why; does it load %s (-f) and listen at %s?", h->settings->folder, h->settings->socket);
+        r = fault_set_code(reterr, FAULT_DENIED, REASON_ROUTE_INVALID,
+                           "HAProxy was told to reload and goes on as before");
+        fault_hint(reterr, "its log says why; does it load %s (-f) and listen at %s?", h->settings->folder,
+                   h->settings->socket);
         return r;
 }
 
@@ -350,8 +365,8 @@ static int check_listen(struct haproxy *h, int folder, const struct traffic *t, 
 
                 if (!str_after(entry->d_name, "tally_") || !str_ends_with(entry->d_name, ".cfg") ||
                     str_eq(entry->d_name, own_name) ||
-                    file_read(folder, entry->d_name, LIMIT_ROUTER_BYTES, &text, &why) < 0 || !strstr(buffer_str(&text),
-                                                                                                     buffer_str(&bind)))
+                    file_read(folder, entry->d_name, LIMIT_ROUTER_BYTES, &text, &why) < 0 ||
+                    !strstr(buffer_str(&text), buffer_str(&bind)))
                         continue;
                 r = fault_set_code(reterr, FAULT_DENIED, REASON_ROUTE_INVALID, "%s is taken by another app: %s",
                                    t->listen, entry->d_name);
@@ -362,8 +377,8 @@ static int check_listen(struct haproxy *h, int folder, const struct traffic *t, 
 }
 
 /*
- * What runs is what we wrote, as far as can be told: the file has the places of @l. Otherwise somebody may have had HAProxy load
- * something else, that only a reload takes back.
+ * What runs is what we wrote, as far as can be told: the file has the places of @l. Otherwise somebody may have had
+ * HAProxy load something else, that only a reload takes back.
  */
 static bool is_as_written(const struct files *have, const struct haproxy_files *f, const struct live *l) {
         own_buffer struct buffer config = BUFFER_INIT;
@@ -377,8 +392,8 @@ static bool is_as_written(const struct files *have, const struct haproxy_files *
  * new route.
  */
 static int shift(struct haproxy *h, int folder, const struct haproxy_files *f, const struct haproxy_layout *from,
-                 const struct haproxy_layout *to, const struct buffer *config, const struct buffer *map, const char *map_name, bool *ret_done,
-                 struct fault *reterr) {
+                 const struct haproxy_layout *to, const struct buffer *config, const struct buffer *map,
+                 const char *map_name, bool *ret_done, struct fault *reterr) {
         own_buffer struct buffer commands = BUFFER_INIT, answer = BUFFER_INIT;
         char name[FILE_NAME_MAX];
         own_arena struct arena *a = arena_new();
@@ -400,7 +415,8 @@ static int shift(struct haproxy *h, int folder, const struct haproxy_files *f, c
         return r;
 }
 
-static int haproxy_apply(struct router *r, const struct traffic *traffic, const struct route *route, struct fault *reterr) {
+static int haproxy_apply(struct router *r, const struct traffic *traffic, const struct route *route,
+                         struct fault *reterr) {
         struct haproxy *h = haproxy_of(r);
         const struct haproxy_files f = { .folder = h->settings->folder, .app = route->app, .traffic = traffic };
         own_arena struct arena *a = arena_new();
@@ -447,7 +463,9 @@ static int haproxy_remove(struct router *r, const char *app, struct fault *reter
         int e;
 
         if (folder < 0)
-                return errno == ENOENT ? 0 : fault_set(reterr, FAULT_TRANSIENT, errno, "cannot open '%s'", h->settings->folder);
+                return errno == ENOENT
+                               ? 0
+                               : fault_set(reterr, FAULT_TRANSIENT, errno, "cannot open '%s'", h->settings->folder);
         e = files_read(folder, app, NULL, &have, reterr);
         if (e == 0)
                 e = ask(h, app, a, &l, reterr);

@@ -9,11 +9,11 @@
 #include "shared/base/text.h"
 
 #define COLUMNS_MAX 64
-#define PLACES_MAX 1024
+#define PLACES_MAX  1024
 
 /* Administrative states (include/haproxy/server-t.h, enum srv_admin): forced to maintenance, forced to drain. */
 #define ADMIN_MAINTENANCE 0x01
-#define ADMIN_DRAIN 0x08
+#define ADMIN_DRAIN       0x08
 
 static int not_ours(const char *what, struct fault *reterr) {
         return fault_set(reterr, FAULT_TRANSIENT, EPROTO, "what HAProxy tells is not ours: %s", what);
@@ -108,8 +108,8 @@ int haproxy_parse_map(const char *text, struct arena *a, struct haproxy_layout *
 
 enum column { COLUMN_BACKEND, COLUMN_NAME, COLUMN_ADDRESS, COLUMN_ADMIN, COLUMN_WEIGHT, COLUMN_PORT, COLUMN_MAX_ };
 static const char *const column_names[COLUMN_MAX_] = {
-        [COLUMN_BACKEND] = "be_name", [COLUMN_NAME] = "srv_name", [COLUMN_ADDRESS] = "srv_addr", [COLUMN_ADMIN] = "srv_admin_state",
-        [COLUMN_WEIGHT] = "srv_uweight", [COLUMN_PORT] = "srv_port",
+        [COLUMN_BACKEND] = "be_name",       [COLUMN_NAME] = "srv_name",      [COLUMN_ADDRESS] = "srv_addr",
+        [COLUMN_ADMIN] = "srv_admin_state", [COLUMN_WEIGHT] = "srv_uweight", [COLUMN_PORT] = "srv_port",
 };
 
 /* "# be_id be_name srv_id …": later versions have more columns. */
@@ -153,7 +153,8 @@ static bool read_server(char **words, const size_t columns[static COLUMN_MAX_], 
         int64_t port;
         size_t at;
 
-        if (!read_name(words[columns[COLUMN_NAME]], v, &g, &at) || parse_u64(words[columns[COLUMN_ADMIN]], &admin) < 0 ||
+        if (!read_name(words[columns[COLUMN_NAME]], v, &g, &at) ||
+            parse_u64(words[columns[COLUMN_ADMIN]], &admin) < 0 ||
             parse_u64(words[columns[COLUMN_WEIGHT]], &weight) < 0 || f->is[g][at])
                 return false;
         f->is[g][at] = true;
@@ -166,7 +167,8 @@ static bool read_server(char **words, const size_t columns[static COLUMN_MAX_], 
 }
 
 /* Every group of this backend has the same places, from the first to the last. */
-static int take_over(const struct found *f, enum variation v, struct arena *a, struct haproxy_layout *l, struct fault *reterr) {
+static int take_over(const struct found *f, enum variation v, struct arena *a, struct haproxy_layout *l,
+                     struct fault *reterr) {
         for (enum haproxy_group g = 0; g < HAPROXY_GROUP_MAX_; g++) {
                 if ((g == HAPROXY_CURRENT) != (v == VARIATION_CURRENT))
                         continue;
@@ -180,8 +182,8 @@ static int take_over(const struct found *f, enum variation v, struct arena *a, s
         return 0;
 }
 
-int haproxy_parse_servers(const char *text, const char *backend, enum variation v, struct arena *a, struct haproxy_layout *l,
-                          struct fault *reterr) {
+int haproxy_parse_servers(const char *text, const char *backend, enum variation v, struct arena *a,
+                          struct haproxy_layout *l, struct fault *reterr) {
         struct found *f = arena_alloc(a, sizeof(*f));
         size_t columns[COLUMN_MAX_], n_columns = 0;
         char *line, *words[COLUMNS_MAX];

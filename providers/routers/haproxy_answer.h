@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * HAProxy, the answers: what its runtime API says about us (https://docs.haproxy.org/2.6/management.html, 9.3: show map,
- * show servers state)
+ * HAProxy, the answers: what its runtime API says about us (https://docs.haproxy.org/2.6/management.html, 9.3: show
+ * map, show servers state)
  *
  * Pure.
  */
@@ -20,8 +20,8 @@ bool haproxy_parse_maps(const char *text, const char *folder, const char *app, c
 int haproxy_parse_map(const char *text, struct arena *a, struct haproxy_layout *l, struct fault *reterr);
 
 /*
- * The lines of `show servers state` for one backend into the layout's places; the first call for a layout with n 0 sets its n.
- * FAULT_TRANSIENT when they are not ours.
+ * The lines of `show servers state` for one backend into the layout's places; the first call for a layout with n 0 sets
+ * its n. FAULT_TRANSIENT when they are not ours.
  */
-int haproxy_parse_servers(const char *text, const char *backend, enum variation v, struct arena *a, struct haproxy_layout *l,
-                          struct fault *reterr);
+int haproxy_parse_servers(const char *text, const char *backend, enum variation v, struct arena *a,
+                          struct haproxy_layout *l, struct fault *reterr);

@@ -5,8 +5,8 @@
  * HAProxy, the files: what a route is in HAProxy's language (https://docs.haproxy.org/2.6/configuration.html)
  *
  * For the app "shop" the file tally_shop.cfg has a frontend, which chooses, and the backends tally_shop:current and
- * tally_shop:candidate with more places for servers than are used. What changes with a rollout is in what the runtime API
- * changes: the servers' addresses, and the map tally_shop-<digest>.map with the share and the releases:
+ * tally_shop:candidate with more places for servers than are used. What changes with a rollout is in what the runtime
+ * API changes: the servers' addresses, and the map tally_shop-<digest>.map with the share and the releases:
  *
  *      share 25
  *      current 3f2a91c07be4
@@ -24,8 +24,8 @@
 enum haproxy_group { HAPROXY_CURRENT, HAPROXY_CANDIDATE, HAPROXY_BACKUP, HAPROXY_GROUP_MAX_ };
 
 struct haproxy_place {
-        const char *address;            /* NULL: not used */
-        bool odd;                       /* read back only: drained, or of another weight */
+        const char *address; /* NULL: not used */
+        bool odd;            /* read back only: drained, or of another weight */
 };
 
 /* Each group has the same number of places. */
@@ -36,7 +36,10 @@ struct haproxy_layout {
         const char *release[VARIATION_MAX_];
 };
 
-/* Places for @route: as many as @before has (NULL: nothing is before), more when they are too few. A target keeps its place. */
+/*
+ * Places for @route: as many as @before has (NULL: nothing is before), more when they are too few. A target keeps its
+ * place.
+ */
 void haproxy_layout_make(const struct route *route, const struct haproxy_layout *before, struct arena *a,
                          struct haproxy_layout *ret);
 /* The route of a layout; *ret_odd: a server was changed in a way that no route has, "server s1 …"; NULL: none. */

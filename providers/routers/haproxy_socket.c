@@ -10,7 +10,7 @@
 #include "shared/base/limits.h"
 #include "shared/base/reason.h"
 
-#define SAY_TIMEOUT_S 10
+#define SAY_TIMEOUT_S  10
 /* A line must fit HAProxy's buffer of 16 KiB (tune.bufsize), with room for what it keeps of it. */
 #define LINE_MAX_BYTES 8192
 
@@ -25,7 +25,8 @@ static int connect_to(const char *path, int *ret_fd, struct fault *reterr) {
         own_fd int fd = -1;
 
         if (strlen(path) >= sizeof(address.sun_path))
-                return fault_set(reterr, FAULT_CONFIG, ENAMETOOLONG, "the path of HAProxy's socket is too long: %s", path);
+                return fault_set(reterr, FAULT_CONFIG, ENAMETOOLONG, "the path of HAProxy's socket is too long: %s",
+                                 path);
         memcpy(address.sun_path, path, strlen(path) + 1);
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||

@@ -71,7 +71,8 @@ static const char *settings_of(const struct traffic *traffic, char buf[static DI
         return buf;
 }
 
-static int memory_begin(struct memory *m, const char *name, const char *what, struct script_call *ret, struct fault *reterr) {
+static int memory_begin(struct memory *m, const char *name, const char *what, struct script_call *ret,
+                        struct fault *reterr) {
         int r = script_begin(&m->script, name, what, ret, reterr);
 
         if (r == 0 && script_is_away(&m->script) && !str_eq(name, "observe"))
@@ -80,8 +81,8 @@ static int memory_begin(struct memory *m, const char *name, const char *what, st
         return r;
 }
 
-static int memory_read(struct memory *m, const char *app, const struct traffic *traffic, struct arena *a, struct route_state *ret,
-                       struct fault *reterr) {
+static int memory_read(struct memory *m, const char *app, const struct traffic *traffic, struct arena *a,
+                       struct route_state *ret, struct fault *reterr) {
         const json_t *entry = json_object_get(json_object_get(m->script.world, "routes"), app);
         const char *altered = json_get_string(json_object_get(m->script.world, "altered"), app);
         char settings[DIGEST_TEXT_MAX];
@@ -102,8 +103,7 @@ static int memory_read(struct memory *m, const char *app, const struct traffic *
 }
 
 static int memory_observe(struct router *r, const char *app, const struct traffic *traffic, struct arena *a,
-                          struct route_state *ret,
-                          struct fault *reterr) {
+                          struct route_state *ret, struct fault *reterr) {
         struct memory *m = memory_of(r);
         struct script_call call;
         int n = memory_begin(m, "observe", app, &call, reterr);
@@ -126,7 +126,8 @@ static void describe(const struct route *route, struct buffer *out) {
                 buffer_printf(out, "%s %s %s", i ? "," : "", variation_names[targets[i].variation], targets[i].address);
 }
 
-static int memory_apply(struct router *r, const struct traffic *traffic, const struct route *route, struct fault *reterr) {
+static int memory_apply(struct router *r, const struct traffic *traffic, const struct route *route,
+                        struct fault *reterr) {
         struct memory *m = memory_of(r);
         own_buffer struct buffer what = BUFFER_INIT;
         char settings[DIGEST_TEXT_MAX];
@@ -142,7 +143,8 @@ static int memory_apply(struct router *r, const struct traffic *traffic, const s
         if (refused)
                 return fault_set_code(reterr, FAULT_DENIED, REASON_ROUTE_INVALID, "%s", refused);
         json_object_set_new(script_member(m->script.world, "routes", json_object), route->app,
-                            json_pack("{ss so}", "settings", settings_of(traffic, settings), "route", route_write(route)));
+                            json_pack("{ss so}", "settings", settings_of(traffic, settings), "route",
+                                      route_write(route)));
         (void)json_object_del(json_object_get(m->script.world, "altered"), route->app);
         return script_end(&m->script, &call, reterr);
 }

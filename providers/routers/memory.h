@@ -4,11 +4,12 @@
 /*
  * Memory: a router that exists in a JSON document only
  *
- * Always built and offered to nobody; drives the tests of the reconciler. The document is <settings->state>/memory.json,
- * or in memory without a state folder; it is a script (providers/fake/script.h), whose calls are observe, apply and
- * remove, and has besides
+ * Always built and offered to nobody; drives the tests of the reconciler. The document is
+ * <settings->state>/memory.json, or in memory without a state folder; it is a script (providers/fake/script.h), whose
+ * calls are observe, apply and remove, and has besides
  *
- *      { "routes": { "shop": {"settings": "<digest of traffic>", "route": { … as route_table writes it … }} },   // in force
+ *      { "routes": { "shop": {"settings": "<digest of traffic>", "route": { … as route_table writes it … }} }, // in
+ *      force
  *        "altered": { "shop": "how" },                    // said of the app until it is applied again
  *        "refuse": { "shop": "why" } }                    // apply() finds the configuration invalid
  *

@@ -14,9 +14,10 @@
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 
-#define TAKES_MS 10000          /* from the command to the first new answer */
-#define SETTLE_MS 250           /* the old workers go 100 ms after the new ones came (ngx_msleep() in ngx_master_process_cycle()) */
-#define PAUSE_MS 10
+#define TAKES_MS 10000 /* from the command to the first new answer */
+#define SETTLE_MS \
+        250 /* the old workers go 100 ms after the new ones came (ngx_msleep() in ngx_master_process_cycle()) */
+#define PAUSE_MS      10
 #define FILE_NAME_MAX (ROUTE_NAME_MAX + 8)
 
 struct nginx {
@@ -27,8 +28,8 @@ struct nginx {
 
 /* What the running nginx tells of an app. */
 struct told {
-        bool answers;                   /* nginx is there */
-        bool present;                   /* … and knows the app */
+        bool answers; /* nginx is there */
+        bool present; /* … and knows the app */
         struct digest digest;
         struct route route;
 };
@@ -51,7 +52,8 @@ static int nginx_open(const struct router_settings *settings, struct router **re
         int r;
 
         if (!settings->folder || !settings->admin || !str_after(settings->admin, "http://")) {
-                fault_set(reterr, FAULT_CONFIG, EINVAL, "nginx needs a folder for our files, and an address to ask it at");
+                fault_set(reterr, FAULT_CONFIG, EINVAL,
+                          "nginx needs a folder for our files, and an address to ask it at");
                 fault_hint(reterr, "routers: {nginx: {folder: /etc/nginx/tally.d, admin: 'http://127.0.0.1:8998'}}");
                 return -EINVAL;
         }
@@ -71,9 +73,11 @@ static int nginx_open(const struct router_settings *settings, struct router **re
 static int nginx_check(struct router *r, const char *app, const struct traffic *t, struct fault *reterr) {
         if (t->split.by == SPLIT_HEADER && strchr(t->split.name, '_'))
                 return fault_set_code_at(reterr, &t->at, REASON_LOAD_INVALID,
-                                         "nginx drops headers with an underscore in their name, as '%s' has", t->split.name);
+                                         "nginx drops headers with an underscore in their name, as '%s' has",
+                                         t->split.name);
         if (t->server_name && strchr(t->server_name, '*') && t->server_name[0] != '*')
-                return fault_set_code_at(reterr, &t->at, REASON_LOAD_INVALID, "nginx takes a * only at the start of a host name");
+                return fault_set_code_at(reterr, &t->at, REASON_LOAD_INVALID,
+                                         "nginx takes a * only at the start of a host name");
         return 0;
 }
 
@@ -91,11 +95,11 @@ static int ask(struct nginx *n, const char *app, struct arena *a, struct told *r
         char host[NGINX_HOST_MAX];
         struct told t = { .answers = false };
 
-        if (admin_call(n->admin, &(struct admin_request){ .path = "/", .host = nginx_host(app, host) }, &answer, why) == 0) {
+        if (admin_call(n->admin, &(struct admin_request){ .path = "/", .host = nginx_host(app, host) }, &answer, why) ==
+            0) {
                 t.answers = true;
                 t.present = answer.status == 200 && nginx_parse_told(app, buffer_str(&answer.body), answer.body.size, a,
-                                                                     &t.digest,
-                                                                     &t.route, &other) == 0;
+                                                                     &t.digest, &t.route, &other) == 0;
         }
         *ret = t;
         return t.answers ? 0 : -ENOTCONN;
@@ -107,8 +111,8 @@ static int ask(struct nginx *n, const char *app, struct arena *a, struct told *r
 
 struct seen {
         struct told told;
-        bool there;                     /* our file */
-        bool cut_short;                 /* we were ended while we changed it */
+        bool there;     /* our file */
+        bool cut_short; /* we were ended while we changed it */
         struct buffer text;
 };
 
@@ -153,8 +157,7 @@ static const char *difference(const struct seen *s, const struct buffer *wanted,
 }
 
 static int nginx_observe(struct router *r, const char *app, const struct traffic *traffic, struct arena *a,
-                         struct route_state *ret,
-                         struct fault *reterr) {
+                         struct route_state *ret, struct fault *reterr) {
         struct nginx *n = nginx_of(r);
         own_fd int folder = open(n->settings->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         own_fault struct fault why = FAULT_INIT;
@@ -165,11 +168,16 @@ static int nginx_observe(struct router *r, const char *app, const struct traffic
 
         if (e < 0)
                 return e;
-        /* Without a file of ours nothing tells us anything: there is nothing, and apply() finds out whether nginx is there. */
+        /*
+         * Without a file of ours nothing tells us anything: there is nothing, and apply() finds out whether nginx is
+         * there.
+         */
         ret->available = s.told.answers || !s.there || s.cut_short;
         if (!ret->available) {
-                ret->reason = arena_printf(a, "nginx does not answer at %s: does it run, and does its configuration include %s/*.conf? (%s)",
-                                           n->settings->admin, n->settings->folder, why.message ? why.message : "");
+                ret->reason = arena_printf(
+                        a,
+                        "nginx does not answer at %s: does it run, and does its configuration include %s/*.conf? (%s)",
+                        n->settings->admin, n->settings->folder, why.message ? why.message : "");
                 return 0;
         }
         ret->present = s.told.present;
@@ -263,9 +271,11 @@ static int activate(struct nginx *n, const struct traffic *t, const char *app, c
         if (r < 0 || wait_for(n, app, digest))
                 return r;
         if (ask(n, app, a, &told, &why) < 0)
-                return fault_set_code(reterr, FAULT_TRANSIENT, REASON_ROUTER_UNAVAILABLE, "nginx does not answer at %s: %s",
-                                      n->settings->admin, why.message ? why.message : "");
-        r = fault_set_code(reterr, FAULT_DENIED, REASON_ROUTE_INVALID, "nginx was told to reload and goes on as before");
+                return fault_set_code(reterr, FAULT_TRANSIENT, REASON_ROUTER_UNAVAILABLE,
+                                      "nginx does not answer at %s: %s", n->settings->admin,
+                                      why.message ? why.message : "");
+        r = fault_set_code(reterr, FAULT_DENIED, REASON_ROUTE_INVALID,
+                           "nginx was told to reload and goes on as before");
         fault_hint(reterr, "its error log says why; does its configuration include %s/*.conf?", n->settings->folder);
         return r;
 }
@@ -289,7 +299,8 @@ static int change(struct nginx *n, int folder, const struct traffic *t, const ch
         return r;
 }
 
-static int nginx_apply(struct router *r, const struct traffic *traffic, const struct route *route, struct fault *reterr) {
+static int nginx_apply(struct router *r, const struct traffic *traffic, const struct route *route,
+                       struct fault *reterr) {
         struct nginx *n = nginx_of(r);
         own_arena struct arena *a = arena_new();
         own_fd int folder = -1;
@@ -319,7 +330,9 @@ static int nginx_remove(struct router *r, const char *app, struct fault *reterr)
         int e;
 
         if (folder < 0)
-                return errno == ENOENT ? 0 : fault_set(reterr, FAULT_TRANSIENT, errno, "cannot open '%s'", n->settings->folder);
+                return errno == ENOENT
+                               ? 0
+                               : fault_set(reterr, FAULT_TRANSIENT, errno, "cannot open '%s'", n->settings->folder);
         e = look(n, folder, app, a, &s, &why, reterr);
         if (e < 0 || (!s.there && !s.cut_short && !s.told.present))
                 return e;

@@ -11,16 +11,20 @@
 #include "shared/data/json.h"
 
 /* One word of a configuration has at most 4096 bytes (NGX_CONF_BUFFER). */
-#define WORD_MAX 3000
-/* variables_hash_bucket_size is 64 unless somebody changed it: with the longest suffix, a name of 46 characters still fits. */
+#define WORD_MAX   3000
+/*
+ * variables_hash_bucket_size is 64 unless somebody changed it: with the longest suffix, a name of 46 characters still
+ * fits.
+ */
 #define PREFIX_MAX 32
 
 struct rendering {
         const struct traffic *traffic;
         const struct route_parts *parts;
         const char *app;
-        const char *group;              /* "tally_shop": of the groups, and of what the operator's configuration may use */
-        const char *id;                 /* the same for variables of our own, or something shorter */
+        /* "tally_shop": of the groups, and of what the operator's configuration may use */
+        const char *group;
+        const char *id; /* the same for variables of our own, or something shorter */
         struct buffer *out;
 };
 
@@ -84,8 +88,10 @@ static void put_split(const struct rendering *r, const struct route *route) {
         const struct split *s = &r->traffic->split;
 
         if (s->by == SPLIT_WEIGHT) {
-                buffer_printf(r->out, "split_clients $request_id $%s_told_apart {\n    %" PRId64 "%% candidate;\n    * current;\n}\n", r->id,
-                              route->candidate);
+                buffer_printf(r->out,
+                              "split_clients $request_id $%s_told_apart {\n    %" PRId64
+                              "%% candidate;\n    * current;\n}\n",
+                              r->id, route->candidate);
                 return;
         }
         buffer_printf(r->out, "map $%s_", s->by == SPLIT_HEADER ? "http" : "cookie");
@@ -123,13 +129,18 @@ static void put_choice(const struct rendering *r, const struct route *route) {
         if (!r->traffic->sticky)
                 buffer_printf(r->out, "map \"\" $%s_to {\n    default $%s_told_apart;\n}\n", id, id);
         else if (r->traffic->split.by == SPLIT_WEIGHT)
-                buffer_printf(r->out, "map $%s_met $%s_to {\n    \"\" $%s_told_apart;\n    default $%s_met;\n}\n", id, id,
-                              id, id);
+                buffer_printf(r->out, "map $%s_met $%s_to {\n    \"\" $%s_told_apart;\n    default $%s_met;\n}\n", id,
+                              id, id, id);
         else
-                buffer_printf(r->out, "map $%s_told_apart:$%s_met $%s_to {\n    ~candidate candidate;\n    default current;\n}\n", id, id, id);
+                buffer_printf(
+                        r->out,
+                        "map $%s_told_apart:$%s_met $%s_to {\n    ~candidate candidate;\n    default current;\n}\n", id,
+                        id, id);
 }
 
-/* $<id>_cookie: a Set-Cookie header for who has none of the release that serves; nginx sends no header that is empty. */
+/*
+ * $<id>_cookie: a Set-Cookie header for who has none of the release that serves; nginx sends no header that is empty.
+ */
 static void put_cookie(const struct rendering *r) {
         const struct sticky *s = r->traffic->sticky;
         const char *name = r->traffic->listen ? r->id : r->group;
@@ -138,11 +149,12 @@ static void put_cookie(const struct rendering *r) {
                 buffer_printf(r->out, "map \"\" $%s_cookie {\n    default \"\";\n}\n", name);
                 return;
         }
-        buffer_printf(r->out, "map $%s_to:$%s_met $%s_cookie {\n    current:current \"\";\n    candidate:candidate \"\";\n", r->id, r->id, name);
+        buffer_printf(r->out,
+                      "map $%s_to:$%s_met $%s_cookie {\n    current:current \"\";\n    candidate:candidate \"\";\n",
+                      r->id, r->id, name);
         for (enum variation v = 0; v < VARIATION_MAX_; v++)
                 buffer_printf(r->out, "    ~^%s: \"%s=%s; Max-Age=%" PRId64 "; Path=/; HttpOnly; SameSite=Lax\";\n",
-                              variation_names[v],
-                              s->cookie, r->parts->release[v], s->duration_ms / 1000);
+                              variation_names[v], s->cookie, r->parts->release[v], s->duration_ms / 1000);
         buffer_puts(r->out, "}\n");
 }
 
@@ -151,8 +163,9 @@ static void put_cookie(const struct rendering *r) {
  */
 
 /*
- * proxy_next_upstream: what was sent and is not safe to repeat goes to no second server (the default without non_idempotent). No
- * connections to targets are kept: one that a target closes just when it is used would cost a request that cannot be repeated.
+ * proxy_next_upstream: what was sent and is not safe to repeat goes to no second server (the default without
+ * non_idempotent). No connections to targets are kept: one that a target closes just when it is used would cost a
+ * request that cannot be repeated.
  */
 static void put_location(const struct rendering *r) {
         buffer_printf(r->out,
@@ -187,8 +200,9 @@ static void put_server(const struct rendering *r) {
         char host[NGINX_HOST_MAX];
 
         buffer_printf(r->out, "map $http_upgrade $%s_connection {\n    \"\" close;\n    default upgrade;\n}\n", r->id);
-        buffer_printf(r->out, "server {\n    listen %s%s;\n    server_name %s;\n", listen[0] == ':' ? listen + 1 : listen,
-                      name ? "" : " default_server", name ? name : nginx_host(r->app, host));
+        buffer_printf(r->out, "server {\n    listen %s%s;\n    server_name %s;\n",
+                      listen[0] == ':' ? listen + 1 : listen, name ? "" : " default_server",
+                      name ? name : nginx_host(r->app, host));
         if (name)
                 put_host(name, r->out);
         put_location(r);
@@ -198,8 +212,8 @@ static void put_server(const struct rendering *r) {
 }
 
 /* The only way to know what a running nginx has in force is to let it say so. */
-static int put_teller(const struct rendering *r, const char *tell, const struct route *route, const struct digest *digest,
-                      struct fault *reterr) {
+static int put_teller(const struct rendering *r, const char *tell, const struct route *route,
+                      const struct digest *digest, struct fault *reterr) {
         own_json json_t *told = json_pack("{ss so}", "digest", digest->text, "route", route_write(route));
         own_buffer struct buffer text = BUFFER_INIT;
         char host[NGINX_HOST_MAX];
@@ -208,8 +222,11 @@ static int put_teller(const struct rendering *r, const char *tell, const struct 
 
         if (e < 0)
                 return e;
-        buffer_printf(r->out, "server {\n    listen %s;\n    server_name %s;\n    access_log off;\n    default_type application/json;\n"
-                              "    location / {\n", tell, nginx_host(r->app, host));
+        buffer_printf(
+                r->out,
+                "server {\n    listen %s;\n    server_name %s;\n    access_log off;\n    default_type application/json;\n"
+                "    location / {\n",
+                tell, nginx_host(r->app, host));
         for (size_t at = 0; at < text.size; at += WORD_MAX, n++)
                 buffer_printf(r->out, "        set $%s_told%zu '%.*s';\n", r->id, n,
                               (int)(text.size - at < WORD_MAX ? text.size - at : WORD_MAX), buffer_str(&text) + at);
@@ -239,8 +256,7 @@ int nginx_render(const char *tell, const struct traffic *traffic, const struct r
                 put_met(&r);
         put_choice(&r, route);
         buffer_printf(out, "map $%s_to $%s%s {\n    current %s_current;\n    candidate %s_candidate;\n}\n", r.id,
-                      traffic->listen ? r.id : group,
-                      traffic->listen ? "_group" : "", group, group);
+                      traffic->listen ? r.id : group, traffic->listen ? "_group" : "", group, group);
         put_cookie(&r);
         if (traffic->listen)
                 put_server(&r);
@@ -257,8 +273,7 @@ int nginx_render(const char *tell, const struct traffic *traffic, const struct r
 }
 
 int nginx_parse_told(const char *app, const void *bytes, size_t size, struct arena *a, struct digest *ret_digest,
-                     struct route *ret,
-                     struct fault *reterr) {
+                     struct route *ret, struct fault *reterr) {
         own_fault struct fault why = FAULT_INIT;
         own_json json_t *told = NULL;
         const char *digest;

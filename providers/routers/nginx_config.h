@@ -27,5 +27,4 @@ const char *nginx_host(const char *app, char *buf);
 
 /* What it tells: the digest of its file and the route. FAULT_TRANSIENT when it is none of ours for @app. */
 int nginx_parse_told(const char *app, const void *bytes, size_t size, struct arena *a, struct digest *ret_digest,
-                     struct route *ret,
-                     struct fault *reterr);
+                     struct route *ret, struct fault *reterr);

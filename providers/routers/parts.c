@@ -28,7 +28,8 @@ void route_parts_make(const struct route *route, struct arena *a, struct route_p
         }
         if (p.n[VARIATION_CANDIDATE] > 0 && (p.n[VARIATION_CURRENT] == 0 || route->candidate == 100))
                 p.all = VARIATION_CANDIDATE;
-        p.split = p.n[VARIATION_CURRENT] > 0 && p.n[VARIATION_CANDIDATE] > 0 && route->candidate > 0 && route->candidate < 100;
+        p.split = p.n[VARIATION_CURRENT] > 0 && p.n[VARIATION_CANDIDATE] > 0 && route->candidate > 0 &&
+                  route->candidate < 100;
         *ret = p;
 }
 
@@ -57,7 +58,8 @@ static bool is_canonical(int family, const char *host) {
         unsigned char bytes[sizeof(struct in6_addr)];
         char text[INET6_ADDRSTRLEN];
 
-        return inet_pton(family, host, bytes) == 1 && inet_ntop(family, bytes, text, sizeof(text)) && str_eq(text, host);
+        return inet_pton(family, host, bytes) == 1 && inet_ntop(family, bytes, text, sizeof(text)) &&
+               str_eq(text, host);
 }
 
 bool address_split(const char *address, char host[static ROUTE_HOST_MAX], int64_t *ret_port) {
@@ -82,9 +84,14 @@ static int refuse(const char *what, const char *text, struct fault *reterr) {
 }
 
 static int check_traffic(const struct traffic *t, struct fault *reterr) {
-        const struct { const char *what, *text; } all[] = {
-                { "a place to listen", t->listen }, { "a host name", t->server_name }, { "a path", t->path },
-                { "a name to split by", t->split.name }, { "a value to split by", t->split.value },
+        const struct {
+                const char *what, *text;
+        } all[] = {
+                { "a place to listen", t->listen },
+                { "a host name", t->server_name },
+                { "a path", t->path },
+                { "a name to split by", t->split.name },
+                { "a value to split by", t->split.value },
                 { "a cookie", t->sticky ? t->sticky->cookie : NULL },
         };
 
@@ -137,12 +144,15 @@ int route_check(const struct traffic *traffic, const struct route *route, struct
  * Reading back
  */
 
-void route_add(struct route *route, const char *address, enum variation variation, const char *release, struct arena *a) {
+void route_add(struct route *route, const char *address, enum variation variation, const char *release,
+               struct arena *a) {
         struct route_target *items = route->targets.items, *t;
 
         t = arena_push(a, &items, &route->targets.n, sizeof(*items));
         route->targets.items = items;
-        *t = (struct route_target){ .address = arena_strdup(a, address ? address : ""), .variation = variation, .release = arena_strdup(a, release) };
+        *t = (struct route_target){ .address = arena_strdup(a, address ? address : ""),
+                                    .variation = variation,
+                                    .release = arena_strdup(a, release) };
 }
 
 static int by_address(const void *a, const void *b) {
@@ -176,7 +186,6 @@ json_t *route_write(const struct route *route) {
         size_t i;
         json_t *target;
 
-        json_array_foreach(json_object_get(json, "targets"), i, target)
-                (void)json_object_del(target, "instance");
+        json_array_foreach(json_object_get(json, "targets"), i, target)(void) json_object_del(target, "instance");
         return json;
 }

@@ -4,7 +4,8 @@
 /*
  * Parts: a route as every router needs it
  *
- * Which targets are of which variation, whether requests are told apart at all, and who gets them when they are not. Pure.
+ * Which targets are of which variation, whether requests are told apart at all, and who gets them when they are not.
+ * Pure.
  */
 
 #include "shared/base/arena.h"
@@ -14,9 +15,10 @@
 struct route_parts {
         const struct route_target **of[VARIATION_MAX_]; /* sorted by address, in the arena */
         size_t n[VARIATION_MAX_];
-        const char *release[VARIATION_MAX_];            /* what the cookie of sticky sessions says; of a variation without targets its name */
-        bool split;                                     /* both get requests */
-        enum variation all;                             /* when not split: who gets them */
+        /* what the cookie of sticky sessions says; of a variation without targets its name */
+        const char *release[VARIATION_MAX_];
+        bool split;         /* both get requests */
+        enum variation all; /* when not split: who gets them */
 };
 
 /* Borrows from @route. */
@@ -33,10 +35,11 @@ int route_check(const struct traffic *traffic, const struct route *route, struct
 bool address_split(const char *address, char host[static ROUTE_HOST_MAX], int64_t *ret_port);
 
 /*
- * Add a target to what is read back; route_check() tells later whether it is one. @address and @release (may be NULL) are
- * copied.
+ * Add a target to what is read back; route_check() tells later whether it is one. @address and @release (may be NULL)
+ * are copied.
  */
-void route_add(struct route *route, const char *address, enum variation variation, const char *release, struct arena *a);
+void route_add(struct route *route, const char *address, enum variation variation, const char *release,
+               struct arena *a);
 /* The order that routes have. */
 void route_sort(struct route *route);
 

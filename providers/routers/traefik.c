@@ -15,16 +15,19 @@
 #include "shared/base/text.h"
 #include "shared/data/json.h"
 
-#define TAKES_MS 15000
-#define PAUSE_MS 50
-/* Without the API nobody says when a file was taken: the provider waits providersThrottleDuration, 2 s unless it was changed. */
-#define BLIND_MS 3000
+#define TAKES_MS      15000
+#define PAUSE_MS      50
+/*
+ * Without the API nobody says when a file was taken: the provider waits providersThrottleDuration, 2 s unless it was
+ * changed.
+ */
+#define BLIND_MS      3000
 #define FILE_NAME_MAX (ROUTE_NAME_MAX + 8)
 
 struct traefik {
         struct router router;
         const struct router_settings *settings;
-        struct admin *admin;    /* NULL: no API to ask */
+        struct admin *admin; /* NULL: no API to ask */
 };
 
 static struct traefik *traefik_of(struct router *r) {
@@ -46,7 +49,8 @@ static int traefik_open(const struct router_settings *settings, struct router **
 
         if (!settings->folder) {
                 fault_set(reterr, FAULT_CONFIG, EINVAL, "Traefik needs a folder for our files");
-                fault_hint(reterr, "routers: {traefik: {folder: /etc/traefik/tally.d, admin: 'http://127.0.0.1:8080'}}");
+                fault_hint(reterr,
+                           "routers: {traefik: {folder: /etc/traefik/tally.d, admin: 'http://127.0.0.1:8080'}}");
                 return -EINVAL;
         }
         t = calloc(1, sizeof(*t));
@@ -72,13 +76,17 @@ static int refuse(const struct traffic *t, const char *what, const char *hint, s
 
 static int traefik_check(struct router *r, const char *app, const struct traffic *t, struct fault *reterr) {
         if (t->listen && !traefik_of(r)->admin)
-                return refuse(t, "Traefik's entry points are in its own configuration, and there is no API to find the one that listens there",
-                              "leave `listen` out, or set routers.traefik.admin in tally.yaml", reterr);
+                return refuse(
+                        t,
+                        "Traefik's entry points are in its own configuration, and there is no API to find the one that listens there",
+                        "leave `listen` out, or set routers.traefik.admin in tally.yaml", reterr);
         if (t->split.by != SPLIT_WEIGHT && !traefik_has_routers(t))
-                return refuse(t, "Traefik tells requests apart by header or cookie only in routers, and this app has none",
+                return refuse(t,
+                              "Traefik tells requests apart by header or cookie only in routers, and this app has none",
                               "say which requests are its own: server_name or path", reterr);
         if (t->split.by != SPLIT_WEIGHT && t->sticky)
-                return refuse(t, "Traefik has no sticky sessions for a split by header or cookie", "leave `sticky` out", reterr);
+                return refuse(t, "Traefik has no sticky sessions for a split by header or cookie", "leave `sticky` out",
+                              reterr);
         if (t->server_name && strchr(t->server_name, '*'))
                 return refuse(t, "Traefik takes no * in a host name", "write the host name out", reterr);
         return 0;
@@ -119,8 +127,9 @@ static int find_entry_point(struct traefik *t, const struct traffic *traffic, st
         if (r < 0)
                 return r;
         *ret = arena_strdup(a, traefik_entry_point(list, traffic->listen));
-        return *ret ? 0 : fault_set_code(reterr, FAULT_DENIED, REASON_ROUTE_INVALID,
-                                         "none of Traefik's entry points listens at %s", traffic->listen);
+        return *ret ? 0
+                    : fault_set_code(reterr, FAULT_DENIED, REASON_ROUTE_INVALID,
+                                     "none of Traefik's entry points listens at %s", traffic->listen);
 }
 
 /*
@@ -130,8 +139,8 @@ static int find_entry_point(struct traefik *t, const struct traffic *traffic, st
 struct seen {
         struct buffer text;
         bool there, cut_short;
-        json_t *file;           /* NULL: there is none, or it is not readable */
-        json_t *rawdata;        /* NULL without API */
+        json_t *file;    /* NULL: there is none, or it is not readable */
+        json_t *rawdata; /* NULL without API */
 };
 
 static void seen_done(struct seen *s) {
@@ -150,16 +159,17 @@ static int look(struct traefik *t, int folder, const char *app, struct seen *ret
                 return r;
         ret->cut_short = folder >= 0 && activate_is_cut_short(&at);
         if (ret->there)
-                (void)traefik_read(buffer_str(&ret->text), ret->text.size, &ret->file, &why); /* unreadable is altered */
+                /* unreadable is altered */
+                (void)traefik_read(buffer_str(&ret->text), ret->text.size, &ret->file, &why);
         return t->admin ? get(t, "/api/rawdata", &ret->rawdata, reterr) : 0;
 }
 
 /* What runs, by the API; without it, what the file says. */
-static int read_route(struct traefik *t, const struct seen *s, const char *app, struct arena *a, struct route_state *ret,
-                      struct fault *reterr) {
+static int read_route(struct traefik *t, const struct seen *s, const char *app, struct arena *a,
+                      struct route_state *ret, struct fault *reterr) {
         if (t->admin)
-                return traefik_parse(json_object_get(s->rawdata, "services"), app, "@file", a, &ret->present, &ret->route,
-                                     reterr);
+                return traefik_parse(json_object_get(s->rawdata, "services"), app, "@file", a, &ret->present,
+                                     &ret->route, reterr);
         return traefik_parse(json_object_get(json_object_get(s->file, "http"), "services"), app, "", a, &ret->present,
                              &ret->route, reterr);
 }
@@ -185,8 +195,7 @@ static const char *difference(struct traefik *t, const struct seen *s, const str
 }
 
 static int traefik_observe(struct router *r, const char *app, const struct traffic *traffic, struct arena *a,
-                           struct route_state *ret,
-                           struct fault *reterr) {
+                           struct route_state *ret, struct fault *reterr) {
         struct traefik *t = traefik_of(r);
         own_fd int folder = open(t->settings->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         own_fault struct fault why = FAULT_INIT;
@@ -231,7 +240,9 @@ static bool wait_for(struct traefik *t, const char *app, const json_t *config, s
                         else {
                                 const char *service = arena_printf(a, "%s@file", route_name(app, name));
 
-                                *ret_why = json_object_get(json_object_get(rawdata, "services"), service) ? "Traefik still has its services" : NULL;
+                                *ret_why = json_object_get(json_object_get(rawdata, "services"), service)
+                                                   ? "Traefik still has its services"
+                                                   : NULL;
                         }
                         if (!*ret_why)
                                 return true;
@@ -257,12 +268,14 @@ static int change(struct traefik *t, int folder, const char *app, const json_t *
         if (wait_for(t, app, config, a, &missing))
                 return activate_keep(&at, reterr);
         (void)activate_revert(&at, &why);
-        r = fault_set_code(reterr, FAULT_DENIED, REASON_ROUTE_INVALID, "Traefik does not take the configuration: %s", missing);
+        r = fault_set_code(reterr, FAULT_DENIED, REASON_ROUTE_INVALID, "Traefik does not take the configuration: %s",
+                           missing);
         fault_hint(reterr, "its log says why; is %s the folder of its file provider, with watch?", t->settings->folder);
         return r;
 }
 
-static int traefik_apply(struct router *r, const struct traffic *traffic, const struct route *route, struct fault *reterr) {
+static int traefik_apply(struct router *r, const struct traffic *traffic, const struct route *route,
+                         struct fault *reterr) {
         struct traefik *t = traefik_of(r);
         own_arena struct arena *a = arena_new();
         own_fd int folder = -1;
@@ -294,7 +307,9 @@ static int traefik_remove(struct router *r, const char *app, struct fault *reter
         int e;
 
         if (folder < 0)
-                return errno == ENOENT ? 0 : fault_set(reterr, FAULT_TRANSIENT, errno, "cannot open '%s'", t->settings->folder);
+                return errno == ENOENT
+                               ? 0
+                               : fault_set(reterr, FAULT_TRANSIENT, errno, "cannot open '%s'", t->settings->folder);
         e = look(t, folder, app, &s, reterr);
         return e < 0 || (!s.there && !s.cut_short) ? e : change(t, folder, app, NULL, NULL, reterr);
 }

@@ -21,8 +21,8 @@ struct rendering {
         const struct traffic *traffic;
         const struct route *route;
         struct route_parts parts;
-        const char *name;                                       /* "tally_shop" */
-        char service[VARIATION_MAX_][SERVICE_NAME_MAX];         /* "tally_shop:current:3f2a91c07be4" */
+        const char *name;                               /* "tally_shop" */
+        char service[VARIATION_MAX_][SERVICE_NAME_MAX]; /* "tally_shop:current:3f2a91c07be4" */
         const char *entry_point;
 };
 
@@ -34,8 +34,8 @@ static void name_services(struct rendering *r) {
         for (enum variation v = 0; v < VARIATION_MAX_; v++) {
                 const char *release = r->parts.n[v] > 0 ? r->parts.of[v][0]->release : NULL;
 
-                (void)snprintf(r->service[v], sizeof(r->service[v]), "%s:%s%s%s", r->name, variation_names[v], release ? ":" : "",
-                               release ? release : "");
+                (void)snprintf(r->service[v], sizeof(r->service[v]), "%s:%s%s%s", r->name, variation_names[v],
+                               release ? ":" : "", release ? release : "");
         }
 }
 
@@ -54,14 +54,16 @@ static json_t *weighted(const struct rendering *r) {
         for (enum variation v = 0; v < VARIATION_MAX_; v++)
                 if (r->parts.n[v] > 0)
                         json_array_append_new(list, json_pack("{ss sI}", "name", r->service[v], "weight",
-                                                              (json_int_t)(v == VARIATION_CANDIDATE ? r->route->candidate : 100 - r->route->candidate)));
+                                                              (json_int_t)(v == VARIATION_CANDIDATE
+                                                                                   ? r->route->candidate
+                                                                                   : 100 - r->route->candidate)));
         if (json_array_size(list) == 0) /* a service must have one */
                 json_array_append_new(list, json_pack("{ss si}", "name", r->service[VARIATION_CURRENT], "weight", 100));
         service = json_pack("{so}", "services", list);
         if (s)
-                json_object_set_new(service, "sticky", json_pack("{s{ss sb ss sI}}", "cookie", "name", s->cookie,
-                                                                 "httpOnly", 1, "sameSite", "lax",
-                                                                 "maxAge", (json_int_t)(s->duration_ms / 1000)));
+                json_object_set_new(service, "sticky",
+                                    json_pack("{s{ss sb ss sI}}", "cookie", "name", s->cookie, "httpOnly", 1,
+                                              "sameSite", "lax", "maxAge", (json_int_t)(s->duration_ms / 1000)));
         return json_pack("{so}", "weighted", service);
 }
 
@@ -109,7 +111,8 @@ static json_t *routers(const struct rendering *r) {
         json_t *all = json_object();
 
         put_rule(r->traffic, &rule);
-        json_object_set_new(all, r->name, router(r, buffer_str(&rule), told_apart ? r->service[VARIATION_CURRENT] : r->name));
+        json_object_set_new(all, r->name,
+                            router(r, buffer_str(&rule), told_apart ? r->service[VARIATION_CURRENT] : r->name));
         if (told_apart) {
                 char name[ROUTE_NAME_MAX + 16];
 
@@ -134,8 +137,8 @@ json_t *traefik_render(const struct traffic *traffic, const struct route *route,
                 if (r.parts.n[v] > 0 || (v == VARIATION_CURRENT && r.parts.n[VARIATION_CANDIDATE] == 0))
                         json_object_set_new(services, r.service[v], servers(&r, v));
         /* Only what was not sent yet is tried again. */
-        http = json_pack("{s{s{s{si ss}}} so}", "middlewares", r.name, "retry", "attempts", 4, "initialInterval", "10ms",
-                         "services", services);
+        http = json_pack("{s{s{s{si ss}}} so}", "middlewares", r.name, "retry", "attempts", 4, "initialInterval",
+                         "10ms", "services", services);
         if (traefik_has_routers(traffic))
                 json_object_set_new(http, "routers", routers(&r));
         return json_pack("{so}", "http", http);
@@ -156,7 +159,8 @@ int traefik_read(const void *bytes, size_t size, json_t **ret, struct fault *ret
         const struct node *root;
 
         if (yaml_parse("the file", bytes, size, a, &root, &why) < 0)
-                return fault_set(reterr, FAULT_TRANSIENT, EPROTO, "%s", why.message ? why.message : "the file is not YAML");
+                return fault_set(reterr, FAULT_TRANSIENT, EPROTO, "%s",
+                                 why.message ? why.message : "the file is not YAML");
         *ret = node_to_json(root);
         return *ret ? 0 : fault_set_oom(reterr);
 }
@@ -201,20 +205,22 @@ static int read_share(const json_t *service, const char *app, struct arena *a, i
                 const char *name = json_get_string(child, "name"), *release;
                 enum variation v;
 
-                if (!name || (!read_name(name, app, "", a, &v, &release) && !read_name(name, app, "@file", a, &v, &release)))
+                if (!name ||
+                    (!read_name(name, app, "", a, &v, &release) && !read_name(name, app, "@file", a, &v, &release)))
                         return not_ours("weights for other services", reterr);
                 weight[v] = json_get_integer(child, "weight", 1);
         }
         if (weight[VARIATION_CURRENT] < 0 || weight[VARIATION_CANDIDATE] < 0 || weight[VARIATION_CURRENT] > 1000000 ||
             weight[VARIATION_CANDIDATE] > 1000000)
                 return not_ours("weights out of range", reterr);
-        *ret = weight[VARIATION_CANDIDATE] == 0 ? 0 : weight[VARIATION_CANDIDATE] * 100 / (weight[VARIATION_CURRENT] + weight[VARIATION_CANDIDATE]);
+        *ret = weight[VARIATION_CANDIDATE] == 0
+                       ? 0
+                       : weight[VARIATION_CANDIDATE] * 100 / (weight[VARIATION_CURRENT] + weight[VARIATION_CANDIDATE]);
         return 0;
 }
 
 int traefik_parse(const json_t *services, const char *app, const char *provider, struct arena *a, bool *ret_present,
-                  struct route *ret,
-                  struct fault *reterr) {
+                  struct route *ret, struct fault *reterr) {
         const struct traffic nothing = { .path = "/" };
         struct route route = { .app = app };
         char name[ROUTE_NAME_MAX], own_name[ROUTE_NAME_MAX + 16];
@@ -236,7 +242,8 @@ int traefik_parse(const json_t *services, const char *app, const char *provider,
                 if (r < 0 || !read_name(key, app, provider, a, &v, &release))
                         continue;
                 json_array_foreach(json_object_get(json_object_get(service, "loadBalancer"), "servers"), i, server) {
-                        const char *url = json_get_string(server, "url"), *address = url ? str_after(url, "http://") : NULL;
+                        const char *url = json_get_string(server, "url"),
+                                   *address = url ? str_after(url, "http://") : NULL;
 
                         if (!address)
                                 return not_ours("a server without address", reterr);
@@ -267,17 +274,14 @@ static bool contains(const json_t *live, const json_t *wanted) {
         json_t *item;
 
         if (json_is_object(wanted)) {
-                json_object_foreach((json_t *)wanted, key, item)
-                        if (!contains(json_object_get(live, key), item))
-                                return false;
+                json_object_foreach((json_t *)wanted, key,
+                                    item) if (!contains(json_object_get(live, key), item)) return false;
                 return json_is_object(live);
         }
         if (json_is_array(wanted)) {
                 if (!json_is_array(live) || json_array_size(live) != json_array_size(wanted))
                         return false;
-                json_array_foreach(wanted, i, item)
-                        if (!contains(json_array_get(live, i), item))
-                                return false;
+                json_array_foreach(wanted, i, item) if (!contains(json_array_get(live, i), item)) return false;
                 return true;
         }
         return live && json_equal(live, wanted);
@@ -299,7 +303,8 @@ static const char *differs(const json_t *wanted, const json_t *live, const char 
                 if (status && !str_eq(status, "enabled")) {
                         const char *error = json_string_value(json_array_get(json_object_get(there, "error"), 0));
 
-                        return arena_printf(a, "Traefik does not use the %s %s: %.300s", what, key, error ? error : status);
+                        return arena_printf(a, "Traefik does not use the %s %s: %.300s", what, key,
+                                            error ? error : status);
                 }
                 if (!contains(there, item))
                         return arena_printf(a, "Traefik has another %s %s", what, key);

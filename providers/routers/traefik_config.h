@@ -23,15 +23,17 @@ json_t *traefik_render(const struct traffic *traffic, const struct route *route,
 /* The file: JSON, which is YAML. */
 int traefik_write(const char *app, const json_t *config, struct buffer *out, struct fault *reterr);
 
-/* From the bytes of a file that traefik_write() made, or something like it: FAULT_TRANSIENT when it is none. A new reference. */
+/*
+ * From the bytes of a file that traefik_write() made, or something like it: FAULT_TRANSIENT when it is none. A new
+ * reference.
+ */
 int traefik_read(const void *bytes, size_t size, json_t **ret, struct fault *reterr);
 /*
  * The route of @app in services by name: those of a file, or with @provider "@file" those of the API's /api/rawdata.
  * *ret_present false: there are none. FAULT_TRANSIENT when they are not as we make them.
  */
 int traefik_parse(const json_t *services, const char *app, const char *provider, struct arena *a, bool *ret_present,
-                  struct route *ret,
-                  struct fault *reterr);
+                  struct route *ret, struct fault *reterr);
 
 /* NULL when the running Traefik, by its /api/rawdata, has @config in force; else what it does not have, in @a. */
 const char *traefik_difference(const json_t *config, const json_t *rawdata, struct arena *a);

@@ -12,8 +12,8 @@
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 
-#define ID_DIGITS_MIN 6
-#define TIMEOUT_GIT_MS 5000
+#define ID_DIGITS_MIN   6
+#define TIMEOUT_GIT_MS  5000
 #define TIMEOUT_SIGN_MS (2 * 60 * 1000) /* a security key waits for a finger */
 
 extern char **environ;
@@ -57,8 +57,11 @@ int approval_find_release(const struct loaded_tree *tree, const char *text, cons
         if (!found) {
                 r = fault_set(reterr, FAULT_CONFIG, 0, "the working tree declares no release '%s'%s%s", text,
                               environment ? " in environment " : "", environment ? environment : "");
-                fault_hint(reterr, "name it by its id, which `tally status` shows, by at least %d digits of it, or as APP@VERSION; "
-                           "a host tries only what is declared", ID_DIGITS_MIN);
+                fault_hint(
+                        reterr,
+                        "name it by its id, which `tally status` shows, by at least %d digits of it, or as APP@VERSION; "
+                        "a host tries only what is declared",
+                        ID_DIGITS_MIN);
                 return r;
         }
         *ret = found;
@@ -74,15 +77,20 @@ static const char *git_email(const char *folder, struct arena *a) {
         own_process_result struct process_result result = { 0 };
         own_fault struct fault ignored = FAULT_INIT;
         size_t n;
-        int r = process_run(&(struct process_request){
-                .argv = argv, .envp = (const char *const *)environ, .timeout_ms = TIMEOUT_GIT_MS,
-        }, &result, &ignored);
+        int r = process_run(
+                &(struct process_request){
+                        .argv = argv,
+                        .envp = (const char *const *)environ,
+                        .timeout_ms = TIMEOUT_GIT_MS,
+                },
+                &result, &ignored);
 
         if (r < 0 || result.exit_code != 0)
                 return NULL;
         n = strcspn(buffer_str(&result.out), "\r\n");
         return n > 0 && n <= LIMIT_PRINCIPAL_BYTES && !memchr(buffer_str(&result.out), '/', n)
-                       ? arena_strndup(a, buffer_str(&result.out), n) : NULL;
+                       ? arena_strndup(a, buffer_str(&result.out), n)
+                       : NULL;
 }
 
 /* The public half beside the key file, which may be the file itself when an agent has the private one. */
@@ -113,7 +121,8 @@ static int find_signer(const struct approval_draft *d, struct arena *a, const ch
         if (r == 0)
                 r = signers_find_as(&s->signers, &key, d->principal, APPROVAL_NAMESPACE, &d->at, 1, &line, reterr);
         if (r < 0) {
-                fault_hint(reterr, "hosts count it only by a line of trust/allowed_signers for this key that is good for "
+                fault_hint(reterr,
+                           "hosts count it only by a line of trust/allowed_signers for this key that is good for "
                            "the namespace " APPROVAL_NAMESPACE);
                 return r;
         }
@@ -199,7 +208,10 @@ static int make_statement(const struct approval_draft *d, struct buffer *out, st
                 .environment = { .text = d->deployment->release->environment },
                 .app = { .text = d->deployment->release->app.text },
                 .release = { .text = d->deployment->id },
-                .meaning = d->meaning, .reason = d->reason, .at = d->at, .expires_at = d->expires_at,
+                .meaning = d->meaning,
+                .reason = d->reason,
+                .at = d->at,
+                .expires_at = d->expires_at,
         };
         int r = approval_write(&approval, out, reterr);
 
@@ -239,17 +251,28 @@ static int sign(const struct approval_draft *d, const struct approval_written *w
         const char *argv[] = { "ssh-keygen", "-Y", "sign", "-f", d->key, "-n", APPROVAL_NAMESPACE, NULL };
         own_process_result struct process_result result = { 0 };
         struct approval_request q = {
-                .fleet = d->tree->fleet.name, .environment = d->deployment->release->environment,
-                .app = d->deployment->release->app.text, .release = d->deployment->id,
-                .statement_path = w->statement, .signature_path = w->signature,
-                .statement = statement->data, .statement_size = statement->size,
-                .principal = w->principal, .signers = &d->tree->signers.signers, .rules = { .seen_at = d->at },
+                .fleet = d->tree->fleet.name,
+                .environment = d->deployment->release->environment,
+                .app = d->deployment->release->app.text,
+                .release = d->deployment->id,
+                .statement_path = w->statement,
+                .signature_path = w->signature,
+                .statement = statement->data,
+                .statement_size = statement->size,
+                .principal = w->principal,
+                .signers = &d->tree->signers.signers,
+                .rules = { .seen_at = d->at },
         };
         struct approval approval;
-        int r = process_run(&(struct process_request){
-                .argv = argv, .envp = (const char *const *)environ, .input = statement->data,
-                .input_size = statement->size, .timeout_ms = TIMEOUT_SIGN_MS,
-        }, &result, reterr);
+        int r = process_run(
+                &(struct process_request){
+                        .argv = argv,
+                        .envp = (const char *const *)environ,
+                        .input = statement->data,
+                        .input_size = statement->size,
+                        .timeout_ms = TIMEOUT_SIGN_MS,
+                },
+                &result, reterr);
 
         if (r < 0)
                 return r;
@@ -258,7 +281,8 @@ static int sign(const struct approval_draft *d, const struct approval_written *w
 
                 text_make_harmless(said, "");
                 r = fault_set(reterr, FAULT_TRANSIENT, 0, "ssh-keygen did not sign: %s", said);
-                fault_hint(reterr, "a key with a passphrase is signed with through an agent: ssh-add, then --sign KEY.pub");
+                fault_hint(reterr,
+                           "a key with a passphrase is signed with through an agent: ssh-add, then --sign KEY.pub");
                 return r;
         }
         q.signature = result.out.data;
@@ -289,7 +313,7 @@ int approval_file_write(const struct approval_draft *draft, struct arena *a, str
                 w.principal = git_email(draft->folder, a);
         statement = choose_statement(dirfd, draft, a);
         name = arena_printf(a, "%s%s%s.sig", str_eq(statement, "statement") ? "" : statement,
-                                 str_eq(statement, "statement") ? "" : ".", w.principal ? w.principal : "<principal>");
+                            str_eq(statement, "statement") ? "" : ".", w.principal ? w.principal : "<principal>");
         w.statement = arena_printf(a, "%s%s.json", folder, statement);
         w.signature = arena_printf(a, "%s%s", folder, name);
         w.command = make_command(draft, &w, a);

@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "reconciler/journal.h"
+#include "reconciler/journal/journal.h"
 #include "shared/base/log.h"
 #include "shared/base/text.h"
 #include "shared/data/json.h"
 
 const struct verb *const verb_table[] = {
-        &verb_init, &verb_check, &verb_diff, &verb_pass, &verb_sync, &verb_status, &verb_history, &verb_explain,
+        &verb_init, &verb_check, &verb_diff,   &verb_pass,   &verb_sync,   &verb_status,  &verb_history, &verb_explain,
         &verb_lock, &verb_retry, &verb_replay, &verb_doctor, &verb_schema, &verb_version, NULL,
 };
 
@@ -43,8 +43,8 @@ int cli_option_duration(const char *name, int64_t otherwise, int64_t *ret_ms, st
                 return 0;
         }
         if (parse_duration(text, ret_ms) < 0)
-                return fault_set(reterr, FAULT_CONFIG, 0, "--%s: '%s' is no duration like 500ms, 30s, 10m, 2h or 7d", name,
-                                 text);
+                return fault_set(reterr, FAULT_CONFIG, 0, "--%s: '%s' is no duration like 500ms, 30s, 10m, 2h or 7d",
+                                 name, text);
         return 0;
 }
 
@@ -92,7 +92,8 @@ static void print_verb_help(FILE *out, const struct verb *verb) {
         for (size_t i = 0; verb->options && verb->options[i].name; i++) {
                 const struct option_spec *o = &verb->options[i];
                 int n = fprintf(out, "%s  --%s%s%s", i == 0 ? "\n" : "", o->name, o->argument ? " " : "",
-                                o->argument ? o->argument : "") - (i == 0 ? 1 : 0);
+                                o->argument ? o->argument : "") -
+                        (i == 0 ? 1 : 0);
 
                 fprintf(out, "%*s%s\n", n < 28 ? 28 - n : 1, "", o->doc);
         }
@@ -139,7 +140,8 @@ static int take_option(int argc, char **argv, int *at, const struct verb *verb, 
                 return fault_set(reterr, FAULT_CONFIG, 0, "--%s takes no value", spec->name);
         if (spec->argument && !value) {
                 if (*at + 1 >= argc)
-                        return fault_set(reterr, FAULT_CONFIG, 0, "--%s needs a value (%s)", spec->name, spec->argument);
+                        return fault_set(reterr, FAULT_CONFIG, 0, "--%s needs a value (%s)", spec->name,
+                                         spec->argument);
                 value = argv[++*at];
         }
         if (command.n_options == OPTIONS_MAX)

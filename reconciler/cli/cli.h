@@ -4,14 +4,15 @@
 /*
  * The command line: `tally [--config FILE] [--json] [--quiet] VERB …`
  *
- * One file per verb, each with one `struct verb`. A verb writes its answer to stdout, one JSON document with --json, and
- * returns an exit code; what went wrong is a fault, which main() prints once to stderr (with --json as a document, too).
+ * One file per verb, each with one `struct verb`. A verb writes its answer to stdout, one JSON document with --json,
+ * and returns an exit code; what went wrong is a fault, which main() prints once to stderr (with --json as a document,
+ * too).
  */
 
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "reconciler/config.h"
+#include "reconciler/config/config.h"
 #include "shared/base/arena.h"
 #include "shared/base/fault.h"
 
@@ -26,28 +27,28 @@ enum exit_code {
 };
 
 struct cli {
-        const char *config_option;    /* --config, or NULL */
+        const char *config_option; /* --config, or NULL */
         bool json;
-        bool quiet;                   /* no progress, no summaries: only the answer and faults */
-        struct arena *arena;          /* of the run */
-        struct config config;         /* read by cli_config() */
+        bool quiet;           /* no progress, no summaries: only the answer and faults */
+        struct arena *arena;  /* of the run */
+        struct config config; /* read by cli_config() */
         bool configured;
 };
 
 /* An option of a verb. Long names only, "--name value", "--name=value" or "--flag". */
 struct option_spec {
-        const char *name;             /* without dashes; the list ends with NULL */
-        const char *argument;         /* "FILE"; NULL: a flag */
+        const char *name;     /* without dashes; the list ends with NULL */
+        const char *argument; /* "FILE"; NULL: a flag */
         const char *doc;
 };
 
 struct verb {
         const char *name;
-        const char *arguments;        /* "[DIR]", for the usage line; "" when there are none */
-        const char *summary;          /* one line */
-        const char *example;          /* one command line that works */
+        const char *arguments;             /* "[DIR]", for the usage line; "" when there are none */
+        const char *summary;               /* one line */
+        const char *example;               /* one command line that works */
         const struct option_spec *options; /* NULL: none */
-        int max_arguments;            /* positional; -1: any number */
+        int max_arguments;                 /* positional; -1: any number */
         int min_arguments;
         int (*run)(struct cli *cli, const struct verb *verb, int *ret_exit, struct fault *reterr);
 };
@@ -72,7 +73,7 @@ int cli_print_json(struct cli *cli, json_t *document, struct fault *reterr);
 /* Every verb, in the order of the help; ended by NULL. */
 extern const struct verb *const verb_table[];
 
-extern const struct verb verb_check, verb_diff, verb_doctor, verb_explain, verb_history, verb_init, verb_lock, verb_pass,
-        verb_replay, verb_retry, verb_schema, verb_status, verb_sync, verb_version;
+extern const struct verb verb_check, verb_diff, verb_doctor, verb_explain, verb_history, verb_init, verb_lock,
+        verb_pass, verb_replay, verb_retry, verb_schema, verb_status, verb_sync, verb_version;
 
 int cli_main(int argc, char **argv);

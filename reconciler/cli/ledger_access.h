@@ -4,7 +4,7 @@
 /* Opening this host's ledger to read, for the verbs that show or check it. */
 
 #include "reconciler/cli/cli.h"
-#include "reconciler/ledger.h"
+#include "reconciler/ledger/ledger.h"
 
 struct ledger_access {
         struct state state;

@@ -15,10 +15,10 @@
 /* What becomes of one service. */
 struct slot {
         struct text_at service;
-        struct text_at reference;   /* what is resolved or kept; text NULL: no pin */
+        struct text_at reference; /* what is resolved or kept; text NULL: no pin */
         struct image_ref ref;
         bool resolve;
-        const char *pin;            /* "repository:tag@sha256:…", what the release will say; NULL: no pin */
+        const char *pin; /* "repository:tag@sha256:…", what the release will say; NULL: no pin */
 };
 
 struct lock {
@@ -26,7 +26,7 @@ struct lock {
         struct arena *arena;
         struct lock_tree tree;
         struct string_map arguments;
-        struct slot *slots;         /* one for each service, in their order */
+        struct slot *slots; /* one for each service, in their order */
 };
 
 static const struct string_pair *map_find(const struct string_map *map, const char *key) {

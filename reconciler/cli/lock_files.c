@@ -33,14 +33,18 @@ static int add_file(struct collection *c, int fd, const char *name, const char *
         if (r < 0)
                 return fault_context(reterr, r, "%s", path);
         if (c->n == LIMIT_APP_FILES)
-                return fault_set_code(reterr, FAULT_CONFIG, REASON_LOAD_LIMIT, "the app has too many files (LIMIT_APP_FILES)");
+                return fault_set_code(reterr, FAULT_CONFIG, REASON_LOAD_LIMIT,
+                                      "the app has too many files (LIMIT_APP_FILES)");
         entry = arena_push(c->arena, &c->items, &c->n, sizeof(*entry));
-        *entry = (struct desired_entry){ .path = path, .type = DESIRED_FILE, .size = bytes.size,
+        *entry = (struct desired_entry){ .path = path,
+                                         .type = DESIRED_FILE,
+                                         .size = bytes.size,
                                          .bytes = arena_strndup(c->arena, buffer_str(&bytes), bytes.size) };
         return 0;
 }
 
-static int add_folder(struct collection *c, int parent, const char *name, const char *path, int depth, struct fault *reterr) {
+static int add_folder(struct collection *c, int parent, const char *name, const char *path, int depth,
+                      struct fault *reterr) {
         own_fd int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         own(dir_close_p) DIR *dir = fd < 0 ? NULL : fdopendir(dup(fd));
         struct dirent *entry;

@@ -20,7 +20,7 @@
 struct reader {
         struct arena *arena;
         const char *environment, *app;
-        int app_fd, environment_fd;   /* environment_fd -1: the folder is not there */
+        int app_fd, environment_fd; /* environment_fd -1: the folder is not there */
 };
 
 /* A file as text in the arena; NULL when it is not there. */
@@ -102,8 +102,11 @@ static int read_variables(const struct reader *rd, struct variables *ret, struct
         over = variables_of_map(&environment.variables, rd->arena);
         r = read_text(rd, rd->app_fd, apps, ".env", &text, reterr);
         if (r == 0 && text.bytes)
-                r = dotenv_parse(&(struct dotenv_input){ .name = text.path, .bytes = text.bytes, .size = text.size,
-                                                         .variables = &over }, rd->arena, &pairs, reterr);
+                r = dotenv_parse(&(struct dotenv_input){ .name = text.path,
+                                                         .bytes = text.bytes,
+                                                         .size = text.size,
+                                                         .variables = &over },
+                                 rd->arena, &pairs, reterr);
         if (r < 0)
                 return r;
         under = variables_of_map(&pairs, rd->arena);
@@ -273,7 +276,11 @@ int lock_tree_read(const char *folder, const char *environment, const char *app,
                 return r;
         }
         const struct reader rd = {
-                .arena = a, .environment = environment, .app = app, .app_fd = app_fd, .environment_fd = environment_fd,
+                .arena = a,
+                .environment = environment,
+                .app = app,
+                .app_fd = app_fd,
+                .environment_fd = environment_fd,
         };
         r = read_compose(&rd, &tree.services, reterr);
         if (r == 0)

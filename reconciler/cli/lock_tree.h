@@ -10,7 +10,7 @@ struct lock_tree {
         /* service: image as the compose file has it, variables replaced; text NULL: none. Sorted by service. */
         struct string_map services;
         const struct release *release; /* NULL: there is none yet */
-        const char *heading;          /* the comment at the top of its file, with line ends; "" when there is none */
+        const char *heading;           /* the comment at the top of its file, with line ends; "" when there is none */
 };
 
 /* The release's place in the tree, in @a: "environments/prod/shop.yaml". */

@@ -8,7 +8,7 @@
 
 struct cli_progress {
         bool enabled;
-        bool shown;           /* a line stands there */
+        bool shown; /* a line stands there */
         int64_t told_at_ns;
 };
 

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-#include "providers/runtime.h"
+#include "providers/runtime/runtime.h"
 #include "reconciler/cli/cli.h"
 #include "reconciler/pass/load.h"
 #include "shared/base/clock.h"
@@ -27,7 +27,8 @@ static int check_signers(const char *folder, struct arena *a, struct fault *rete
                 r = file_read(trust, "allowed_signers", LIMIT_SIGNERS_BYTES, &text, reterr);
         if (r < 0) {
                 reterr->kind = FAULT_CONFIG;
-                fault_hint(reterr, "every desired state needs trust/allowed_signers: it says who may sign the next commit");
+                fault_hint(reterr,
+                           "every desired state needs trust/allowed_signers: it says who may sign the next commit");
                 return r;
         }
         return signers_parse("trust/allowed_signers", buffer_str(&text), text.size, a, &signers, reterr);
@@ -36,7 +37,9 @@ static int check_signers(const char *folder, struct arena *a, struct fault *rete
 /* What the app's runtime would make of it, without asking the runtime: a key that it cannot carry out shows here. */
 static int check_render(struct cli *cli, const struct deployment *d, struct fault *reterr) {
         const struct runtime_settings settings = {
-                .host = "check", .environment = d->release->environment, .endpoint = "unix:///run/docker.sock",
+                .host = "check",
+                .environment = d->release->environment,
+                .endpoint = "unix:///run/docker.sock",
                 .files = "/var/lib/tally/files",
         };
         const char *name = app_runtime_names[d->app->runtime];
@@ -52,17 +55,17 @@ static int check_render(struct cli *cli, const struct deployment *d, struct faul
 
 /* One warning for each file. */
 static void add_warnings(struct struct_list *all, const struct struct_list *some, struct arena *a) {
-        const struct world_refused_retry *items = some->items;
+        const struct refused_retry *items = some->items;
         size_t before = all->n;
 
         for (size_t i = 0; i < some->n; i++) {
-                const struct world_refused_retry *there = all->items;
+                const struct refused_retry *there = all->items;
                 bool told = false;
 
                 for (size_t k = 0; k < before; k++)
                         told = told || str_eq(there[k].path, items[i].path);
                 if (!told)
-                        *(struct world_refused_retry *)arena_push(a, &all->items, &all->n, sizeof(*items)) = items[i];
+                        *(struct refused_retry *)arena_push(a, &all->items, &all->n, sizeof(*items)) = items[i];
         }
 }
 
@@ -77,7 +80,7 @@ static struct struct_list warnings_of(const struct loaded_tree *t, struct arena 
 }
 
 static void print_warnings(const struct struct_list *warnings) {
-        const struct world_refused_retry *items = warnings->items;
+        const struct refused_retry *items = warnings->items;
 
         for (size_t i = 0; i < warnings->n; i++) {
                 fprintf(stderr, "warning: %s\n", items[i].message);
@@ -87,11 +90,11 @@ static void print_warnings(const struct struct_list *warnings) {
 }
 
 static json_t *warnings_to_json(const struct struct_list *warnings) {
-        const struct world_refused_retry *items = warnings->items;
+        const struct refused_retry *items = warnings->items;
         json_t *array = json_array();
 
         for (size_t i = 0; i < warnings->n; i++)
-                json_array_append_new(array, table_write(&world_refused_retry_table, &items[i]));
+                json_array_append_new(array, table_write(&refused_retry_table, &items[i]));
         return array;
 }
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "reconciler/cli/cli.h"
-#include "reconciler/cli/show.h"
+#include "reconciler/launcher/show.h"
 #include "reconciler/pass/pass.h"
 #include "shared/base/text.h"
 #include "shared/data/json.h"
@@ -56,8 +56,7 @@ static void print_diff(const struct pass_result *result) {
                        json_get_string(refusal, "message"));
         if (json_object_get(result->status, "blocked"))
                 printf("blocked: %s\n", json_get_string(json_object_get(result->status, "blocked"), "message"));
-        json_array_foreach(actions, i, a)
-                print_action(a);
+        json_array_foreach(actions, i, a) print_action(a);
         if (n + json_array_size(actions) == 0 && !json_is_object(refusal))
                 puts("no difference");
 }

@@ -9,9 +9,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "providers/runtime.h"
+#include "providers/runtime/runtime.h"
 #include "reconciler/cli/ledger_access.h"
-#include "reconciler/ledger_verify.h"
+#include "reconciler/ledger/verify.h"
 #include "shared/base/clock.h"
 #include "shared/base/file.h"
 #include "shared/base/limits.h"
@@ -24,7 +24,7 @@
 
 struct examination {
         struct cli *cli;
-        json_t *findings;   /* {check, severity ok|warning|failure, message, hint?} */
+        json_t *findings; /* {check, severity ok|warning|failure, message, hint?} */
         bool failed;
 };
 
@@ -54,8 +54,8 @@ static bool check_configuration(struct examination *e) {
                 add_fault(e, "configuration", &fault);
                 return false;
         }
-        add(e, "configuration", "ok", arena_printf(e->cli->arena, "%s, host %s", e->cli->config.path, e->cli->config.host.text),
-            NULL);
+        add(e, "configuration", "ok",
+            arena_printf(e->cli->arena, "%s, host %s", e->cli->config.path, e->cli->config.host.text), NULL);
         return true;
 }
 
@@ -93,14 +93,20 @@ static void check_state(struct examination *e) {
         if (state_json_read(&state, "suspended.json", &suspended, &fault) < 0)
                 add_fault(e, "suspension", &fault);
         else if (suspended)
-                add(e, "suspension", "warning", json_get_string(suspended, "reason"), "acting on this host is suspended");
+                add(e, "suspension", "warning", json_get_string(suspended, "reason"),
+                    "acting on this host is suspended");
 }
 
 static void check_remote(struct examination *e) {
         const struct config *c = &e->cli->config;
         const struct remote_settings settings = {
-                .known_hosts = c->ssh.known_hosts, .ssh_key = c->ssh.key, .ssh_user = c->ssh.user, .ca_file = c->https.ca,
-                .credentials = c->https.credentials, .allow_http = c->https.allow_http, .timeout_ms = 30000,
+                .known_hosts = c->ssh.known_hosts,
+                .ssh_key = c->ssh.key,
+                .ssh_user = c->ssh.user,
+                .ca_file = c->https.ca,
+                .credentials = c->https.credentials,
+                .allow_http = c->https.allow_http,
+                .timeout_ms = 30000,
         };
         struct fault fault = FAULT_INIT;
         struct object_id tip;
@@ -109,8 +115,8 @@ static void check_remote(struct examination *e) {
         if (remote_tip(&settings, c->repository.text, c->branch, &tip, &fault) < 0)
                 add_fault(e, "repository", &fault);
         else
-                add(e, "repository", "ok", arena_printf(e->cli->arena, "branch %s is at %.12s", c->branch,
-                                                        object_id_format(&tip, hex)), NULL);
+                add(e, "repository", "ok",
+                    arena_printf(e->cli->arena, "branch %s is at %.12s", c->branch, object_id_format(&tip, hex)), NULL);
 }
 
 /* A runtime's own words for how grave a line is. */
@@ -123,8 +129,8 @@ static void add_lines(struct examination *e, const json_t *lines) {
         size_t i;
 
         json_array_foreach(lines, i, line)
-                add(e, json_get_string(line, "check"), severity_of(json_get_string(line, "state")), json_get_string(line, "detail"),
-                    json_get_string(line, "hint"));
+                add(e, json_get_string(line, "check"), severity_of(json_get_string(line, "state")),
+                    json_get_string(line, "detail"), json_get_string(line, "hint"));
 }
 
 static void check_routers(struct examination *e) {
@@ -154,7 +160,8 @@ static void check_commands(struct examination *e) {
 
                 if (access(program, X_OK) < 0)
                         add(e, "commands", "failure",
-                            arena_printf(e->cli->arena, "%s: %s cannot be run: %s", commands[i].name.text, program, strerror(errno)),
+                            arena_printf(e->cli->arena, "%s: %s cannot be run: %s", commands[i].name.text, program,
+                                         strerror(errno)),
                             "hooks and notify steps that ask for it fail; install it, or mend tally.yaml");
         }
 }
@@ -184,7 +191,9 @@ static const char *runtime_to_ask(const struct examination *e) {
 
 static void check_runtime(struct examination *e) {
         const struct runtime_settings settings = {
-                .host = e->cli->config.host.text, .environment = "", .endpoint = e->cli->config.docker.host,
+                .host = e->cli->config.host.text,
+                .environment = "",
+                .endpoint = e->cli->config.docker.host,
                 .registry_config = e->cli->config.docker.config,
                 .files = arena_printf(e->cli->arena, "%s/files", e->cli->config.state),
         };
@@ -227,8 +236,9 @@ static void check_ledger(struct examination *e) {
                 return;
         }
         add(e, "ledger", ledger_head_is_behind(head) ? "warning" : "ok",
-            arena_printf(e->cli->arena, "%lld records in %zu commits, whole and signed%s", (long long)verified.n_records,
-                         verified.n_commits, ledger_head_is_behind(head) ? "; some wait to be pushed" : ""),
+            arena_printf(e->cli->arena, "%lld records in %zu commits, whole and signed%s",
+                         (long long)verified.n_records, verified.n_commits,
+                         ledger_head_is_behind(head) ? "; some wait to be pushed" : ""),
             ledger_head_is_behind(head) ? "the next pass pushes them; check the ledger's repository" : NULL);
 }
 
@@ -247,10 +257,12 @@ static void check_last_pass(struct examination *e) {
         if (!accepted.fetched_at)
                 add(e, "last pass", "warning", "the repository was never fetched", "run `tally pass`");
         else if (accepted.refusal)
-                add(e, "last pass", "failure", accepted.refusal->message, "the accepted commit stays in force until the branch is mended");
+                add(e, "last pass", "failure", accepted.refusal->message,
+                    "the accepted commit stays in force until the branch is mended");
         else if (age > 2 * e->cli->config.heartbeat_ms)
-                add(e, "last pass", "warning", arena_printf(e->cli->arena, "the repository was last fetched %lld minutes ago",
-                                                            (long long)(age / 60000)),
+                add(e, "last pass", "warning",
+                    arena_printf(e->cli->arena, "the repository was last fetched %lld minutes ago",
+                                 (long long)(age / 60000)),
                     "is tallyd running? `systemctl status tallyd`");
         else
                 add(e, "last pass", "ok", accepted.commit ? accepted.commit : "nothing is accepted yet", NULL);
@@ -260,7 +272,8 @@ static void check_clock(struct examination *e) {
         if (clock_is_synchronized())
                 add(e, "clock", "ok", "synchronised", NULL);
         else
-                add(e, "clock", "warning", "not synchronised", "signatures and evidence carry times; run an NTP client");
+                add(e, "clock", "warning", "not synchronised",
+                    "signatures and evidence carry times; run an NTP client");
 }
 
 static void print_findings(const json_t *findings) {
@@ -268,7 +281,8 @@ static void print_findings(const json_t *findings) {
         size_t i;
 
         json_array_foreach(findings, i, f) {
-                printf("%-8s %-14s %s\n", json_get_string(f, "severity"), json_get_string(f, "check"), json_get_string(f, "message"));
+                printf("%-8s %-14s %s\n", json_get_string(f, "severity"), json_get_string(f, "check"),
+                       json_get_string(f, "message"));
                 if (json_get_string(f, "hint") && !str_eq(json_get_string(f, "severity"), "ok"))
                         printf("         %-14s → %s\n", "", json_get_string(f, "hint"));
         }
@@ -276,7 +290,8 @@ static void print_findings(const json_t *findings) {
 
 static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct fault *reterr) {
         static void (*const checks[])(struct examination *) = {
-                check_trust, check_state, check_last_pass, check_remote, check_runtime, check_routers, check_commands, check_ledger, check_clock,
+                check_trust,   check_state,    check_last_pass, check_remote, check_runtime,
+                check_routers, check_commands, check_ledger,    check_clock,
         };
         own_json json_t *findings = json_array();
         struct examination e = { .cli = cli, .findings = findings };

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "reconciler/cli/cli.h"
-#include "reconciler/failed.h"
-#include "reconciler/state.h"
+#include "reconciler/state/failed.h"
+#include "reconciler/state/state.h"
 #include "shared/base/clock.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
@@ -15,9 +15,8 @@ static const json_t *find_app(const json_t *status, const char *name) {
         const json_t *app;
         size_t i;
 
-        json_array_foreach(json_object_get(status, "apps"), i, app)
-                if (str_eq(json_get_string(app, "app"), name))
-                        return app;
+        json_array_foreach(json_object_get(status, "apps"), i,
+                           app) if (str_eq(json_get_string(app, "app"), name)) return app;
         return NULL;
 }
 
@@ -31,7 +30,8 @@ static void print_code(const char *title, const char *code, const char *detail) 
 
 static void print_release(const char *title, const json_t *release) {
         if (json_is_object(release))
-                printf("  %-9s %s  %s\n", title, json_get_string(release, "version"), json_get_string(release, "release"));
+                printf("  %-9s %s  %s\n", title, json_get_string(release, "version"),
+                       json_get_string(release, "release"));
         else
                 printf("  %-9s nothing\n", title);
 }
@@ -84,15 +84,16 @@ static void print_app(const json_t *app) {
                 const char *next = json_get_string(breaker, "next");
 
                 printf("  breaker   %s after %lld repairs%s%s\n", json_get_string(breaker, "state"),
-                       (long long)json_get_integer(breaker, "repairs", 0), next ? ", the next one not before " : "", next ? next : "");
+                       (long long)json_get_integer(breaker, "repairs", 0), next ? ", the next one not before " : "",
+                       next ? next : "");
         }
         if (json_object_get(app, "route")) {
                 const json_t *route = json_object_get(app, "route");
                 const char *reason = json_get_string(route, "reason");
 
-                printf("  route     %s: %zu instances, %lld %% to the new release%s%s\n", json_get_string(route, "router"),
-                       json_array_size(json_object_get(route, "targets")), (long long)json_get_integer(route, "candidate", 0),
-                       reason ? "; " : "", reason ? reason : "");
+                printf("  route     %s: %zu instances, %lld %% to the new release%s%s\n",
+                       json_get_string(route, "router"), json_array_size(json_object_get(route, "targets")),
+                       (long long)json_get_integer(route, "candidate", 0), reason ? "; " : "", reason ? reason : "");
         }
         print_instances(json_object_get(app, "instances"));
         if (json_get_string(app, "waits_for"))
@@ -135,7 +136,8 @@ static void print_output(const json_t *outputs) {
         size_t i;
 
         json_array_foreach(outputs, i, o) {
-                printf("  output    %s of %s, %s", json_get_string(o, "name"), json_get_string(o, "version"), json_get_string(o, "state"));
+                printf("  output    %s of %s, %s", json_get_string(o, "name"), json_get_string(o, "version"),
+                       json_get_string(o, "state"));
                 if (!str_eq(json_get_string(o, "state"), instance_state_names[INSTANCE_RUNNING]))
                         printf(", exit code %lld", (long long)json_get_integer(o, "exit_code", 0));
                 printf(", at %s:\n", json_get_string(o, "at"));

@@ -6,7 +6,7 @@
 
 #include "reconciler/cli/cli.h"
 #include "reconciler/pass/pass.h"
-#include "reconciler/state.h"
+#include "reconciler/state/state.h"
 #include "shared/base/file.h"
 #include "shared/base/limits.h"
 #include "shared/base/text.h"
@@ -123,7 +123,8 @@ static int print_result(struct cli *cli, const char *path, const char *document,
                 return cli_print_json(cli, o, reterr);
         }
         if (!cli->quiet)
-                fprintf(stderr, "configuration: %s\nhost key:      %s (%s)\nmerge this file into the desired state:\n\n", path,
+                fprintf(stderr,
+                        "configuration: %s\nhost key:      %s (%s)\nmerge this file into the desired state:\n\n", path,
                         sshkey_fingerprint(&key->key, fingerprint), made ? "made now" : "it was there");
         fputs(document, stdout);
         return 0;
@@ -145,7 +146,8 @@ static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct f
         if (r < 0)
                 return r;
         if (!name_is_valid(host))
-                return fault_set(reterr, FAULT_CONFIG, 0, "--host: '%s' cannot name a host: a-z, 0-9, '.', '_' and '-'", host);
+                return fault_set(reterr, FAULT_CONFIG, 0, "--host: '%s' cannot name a host: a-z, 0-9, '.', '_' and '-'",
+                                 host);
         r = git_url_parse(repository, &url, reterr);
         if (r == 0)
                 r = check_trust(cli, trust, reterr);
@@ -179,7 +181,8 @@ const struct verb verb_init = {
         .name = "init",
         .arguments = "",
         .summary = "Make the host's key and configuration, and print the host file to merge.",
-        .example = "tally init --repository ssh://git@git.example/fleet.git --host web1 --trust /etc/tally/allowed_signers",
+        .example =
+                "tally init --repository ssh://git@git.example/fleet.git --host web1 --trust /etc/tally/allowed_signers",
         .options = options,
         .run = run,
 };

@@ -14,7 +14,7 @@
 #include "shared/base/text.h"
 #include "shared/data/json.h"
 
-#define TIMEOUT_MS 30000
+#define TIMEOUT_MS     30000
 #define GIT_TIMEOUT_MS 5000
 
 extern char **environ;
@@ -35,9 +35,13 @@ static const char *git_author(const char *folder, struct arena *a) {
         own_process_result struct process_result result = { 0 };
         own_fault struct fault ignored = FAULT_INIT;
         const char *end;
-        int r = process_run(&(struct process_request){
-                .argv = argv, .envp = (const char *const *)environ, .timeout_ms = GIT_TIMEOUT_MS,
-        }, &result, &ignored);
+        int r = process_run(
+                &(struct process_request){
+                        .argv = argv,
+                        .envp = (const char *const *)environ,
+                        .timeout_ms = GIT_TIMEOUT_MS,
+                },
+                &result, &ignored);
 
         if (r < 0 || result.exit_code != 0)
                 return NULL;
@@ -131,7 +135,8 @@ static void print_result(const struct lock_result *result) {
         else
                 printf("%s: version %s -> %s\n", result->path, result->was_version, result->version);
         for (size_t i = 0; i < result->changes.n; i++)
-                printf("  %s: %s -> %s\n", c[i].service, c[i].was ? c[i].was : "(none)", c[i].now ? c[i].now : "(none)");
+                printf("  %s: %s -> %s\n", c[i].service, c[i].was ? c[i].was : "(none)",
+                       c[i].now ? c[i].now : "(none)");
 }
 
 static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct fault *reterr) {

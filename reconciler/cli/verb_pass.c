@@ -8,9 +8,9 @@
 
 #include "reconciler/cli/cli.h"
 #include "reconciler/cli/progress.h"
-#include "reconciler/cli/show.h"
+#include "reconciler/launcher/show.h"
 #include "reconciler/pass/pass.h"
-#include "reconciler/pass/quiet.h"
+#include "reconciler/launcher/unchanged.h"
 #include "shared/base/text.h"
 #include "shared/data/json.h"
 
@@ -38,17 +38,21 @@ static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct f
         const struct progress progress = { .tell = cli_progress_tell, .data = &bar };
         const struct pass_options options = { .progress = &progress, .linger_ms = LINGER_MS, .lock_wait_ms = 1000 };
         struct pass_result result = { .status = NULL };
-        struct quiet_answer answer;
+        struct unchanged_answer answer;
         own_json json_t *status = NULL;
         int r = cli_config(cli, reterr);
 
         if (r < 0)
                 return r;
-        /* The small program has asked a local repository already; one behind http is asked here, before libgit2 is started. */
-        if (quiet_check(&cli->config, quiet_tip_http, &answer)) {
+        /*
+         * The small program has asked a local repository already; one behind http is asked here, before libgit2 is
+         * started.
+         */
+        if (unchanged_check(&cli->config, unchanged_tip_http, &answer)) {
                 status = answer.status;
                 *ret_exit = answer.exit_code;
-                show_next(cli_option("next-fd"), answer.next_ms, cli->config.poll_ms, cli->config.pass_limit_ms, status);
+                show_next(cli_option("next-fd"), answer.next_ms, cli->config.poll_ms, cli->config.pass_limit_ms,
+                          status);
                 return print(cli, status, reterr);
         }
         keep_from_children(cli_option("next-fd"));

@@ -4,13 +4,14 @@
 
 #include "policies/gate.h"
 #include "reconciler/cli/ledger_access.h"
-#include "reconciler/pass/decide.h"
+#include "reconciler/core/decide.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 #include "shared/data/json.h"
 
 /* The world of a record, checked against its name, as a structure again. */
-static int read_world(struct cli *cli, struct ledger *ledger, const char *hex, struct world *ret, struct fault *reterr) {
+static int read_world(struct cli *cli, struct ledger *ledger, const char *hex, struct decision_input *ret,
+                      struct fault *reterr) {
         own_buffer struct buffer bytes = BUFFER_INIT;
         own_json json_t *json = NULL;
         int r = ledger_read_world(ledger, hex, &bytes, reterr);
@@ -18,22 +19,22 @@ static int read_world(struct cli *cli, struct ledger *ledger, const char *hex, s
         if (r == 0)
                 r = json_parse("world", buffer_str(&bytes), bytes.size, &json, reterr);
         if (r == 0)
-                r = table_read_json(&world_table, "world", json, ret, cli->arena, reterr);
+                r = table_read_json(&decision_input_table, "world", json, ret, cli->arena, reterr);
         return r;
 }
 
-static int answer(struct cli *cli, int64_t seq, const char *world, const char *recorded, const char *replayed,
+static int answer(struct cli *cli, int64_t seq, const char *input, const char *recorded, const char *replayed,
                   struct fault *reterr) {
         json_t *document;
 
         if (!cli->json) {
-                printf("record %lld: decided again from world %.12s: %s\n", (long long)seq, world,
+                printf("record %lld: decided again from world %.12s: %s\n", (long long)seq, input,
                        str_eq(recorded, replayed) ? "the same decision, byte for byte" : "ANOTHER decision");
                 return 0;
         }
         document = json_object();
         json_object_set_new(document, "sequence", json_integer(seq));
-        json_set_string(document, "world", world);
+        json_set_string(document, "world", input);
         json_set_string(document, "recorded", recorded);
         json_set_string(document, "replayed", replayed);
         json_object_set_new(document, "same", json_boolean(str_eq(recorded, replayed)));
@@ -45,7 +46,7 @@ static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct f
         struct ledger_record record;
         struct decision decision;
         struct digest digest;
-        struct world world;
+        struct decision_input input;
         const json_t *replay;
         const char *hex, *recorded;
         int64_t seq = 0;
@@ -61,16 +62,16 @@ static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct f
         hex = json_get_string(replay, "world");
         recorded = json_get_string(replay, "decision");
         if (!hex || !recorded) {
-                r = fault_set(reterr, FAULT_CONFIG, 0, "record %lld is a %s: it holds no decision to replay", (long long)seq,
-                              record_kind_names[record.kind]);
+                r = fault_set(reterr, FAULT_CONFIG, 0, "record %lld is a %s: it holds no decision to replay",
+                              (long long)seq, record_kind_names[record.kind]);
                 fault_hint(reterr, "`tally history` shows which records are decisions");
                 return r;
         }
-        r = read_world(cli, access.ledger, hex, &world, reterr);
+        r = read_world(cli, access.ledger, hex, &input, reterr);
         if (r < 0)
                 return r;
-        gate_judge(&world, cli->arena);
-        decide(&world, cli->arena, &decision);
+        gate_judge(&input, cli->arena);
+        decide(&input, cli->arena, &decision);
         own_json json_t *json = table_write(&decision_table, &decision);
         digest = digest_of_json(json);
         *ret_exit = str_eq(digest_hex(&digest), recorded) && record.verified ? EXIT_DONE : EXIT_REFUSED;

@@ -56,7 +56,8 @@ static void warn(const struct approval_draft *d) {
                 fprintf(stderr, "warning: %s\n", s->unusable);
         else if (signers_count(&s->signers, APPROVAL_NAMESPACE) == 0)
                 fprintf(stderr, "warning: trust/allowed_signers lets nobody sign approvals\n"
-                        "  hint: let a line say namespaces=\"git," APPROVAL_NAMESPACE "\", and merge that with the statement\n");
+                                "  hint: let a line say namespaces=\"git," APPROVAL_NAMESPACE
+                                "\", and merge that with the statement\n");
 }
 
 static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct fault *reterr) {
@@ -76,12 +77,14 @@ static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct f
 
         if (r == 0 && draft.reason && !utf8_is_valid(draft.reason, strlen(draft.reason)))
                 r = fault_set(reterr, FAULT_CONFIG, 0, "--reason is not UTF-8");
-        if (r == 0 && draft.principal && (strchr(draft.principal, '/') || !*draft.principal || strlen(draft.principal) > LIMIT_PRINCIPAL_BYTES))
+        if (r == 0 && draft.principal &&
+            (strchr(draft.principal, '/') || !*draft.principal || strlen(draft.principal) > LIMIT_PRINCIPAL_BYTES))
                 r = fault_set(reterr, FAULT_CONFIG, 0, "--as is a principal of trust/allowed_signers");
         if (r == 0)
                 r = load_tree(draft.folder, &rules, cli->arena, &tree, reterr);
         if (r == 0)
-                r = approval_find_release(&tree, cli_arguments()->positional[0], cli_option("env"), &draft.deployment, reterr);
+                r = approval_find_release(&tree, cli_arguments()->positional[0], cli_option("env"), &draft.deployment,
+                                          reterr);
         if (r < 0)
                 return r;
         draft.tree = &tree;

@@ -5,7 +5,7 @@
 #include "reconciler/cli/cli.h"
 #include "shared/base/text.h"
 #include "shared/model/fleet.h"
-#include "shared/model/world.h"
+#include "shared/model/decision_input.h"
 
 /* A name for what has a schema: a document kind, or one of our other files. */
 struct schema {
@@ -14,9 +14,14 @@ struct schema {
 };
 
 static const struct schema schemas[] = {
-        { "Fleet", &fleet_table },           { "Host", &host_table },   { "Environment", &environment_table },
-        { "App", &app_table },               { "Release", &release_table }, { "Compose", NULL },
-        { "Configuration", &config_table },  { "World", &world_table },
+        { "Fleet", &fleet_table },
+        { "Host", &host_table },
+        { "Environment", &environment_table },
+        { "App", &app_table },
+        { "Release", &release_table },
+        { "Compose", NULL },
+        { "Configuration", &config_table },
+        { "World", &decision_input_table },
 };
 #define N_SCHEMAS (sizeof(schemas) / sizeof(schemas[0]))
 

@@ -4,18 +4,21 @@
 #include <stdio.h>
 
 #include "reconciler/cli/cli.h"
-#include "reconciler/cli/show.h"
-#include "reconciler/pass/quiet.h"
-#include "reconciler/state.h"
+#include "reconciler/launcher/show.h"
+#include "reconciler/launcher/unchanged.h"
+#include "reconciler/state/state.h"
 #include "shared/base/clock.h"
 #include "shared/base/text.h"
 #include "shared/data/json.h"
 
 /* The exit code that the pass which wrote this had for its state. */
 static int exit_code_of(const json_t *status) {
-        static const struct { const char *state; int code; } codes[] = {
-                { "converged", EXIT_DONE },     { "progressing", EXIT_PENDING }, { "blocked", EXIT_PENDING },
-                { "degraded", EXIT_RETRY },     { "refused", EXIT_REFUSED },     { "failed", EXIT_ROLLED_BACK },
+        static const struct {
+                const char *state;
+                int code;
+        } codes[] = {
+                { "converged", EXIT_DONE }, { "progressing", EXIT_PENDING }, { "blocked", EXIT_PENDING },
+                { "degraded", EXIT_RETRY }, { "refused", EXIT_REFUSED },     { "failed", EXIT_ROLLED_BACK },
         };
         const char *state = json_get_string(status, "state");
 
@@ -25,13 +28,15 @@ static int exit_code_of(const json_t *status) {
         return EXIT_RETRY;
 }
 
-/* Status is written when something changes; that the repository still answers is known from what passes leave behind. */
+/*
+ * Status is written when something changes; that the repository still answers is known from what passes leave behind.
+ */
 static void put_fetched(const struct state *s, json_t *status) {
         own_arena struct arena *scratch = arena_new();
         own_fault struct fault ignored = FAULT_INIT;
         struct accepted accepted = { .fetched_at = 0 };
         json_t *desired = json_object_get(status, "desired");
-        int64_t asked = quiet_asked_at(s);
+        int64_t asked = unchanged_asked_at(s);
         char at[RFC3339_TEXT_MAX];
 
         if (state_accepted_read(s, scratch, &accepted, NULL, &ignored) == 0 && accepted.fetched_at > asked)

@@ -8,7 +8,7 @@
 
 #include "reconciler/cli/cli.h"
 #include "reconciler/cli/progress.h"
-#include "reconciler/cli/show.h"
+#include "reconciler/launcher/show.h"
 #include "reconciler/pass/pass.h"
 #include "shared/base/clock.h"
 #include "shared/base/file.h"
@@ -17,8 +17,8 @@
 #include "shared/data/json.h"
 
 #define DEFAULT_TIMEOUT_MS (15 * 60 * 1000)
-#define DEFAULT_RUN_DIR "/run/tally"
-#define LOOK_MS 200
+#define DEFAULT_RUN_DIR    "/run/tally"
+#define LOOK_MS            200
 
 /* Set by a signal: the pass that runs ends after its current action, and no other one is begun. */
 static volatile sig_atomic_t stopped;

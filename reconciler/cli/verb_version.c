@@ -35,8 +35,7 @@ static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct f
 
         (void)owned; /* clang 14 does not see that it is released */
         printf("tally %s\n", TALLY_VERSION);
-        json_object_foreach(libraries, name, value)
-                printf("  %-10s %s\n", name, json_string_value(value));
+        json_object_foreach(libraries, name, value) printf("  %-10s %s\n", name, json_string_value(value));
         return 0;
 }
 

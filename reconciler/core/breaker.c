@@ -19,7 +19,7 @@ static void take_clock(struct breaker *b, int64_t now) {
         b->next_at = no_later_than(b->next_at, now + (b->state == BREAKER_OPEN ? b->open_ms : BREAKER_WAIT_MAX_MS));
         b->opened_at = no_later_than(b->opened_at, now);
         b->tried_at = no_later_than(b->tried_at, now);
-        b->quiet_at = no_later_than(b->quiet_at, now);
+        b->unchanged_at = no_later_than(b->unchanged_at, now);
 }
 
 static void open_for(struct breaker *b, int64_t ms, int64_t now) {
@@ -35,20 +35,20 @@ static bool has_memory(const struct breaker *b) {
         return b->state != BREAKER_CLOSED || b->repairs > 0;
 }
 
-void breaker_look(struct breaker *b, bool drifts, int64_t now) {
-        bool was_quiet;
+void breaker_observe(struct breaker *b, bool drifts, int64_t now) {
+        bool was_unchanged;
 
         take_clock(b, now);
-        if (b->quiet_at && now - b->quiet_at >= BREAKER_QUIET_MS)
+        if (b->unchanged_at && now - b->unchanged_at >= BREAKER_QUIET_MS)
                 *b = (struct breaker){ .state = BREAKER_CLOSED };
         if (!drifts) {
-                if (!b->quiet_at && has_memory(b))
-                        b->quiet_at = now;
+                if (!b->unchanged_at && has_memory(b))
+                        b->unchanged_at = now;
                 return;
         }
-        was_quiet = b->quiet_at != 0;
-        b->quiet_at = 0;
-        if (b->state == BREAKER_HALF_OPEN && b->tried_at && (was_quiet || now - b->tried_at >= BREAKER_SETTLE_MS)) {
+        was_unchanged = b->unchanged_at != 0;
+        b->unchanged_at = 0;
+        if (b->state == BREAKER_HALF_OPEN && b->tried_at && (was_unchanged || now - b->tried_at >= BREAKER_SETTLE_MS)) {
                 open_for(b, 2 * b->open_ms, now);
         } else if (b->state == BREAKER_OPEN && now >= b->next_at) {
                 b->state = BREAKER_HALF_OPEN;
@@ -83,7 +83,7 @@ void breaker_repaired(struct breaker *b, int64_t now, struct arena *a) {
         int64_t wait;
 
         b->repairs++;
-        b->quiet_at = 0;
+        b->unchanged_at = 0;
         if (b->state != BREAKER_CLOSED) {
                 b->state = BREAKER_HALF_OPEN;
                 b->tried_at = now;

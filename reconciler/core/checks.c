@@ -24,18 +24,20 @@ static bool is_active(const struct rollout *r) {
         return false;
 }
 
-static void add_due(struct arena *a, struct struct_list *list, const struct check *check, const struct instance *instance) {
+static void add_due(struct arena *a, struct struct_list *list, const struct check *check,
+                    const struct instance *instance) {
         *(struct check_due *)arena_push(a, &list->items, &list->n, sizeof(struct check_due)) =
                 (struct check_due){ .check = check, .instance = instance };
 }
 
-static void due_of_instances(const struct lookup *l, const struct check *check, struct arena *a, struct struct_list *ret) {
+static void due_of_instances(const struct workload_index *l, const struct check *check, struct arena *a,
+                             struct struct_list *ret) {
         const struct instance *first, *end;
         bool any = false;
 
-        lookup_range(l, check->service.text, &first, &end);
+        workload_index_range(l, check->service.text, &first, &end);
         for (const struct instance *i = first; i < end; i++) {
-                if (i->state != INSTANCE_RUNNING || !lookup_is_wanted(l, i))
+                if (i->state != INSTANCE_RUNNING || !workload_index_is_wanted(l, i))
                         continue;
                 if (check_kind_of(check) != CHECK_PROMETHEUS)
                         add_due(a, ret, check, i);
@@ -45,39 +47,44 @@ static void due_of_instances(const struct lookup *l, const struct check *check, 
                 add_due(a, ret, check, NULL);
 }
 
-/* Wall ms: when the newest of the new instances of a check's service was started. A start in the future is one before the clock was set back. */
-static int64_t newest_start(const struct lookup *l, const struct check *check, int64_t now) {
+/*
+ * Wall ms: when the newest of the new instances of a check's service was started. A start in the future is one before
+ * the clock was set back.
+ */
+static int64_t newest_start(const struct workload_index *l, const struct check *check, int64_t now) {
         const struct instance *first, *end;
         int64_t newest = 0;
 
-        lookup_range(l, check->service.text, &first, &end);
+        workload_index_range(l, check->service.text, &first, &end);
         for (const struct instance *i = first; i < end; i++)
-                if (lookup_is_wanted(l, i) && i->started_at > newest && i->started_at <= now)
+                if (workload_index_is_wanted(l, i) && i->started_at > newest && i->started_at <= now)
                         newest = i->started_at;
         return newest;
 }
 
 /* A round from before the newest instance ran says nothing about it; one of the same millisecond may be. */
-static bool is_outdated(const struct lookup *l, const struct check *check, const struct check_state *state, int64_t now) {
+static bool is_outdated(const struct workload_index *l, const struct check *check, const struct check_state *state,
+                        int64_t now) {
         return !state || state->at <= newest_start(l, check, now);
 }
 
 /* When the clock was set back, a round that lies in the future is as good as none. */
-static int64_t due_in(const struct lookup *l, const struct check *check, const struct check_state *state, int64_t now) {
+static int64_t due_in(const struct workload_index *l, const struct check *check, const struct check_state *state,
+                      int64_t now) {
         int64_t left = state && !is_outdated(l, check, state, now) ? state->at + check->interval_ms - now : 0;
 
         return left > 0 && left <= check->interval_ms ? left : 0;
 }
 
-void checks_due(const struct world_app *app, int64_t now, struct arena *a, struct struct_list *ret) {
+void checks_due(const struct app_input *app, int64_t now, struct arena *a, struct struct_list *ret) {
         const struct check *checks = app->checks.items;
-        const struct lookup *l = NULL;
+        const struct workload_index *l = NULL;
 
         *ret = (struct struct_list){ .items = NULL };
         if (!app->wanted || app->checks.n == 0 || !app->observed || !is_active(&app->rollout) ||
             !str_eq(app->rollout.release, app->wanted->release))
                 return;
-        l = lookup_new(app->wanted, &app->instances, a);
+        l = workload_index_new(app->wanted, &app->instances, a);
         for (size_t i = 0; i < app->checks.n; i++)
                 if (due_in(l, &checks[i], find_state(&app->rollout.checks, checks[i].name.text), now) == 0)
                         due_of_instances(l, &checks[i], a, ret);
@@ -87,61 +94,62 @@ void checks_due(const struct world_app *app, int64_t now, struct arena *a, struc
  * Folding
  */
 
-static struct check_state *state_of(struct look *s, const char *check) {
-        struct check_state *items = s->next->checks.items, *added;
+static struct check_state *state_of(struct rollout_context *ctx, const char *check) {
+        struct check_state *items = ctx->next->checks.items, *added;
 
-        for (size_t i = 0; i < s->next->checks.n; i++)
+        for (size_t i = 0; i < ctx->next->checks.n; i++)
                 if (str_eq(items[i].check, check))
                         return &items[i];
-        added = arena_push(s->arena, &s->next->checks.items, &s->next->checks.n, sizeof(struct check_state));
+        added = arena_push(ctx->arena, &ctx->next->checks.items, &ctx->next->checks.n, sizeof(struct check_state));
         added->check = check;
         return added;
 }
 
-void checks_fold(struct look *s) {
-        const struct check *checks = s->app->checks.items;
-        const struct check_fact *facts = s->app->facts.items;
+void checks_fold(struct rollout_context *ctx) {
+        const struct check *checks = ctx->app->checks.items;
+        const struct check_fact *facts = ctx->app->facts.items;
 
         /* A look may walk more than once; its facts count once. */
-        if (s->folded)
+        if (ctx->folded)
                 return;
-        s->folded = true;
-        for (size_t i = 0; i < s->app->checks.n; i++) {
-                struct check_fact *mine = arena_array(s->arena, s->app->facts.n, sizeof(struct check_fact));
+        ctx->folded = true;
+        for (size_t i = 0; i < ctx->app->checks.n; i++) {
+                struct check_fact *mine = arena_array(ctx->arena, ctx->app->facts.n, sizeof(struct check_fact));
                 size_t n = 0;
 
-                for (size_t k = 0; k < s->app->facts.n; k++)
+                for (size_t k = 0; k < ctx->app->facts.n; k++)
                         if (str_eq(facts[k].check, checks[i].name.text))
                                 mine[n++] = facts[k];
                 if (n > 0)
-                        analysis_round(&checks[i], mine, n, s->world->now, s->arena, state_of(s, checks[i].name.text));
+                        analysis_round(&checks[i], mine, n, ctx->input->now, ctx->arena,
+                                       state_of(ctx, checks[i].name.text));
         }
 }
 
 /* A service of which this stage has nothing yet is not judged by its checks. */
-static bool has_candidates(const struct look *s, const struct check *check) {
+static bool has_candidates(const struct rollout_context *ctx, const struct check *check) {
         const struct instance *first, *end;
 
-        lookup_range(s->lookup, check->service.text, &first, &end);
+        workload_index_range(ctx->index, check->service.text, &first, &end);
         for (const struct instance *i = first; i < end; i++)
-                if (lookup_is_wanted(s->lookup, i) && i->state != INSTANCE_CREATED)
+                if (workload_index_is_wanted(ctx->index, i) && i->state != INSTANCE_CREATED)
                         return true;
         return false;
 }
 
-enum check_verdict checks_verdict(struct look *s, const struct check_state **ret_check) {
+enum check_verdict checks_verdict(struct rollout_context *ctx, const struct check_state **ret_check) {
         static const struct check_state unseen = { .detail = "it was not made yet" };
-        const struct check *checks = s->app->checks.items;
+        const struct check *checks = ctx->app->checks.items;
         enum check_verdict worst = CHECK_PASS;
 
         *ret_check = NULL;
-        for (size_t i = 0; i < s->app->checks.n; i++) {
-                const struct check_state *state = find_state(&s->next->checks, checks[i].name.text);
+        for (size_t i = 0; i < ctx->app->checks.n; i++) {
+                const struct check_state *state = find_state(&ctx->next->checks, checks[i].name.text);
                 enum check_verdict verdict = state ? state->verdict : CHECK_INCONCLUSIVE;
 
-                if (!has_candidates(s, &checks[i]))
+                if (!has_candidates(ctx, &checks[i]))
                         continue;
-                if (verdict == CHECK_PASS && is_outdated(s->lookup, &checks[i], state, s->world->now)) {
+                if (verdict == CHECK_PASS && is_outdated(ctx->index, &checks[i], state, ctx->input->now)) {
                         verdict = CHECK_INCONCLUSIVE;
                         state = &unseen;
                 }
@@ -149,7 +157,7 @@ enum check_verdict checks_verdict(struct look *s, const struct check_state **ret
                         worst = verdict;
                         *ret_check = state ? state : &unseen;
                 }
-                look_wait(s, NULL, due_in(s->lookup, &checks[i], state, s->world->now) + 1);
+                context_wait(ctx, NULL, due_in(ctx->index, &checks[i], state, ctx->input->now) + 1);
                 if (verdict == CHECK_FAIL)
                         return verdict;
         }

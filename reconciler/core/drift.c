@@ -11,8 +11,9 @@ static int compare_services(const void *x, const void *y) {
         return strcmp((*left)->name, (*right)->name);
 }
 
-struct lookup *lookup_new(const struct workload *w, const struct struct_list *instances, struct arena *a) {
-        struct lookup *l = arena_new_of(a, struct lookup);
+struct workload_index *workload_index_new(const struct workload *w, const struct struct_list *instances,
+                                          struct arena *a) {
+        struct workload_index *l = arena_new_of(a, struct workload_index);
         const struct workload_service *services = w->services.items;
 
         l->workload = w;
@@ -30,7 +31,7 @@ struct lookup *lookup_new(const struct workload *w, const struct struct_list *in
                 if (service_runs_once(&services[s]))
                         l->job[s] = true;
                 for (size_t d = 0; d < services[s].depends_on.n; d++) {
-                        const struct workload_service *on = lookup_service(l, depends[d].service);
+                        const struct workload_service *on = workload_index_service(l, depends[d].service);
 
                         if (on && depends[d].condition == DEPEND_COMPLETED)
                                 l->job[on - services] = true;
@@ -39,7 +40,7 @@ struct lookup *lookup_new(const struct workload *w, const struct struct_list *in
         return l;
 }
 
-const struct workload_service *lookup_service(const struct lookup *l, const char *name) {
+const struct workload_service *workload_index_service(const struct workload_index *l, const char *name) {
         const struct workload_service key = { .name = name ? name : "" }, *key_ptr = &key;
         const struct workload_service **found = NULL;
 
@@ -48,7 +49,7 @@ const struct workload_service *lookup_service(const struct lookup *l, const char
         return found ? *found : NULL;
 }
 
-bool lookup_is_job(const struct lookup *l, const struct workload_service *service) {
+bool workload_index_is_job(const struct workload_index *l, const struct workload_service *service) {
         return l->job[service - (const struct workload_service *)l->workload->services.items];
 }
 
@@ -69,8 +70,8 @@ static const struct instance *bound(const struct struct_list *instances, const c
         return items ? items + low : NULL;
 }
 
-void lookup_range(const struct lookup *l, const char *service, const struct instance **ret_first,
-                  const struct instance **ret_end) {
+void workload_index_range(const struct workload_index *l, const char *service, const struct instance **ret_first,
+                          const struct instance **ret_end) {
         *ret_first = bound(l->instances, service, false);
         *ret_end = bound(l->instances, service, true);
 }
@@ -95,10 +96,11 @@ bool instance_has_failed(const struct instance *i, bool job) {
         return i->state == INSTANCE_DEAD || i->restarts >= CRASH_LOOP_RESTARTS;
 }
 
-const struct instance *lookup_instance(const struct lookup *l, const struct workload_service *service, int64_t index) {
+const struct instance *workload_index_instance(const struct workload_index *l, const struct workload_service *service,
+                                               int64_t index) {
         const struct instance *first, *end, *best = NULL;
 
-        lookup_range(l, service->name, &first, &end);
+        workload_index_range(l, service->name, &first, &end);
         for (const struct instance *i = first; i < end; i++) {
                 if (!str_eq(i->spec, service->spec_digest) || i->index != index || i->state == INSTANCE_REMOVING)
                         continue;
@@ -108,10 +110,11 @@ const struct instance *lookup_instance(const struct lookup *l, const struct work
         return best;
 }
 
-bool lookup_is_wanted(const struct lookup *l, const struct instance *i) {
-        const struct workload_service *service = lookup_service(l, i->service);
+bool workload_index_is_wanted(const struct workload_index *l, const struct instance *i) {
+        const struct workload_service *service = workload_index_service(l, i->service);
 
-        return service && service->role != ROLE_HOOK && i->index >= 1 && i->index <= service->replicas && lookup_instance(l, service, i->index) == i;
+        return service && service->role != ROLE_HOOK && i->index >= 1 && i->index <= service->replicas &&
+               workload_index_instance(l, service, i->index) == i;
 }
 
 /* "a, b and 3 more" of a list of names. */
@@ -149,8 +152,8 @@ const char *instance_drift(const struct instance *i, bool job, struct arena *a, 
         return NULL;
 }
 
-static void add(struct struct_list *list, struct arena *a, const char *service, int64_t index,
-                const struct instance *i, const char *code, const char *detail) {
+static void add(struct struct_list *list, struct arena *a, const char *service, int64_t index, const struct instance *i,
+                const char *code, const char *detail) {
         struct drift *d = arena_push(a, &list->items, &list->n, sizeof(struct drift));
 
         d->service = service;
@@ -160,25 +163,25 @@ static void add(struct struct_list *list, struct arena *a, const char *service, 
         d->detail = detail;
 }
 
-static bool has_other_spec(const struct lookup *l, const struct workload_service *service) {
+static bool has_other_spec(const struct workload_index *l, const struct workload_service *service) {
         const struct instance *first, *end;
 
-        lookup_range(l, service->name, &first, &end);
+        workload_index_range(l, service->name, &first, &end);
         for (const struct instance *i = first; i < end; i++)
                 if (!str_eq(i->spec, service->spec_digest))
                         return true;
         return false;
 }
 
-static void find_in_service(const struct lookup *l, const struct workload_service *service, struct arena *a,
+static void find_in_service(const struct workload_index *l, const struct workload_service *service, struct arena *a,
                             struct struct_list *ret) {
-        bool job = lookup_is_job(l, service);
+        bool job = workload_index_is_job(l, service);
 
         /* What ran to its end before the primaries has done its work, and is not missed. */
         if (service_runs_once(service))
                 return;
         for (int64_t index = 1; index <= service->replicas; index++) {
-                const struct instance *i = lookup_instance(l, service, index);
+                const struct instance *i = workload_index_instance(l, service, index);
                 const char *detail = NULL, *code;
 
                 if (i) {
@@ -195,7 +198,7 @@ static void find_in_service(const struct lookup *l, const struct workload_servic
         }
 }
 
-void drift_find(const struct lookup *l, struct arena *a, struct struct_list *ret) {
+void drift_find(const struct workload_index *l, struct arena *a, struct struct_list *ret) {
         const struct workload_service *services = l->workload->services.items;
         const struct instance *items = l->instances->items;
 
@@ -203,26 +206,29 @@ void drift_find(const struct lookup *l, struct arena *a, struct struct_list *ret
                 find_in_service(l, &services[s], a, ret);
 
         for (size_t i = 0; i < l->instances->n; i++)
-                if (!lookup_is_wanted(l, &items[i]))
+                if (!workload_index_is_wanted(l, &items[i]))
                         add(ret, a, items[i].service, items[i].index, &items[i], REASON_DRIFT_EXTRA,
                             arena_printf(a, "nothing declares %s", items[i].name));
 }
 
-enum health lookup_health(const struct lookup *l, bool coming) {
+enum health workload_index_health(const struct workload_index *l, bool coming) {
         static const int rank[HEALTH_MAX_] = {
-                [HEALTH_NONE] = 0, [HEALTH_HEALTHY] = 1, [HEALTH_STARTING] = 2, [HEALTH_UNHEALTHY] = 3,
+                [HEALTH_NONE] = 0,
+                [HEALTH_HEALTHY] = 1,
+                [HEALTH_STARTING] = 2,
+                [HEALTH_UNHEALTHY] = 3,
         };
         const struct workload_service *services = l->workload->services.items;
         enum health worst = HEALTH_NONE;
 
         for (size_t s = 0; s < l->workload->services.n; s++)
                 for (int64_t index = 1; index <= services[s].replicas && !service_runs_once(&services[s]); index++) {
-                        const struct instance *i = lookup_instance(l, &services[s], index);
+                        const struct instance *i = workload_index_instance(l, &services[s], index);
                         enum health health = i ? i->health : HEALTH_UNHEALTHY;
 
                         if (coming && (!i || i->state == INSTANCE_CREATED))
                                 continue;
-                        if (i && !instance_is_up(i, lookup_is_job(l, &services[s])))
+                        if (i && !instance_is_up(i, workload_index_is_job(l, &services[s])))
                                 health = HEALTH_UNHEALTHY;
                         if (rank[health] > rank[worst])
                                 worst = health;

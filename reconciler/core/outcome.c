@@ -2,9 +2,9 @@
 
 /* What became of actions, folded into the rollout. */
 
-#include "reconciler/core/look.h"
+#include "reconciler/core/context.h"
 #include "reconciler/core/rollout.h"
-#include "reconciler/core/walk.h"
+#include "reconciler/core/execution.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 
@@ -57,27 +57,27 @@ static void restarted(struct rollout *r, const struct action *action, struct are
 }
 
 void rollout_action_done(struct rollout *r, const struct action *action, int64_t now, struct arena *a) {
-        switch (action->verb) {
-        case VERB_PREPARE:
+        switch (action->kind) {
+        case ACTION_PREPARE:
                 prepared(r);
                 break;
-        case VERB_ROUTE:
+        case ACTION_ROUTE:
                 routed(r, action, now, a);
                 break;
-        case VERB_UNROUTE:
+        case ACTION_UNROUTE:
                 unrouted(r, now);
                 break;
-        case VERB_COMMAND:
-                walk_command_done(r, action->step, true, NULL, now, a);
+        case ACTION_COMMAND:
+                execution_command_done(r, action->step, true, NULL, now, a);
                 break;
-        case VERB_START:
+        case ACTION_START:
                 restarted(r, action, a);
                 break;
-        case VERB_CREATE:
-        case VERB_STOP:
-        case VERB_REMOVE:
-        case VERB_COLLECT:
-        case VERB_MAX_:
+        case ACTION_CREATE:
+        case ACTION_STOP:
+        case ACTION_REMOVE:
+        case ACTION_COLLECT:
+        case ACTION_MAX_:
                 break;
         }
         progressed(r, now);
@@ -89,32 +89,32 @@ static bool fails_for_good(const struct fault *fault) {
 }
 
 /* An engine, registry or router that is away is no verdict on the release; neither is a world that moved meanwhile. */
-static bool is_no_verdict(enum action_verb verb, const struct fault *fault) {
+static bool is_no_verdict(enum action_kind kind, const struct fault *fault) {
         return fault->kind == FAULT_CONFLICT || str_eq(fault->code, REASON_RUNTIME_UNAVAILABLE) ||
-               ((verb == VERB_PREPARE || verb == VERB_ROUTE || verb == VERB_UNROUTE) && !fails_for_good(fault));
+               ((kind == ACTION_PREPARE || kind == ACTION_ROUTE || kind == ACTION_UNROUTE) && !fails_for_good(fault));
 }
 
 /* A router that fails holds up its own next try, and nothing else. */
-static void back_off(struct rollout *r, enum action_verb verb, int64_t now) {
+static void back_off(struct rollout *r, enum action_kind kind, int64_t now) {
         r->attempts++;
-        if (verb == VERB_ROUTE || verb == VERB_UNROUTE)
-                r->route_retry_at = now + look_back_off_ms(++r->route_attempts);
+        if (kind == ACTION_ROUTE || kind == ACTION_UNROUTE)
+                r->route_retry_at = now + context_back_off_ms(++r->route_attempts);
         else
-                r->retry_at = now + look_back_off_ms(r->attempts);
+                r->retry_at = now + context_back_off_ms(r->attempts);
 }
 
 void rollout_action_failed(struct rollout *r, const struct action *action, const struct fault *fault, int64_t now,
                            struct arena *a) {
         const char *code = fault->code ? fault->code : REASON_ROLLOUT_START_FAILED;
 
-        if (action->verb == VERB_COMMAND) {
-                walk_command_done(r, action->step, false, fault->message, now, a);
+        if (action->kind == ACTION_COMMAND) {
+                execution_command_done(r, action->step, false, fault->message, now, a);
                 return;
         }
-        back_off(r, action->verb, now);
+        back_off(r, action->kind, now);
         /* There is nothing to fail for good: the release is proven, or nothing of it is under way. */
-        if (r->phase == PHASE_SETTLED || r->phase == PHASE_ABSENT || r->phase == PHASE_REMOVING || r->phase == PHASE_PAUSED ||
-            (r->phase == PHASE_FINISHING && str_eq(r->settled_release, r->release)))
+        if (r->phase == PHASE_SETTLED || r->phase == PHASE_ABSENT || r->phase == PHASE_REMOVING ||
+            r->phase == PHASE_PAUSED || (r->phase == PHASE_FINISHING && str_eq(r->current_release, r->release)))
                 return;
         /* Why the release failed is not to be forgotten over it. */
         if (r->phase == PHASE_REVERTING || r->phase == PHASE_STUCK) {
@@ -124,7 +124,7 @@ void rollout_action_failed(struct rollout *r, const struct action *action, const
                 return;
         }
         r->failure_text = arena_strdup(a, fault->message);
-        if (is_no_verdict(action->verb, fault)) {
+        if (is_no_verdict(action->kind, fault)) {
                 /* Told while it is tried again. */
                 if (r->phase == PHASE_PREPARING)
                         r->failure_code = code;

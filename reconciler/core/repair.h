@@ -3,7 +3,7 @@
 
 /* Repair: putting right what drifted from the settled release. Pure. */
 
-#include "reconciler/core/look.h"
+#include "reconciler/core/context.h"
 
 /* Add the actions that put the look's drift right, when the app's settings and the breaker let it. */
-void repair(struct look *s);
+void repair(struct rollout_context *ctx);

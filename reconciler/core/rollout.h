@@ -17,20 +17,21 @@
  *      removing          the app is no longer declared and may be pruned
  */
 
-#include "reconciler/core/look.h"
+#include "reconciler/core/context.h"
 #include "shared/base/fault.h"
 
 /* Look until the phase stays: a look may pass through several phases without an effect between them. */
-void rollout_look(struct look *s);
+void rollout_advance(struct rollout_context *ctx);
 
 /*
- * What became of an action, folded into the state that is persisted. The next decide() works from it. Strings are copied to @a.
+ * What became of an action, folded into the state that is persisted. The next decide() works from it. Strings are
+ * copied to @a.
  */
 void rollout_action_done(struct rollout *r, const struct action *action, int64_t now, struct arena *a);
 /*
- * Preparing and routing: transient faults back off and are tried again for ever, so are credentials that the registry refuses; a
- * digest mismatch, an invalid route and any other refusal end the rollout. Elsewhere the rollout fails and reverts, but for a
- * world that moved meanwhile, which is tried again. A command fails its step.
+ * Preparing and routing: transient faults back off and are tried again for ever, so are credentials that the registry
+ * refuses; a digest mismatch, an invalid route and any other refusal end the rollout. Elsewhere the rollout fails and
+ * reverts, but for a world that moved meanwhile, which is tried again. A command fails its step.
  */
 void rollout_action_failed(struct rollout *r, const struct action *action, const struct fault *fault, int64_t now,
                            struct arena *a);

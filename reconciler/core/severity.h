@@ -6,8 +6,8 @@
 #include "shared/model/decision.h"
 
 enum severity {
-        SEVERITY_WARNING,   /* what is declared runs as declared; something beside it is not as it should be */
-        SEVERITY_CRITICAL,  /* something that is declared does not run, or not from what was signed */
+        SEVERITY_WARNING,  /* what is declared runs as declared; something beside it is not as it should be */
+        SEVERITY_CRITICAL, /* something that is declared does not run, or not from what was signed */
         SEVERITY_MAX_,
 };
 extern const char *const severity_names[]; /* warning critical */

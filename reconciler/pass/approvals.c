@@ -30,7 +30,7 @@ size_t entries_begin(const struct desired_entry *entries, size_t n, const char *
 struct folder {
         const struct fleet *fleet;
         const struct deployment *deployment;
-        const struct desired_entry *entries;  /* of the folder alone */
+        const struct desired_entry *entries; /* of the folder alone */
         size_t n;
         const struct approval_signers *signers;
         const struct approval_rules *rules;
@@ -38,8 +38,9 @@ struct folder {
         struct approvals *out;
 };
 
-static void refuse(struct arena *a, struct struct_list *refused, const char *path, const char *message, const char *hint) {
-        struct world_refused_retry *r = arena_push(a, &refused->items, &refused->n, sizeof(struct world_refused_retry));
+static void refuse(struct arena *a, struct struct_list *refused, const char *path, const char *message,
+                   const char *hint) {
+        struct refused_retry *r = arena_push(a, &refused->items, &refused->n, sizeof(struct refused_retry));
 
         r->path = path;
         r->message = message;
@@ -56,7 +57,8 @@ static void refuse_fault(struct folder *f, const char *path, const struct fault 
 /* A regular file whose bytes are here; else told. */
 static bool is_readable(struct folder *f, const struct desired_entry *entry, size_t limit) {
         if (entry->type == DESIRED_SYMLINK || entry->type == DESIRED_SUBMODULE) {
-                refuse(f->arena, &f->out->refused, entry->path, arena_printf(f->arena, "%s is no regular file", entry->path), NULL);
+                refuse(f->arena, &f->out->refused, entry->path,
+                       arena_printf(f->arena, "%s is no regular file", entry->path), NULL);
                 return false;
         }
         if (!entry->bytes || entry->size > limit) {
@@ -102,8 +104,9 @@ static void judge_signatures(struct folder *f, struct approval_request *q, const
                 if (approval_judge_signature(q, approval, &fault) < 0) {
                         refuse_fault(f, f->entries[i].path, &fault);
                 } else if (!counts && approval->meaning == APPROVAL_RETRY) {
-                        struct world_retry *retry = arena_push(f->arena, &f->out->retries.items, &f->out->retries.n,
-                                                               sizeof(struct world_retry));
+                        struct retry_permission *retry =
+                                arena_push(f->arena, &f->out->retries.items, &f->out->retries.n,
+                                           sizeof(struct retry_permission));
 
                         *retry = approval_retry(q, approval, f->arena);
                         counts = true;
@@ -112,7 +115,9 @@ static void judge_signatures(struct folder *f, struct approval_request *q, const
         if (!any)
                 refuse(f->arena, &f->out->refused, q->statement_path,
                        arena_printf(f->arena, "%s: no signature stands beside it", q->statement_path),
-                       arena_printf(f->arena, "sign it with `ssh-keygen -Y sign -n " APPROVAL_NAMESPACE "` into %s<principal>.sig",
+                       arena_printf(f->arena,
+                                    "sign it with `ssh-keygen -Y sign -n " APPROVAL_NAMESPACE
+                                    "` into %s<principal>.sig",
                                     str_eq(statement, "statement") ? "" : arena_printf(f->arena, "%s.", statement)));
 }
 
@@ -153,15 +158,18 @@ static void judge_entry(struct folder *f, const struct desired_entry *entry) {
                        "statement.json is signed into <principal>.sig, statement-<word>.json into statement-<word>.<principal>.sig");
         else if (path.file == APPROVAL_SIGNATURE && !has_statement(f, path.statement))
                 refuse(f->arena, &f->out->refused, entry->path,
-                       arena_printf(f->arena, "%s signs nothing: there is no %s.json", entry->path, path.statement), NULL);
+                       arena_printf(f->arena, "%s signs nothing: there is no %s.json", entry->path, path.statement),
+                       NULL);
 }
 
-void approvals_judge(const struct fleet *fleet, const struct deployment *d, const struct desired_entry *entries, size_t n,
-                     const struct approval_signers *signers, const struct approval_rules *rules, struct arena *a,
-                     struct approvals *ret) {
+void approvals_judge(const struct fleet *fleet, const struct deployment *d, const struct desired_entry *entries,
+                     size_t n, const struct approval_signers *signers, const struct approval_rules *rules,
+                     struct arena *a, struct approvals *ret) {
         const char *prefix = approvals_folder(d, a);
         size_t first = entries_begin(entries, n, prefix), end = first;
-        struct folder f = { .fleet = fleet, .deployment = d, .signers = signers, .rules = rules, .arena = a, .out = ret };
+        struct folder f = {
+                .fleet = fleet, .deployment = d, .signers = signers, .rules = rules, .arena = a, .out = ret
+        };
 
         *ret = (struct approvals){ .retries = { .items = NULL } };
         while (end < n && str_after(entries[end].path, prefix))
@@ -179,7 +187,8 @@ void approvals_judge(const struct fleet *fleet, const struct deployment *d, cons
 
 void approvals_find_misplaced(const struct fleet *fleet, const struct desired_entry *entries, size_t n, struct arena *a,
                               struct struct_list *refused) {
-        for (size_t i = entries_begin(entries, n, "approvals/"); i < n && str_after(entries[i].path, "approvals/"); i++) {
+        for (size_t i = entries_begin(entries, n, "approvals/"); i < n && str_after(entries[i].path, "approvals/");
+             i++) {
                 struct approval_path path = approval_path_read(entries[i].path);
 
                 if (path.file == APPROVAL_NONE)
@@ -190,7 +199,8 @@ void approvals_find_misplaced(const struct fleet *fleet, const struct desired_en
                                "statements stand at approvals/<environment>/<app>/<release id, 64 hex digits>/statement.json");
                 else if (!fleet_environment(fleet, path.environment))
                         refuse(a, refused, entries[i].path,
-                               arena_printf(a, "%s: there is no environment '%s'", entries[i].path, path.environment), NULL);
+                               arena_printf(a, "%s: there is no environment '%s'", entries[i].path, path.environment),
+                               NULL);
                 else if (!fleet_app(fleet, path.app))
                         refuse(a, refused, entries[i].path,
                                arena_printf(a, "%s: there is no app '%s'", entries[i].path, path.app), NULL);

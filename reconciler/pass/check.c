@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The checks of rollouts under way, made when they are due, those of one round side by side: one that waits holds up no other. */
+/*
+ * The checks of rollouts under way, made when they are due, those of one round side by side: one that waits holds up no
+ * other.
+ */
 
-#include "reconciler/pass/beside.h"
+#include "reconciler/pass/workers.h"
 #include "reconciler/pass/context.h"
-#include "reconciler/pass/hands.h"
+#include "reconciler/pass/worker_runtimes.h"
 
 struct round {
         const struct check_due *due;
         const struct probe_target *about;
-        struct arena **arenas;          /* one a check: an arena is for one thread */
+        struct arena **arenas; /* one a check: an arena is for one thread */
         struct check_fact *facts;
 };
 
@@ -17,12 +20,12 @@ static bool follows(const void *data, size_t item, size_t earlier) {
         return false;
 }
 
-static int make(void *data, size_t item, void *hand) {
+static int make(void *data, size_t item, void *tool) {
         struct round *round = data;
         const struct check_due *due = &round->due[item];
         struct probe_target target = *round->about;
 
-        target.runtime = hand;
+        target.runtime = tool;
         target.instance = due->instance;
         target.service = due->check->service.text;
         probe(due->check, &target, round->arenas[item], &round->facts[item]);
@@ -46,25 +49,28 @@ static bool runs_commands(const struct check_due *due, size_t n) {
 }
 
 static void run_round(struct round *round, size_t n, struct arena *a) {
-        const struct beside_work work = { .n = n, .follows = follows, .run = make, .data = round };
-        enum beside_state *states = arena_array(a, n, sizeof(*states));
-        size_t n_hands = n < PASS_HANDS ? n : PASS_HANDS;
-        void *hands[PASS_HANDS];
+        const struct worker_job work = { .n = n, .follows = follows, .run = make, .data = round };
+        enum worker_state *states = arena_array(a, n, sizeof(*states));
+        size_t n_workers = n < PASS_WORKERS ? n : PASS_WORKERS;
+        void *tools[PASS_WORKERS];
 
         if (runs_commands(round->due, n)) {
-                n_hands = hands_open(round->about->runtime, n, hands);
-                beside_run(&work, hands, n_hands, states);
-                hands_close(hands, n_hands);
+                n_workers = worker_runtimes_open(round->about->runtime, n, tools);
+                workers_run(&work, tools, n_workers, states);
+                worker_runtimes_close(tools, n_workers);
                 return;
         }
-        for (size_t i = 0; i < n_hands; i++)
-                hands[i] = round->about->runtime;
-        beside_run(&work, hands, n_hands, states);
+        for (size_t i = 0; i < n_workers; i++)
+                tools[i] = round->about->runtime;
+        workers_run(&work, tools, n_workers, states);
 }
 
-void pass_make_checks(const struct check_due *due, size_t n, const struct probe_target *about, struct arena *a, struct struct_list *facts) {
+void pass_make_checks(const struct check_due *due, size_t n, const struct probe_target *about, struct arena *a,
+                      struct struct_list *facts) {
         struct round round = {
-                .due = due, .about = about, .arenas = arena_array(a, n, sizeof(struct arena *)),
+                .due = due,
+                .about = about,
+                .arenas = arena_array(a, n, sizeof(struct arena *)),
                 .facts = arena_array(a, n, sizeof(struct check_fact)),
         };
 
@@ -84,18 +90,18 @@ void pass_make_checks(const struct check_due *due, size_t n, const struct probe_
         }
 }
 
-void pass_observe_checks(struct pass *p, struct world_app *app) {
+void pass_observe_checks(struct pass *p, struct app_input *app) {
         const struct probe_target about = {
                 .runtime = pass_find_app(p, app->app)->runtime,
-                .host = p->world.host,
+                .host = p->input.host,
                 .app = app->app,
                 .release = app->rollout.release,
                 .version = app->rollout.version,
-                .settled_release = app->rollout.settled_release,
-                .settled_version = app->rollout.settled_version,
+                .current_release = app->rollout.current_release,
+                .current_version = app->rollout.current_version,
         };
         struct struct_list due;
 
-        checks_due(app, p->world.now, p->arena, &due);
+        checks_due(app, p->input.now, p->arena, &due);
         pass_make_checks(due.items, due.n, &about, p->arena, &app->facts);
 }

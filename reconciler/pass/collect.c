@@ -2,7 +2,8 @@
 
 /*
  * Collect: what of images, files and networks is still needed. What is declared and what is settled stays, whatever it
- * takes; of what was settled before, the images of the last `keep` releases of each app, as far as the host's budget goes.
+ * takes; of what was settled before, the images of the last `keep` releases of each app, as far as the host's budget
+ * goes.
  */
 
 #include <stdlib.h>
@@ -24,7 +25,7 @@ static void add_older(struct pass *p, const struct pass_app *app, struct struct_
         const struct earlier_release *items;
         struct struct_list earlier;
 
-        settled_earlier(&p->state, app->app, p->arena, &earlier);
+        current_earlier(&p->state, app->app, p->arena, &earlier);
         items = earlier.items;
         for (size_t i = 0; i < earlier.n && (int64_t)i < keep; i++)
                 for (size_t k = 0; k < items[i].images.n; k++) {
@@ -51,11 +52,13 @@ static void collect_runtime(struct pass *p, struct runtime *runtime, struct work
         for (size_t i = 0; i < p->n_apps; i++) {
                 const struct pass_app *app = &p->apps[i];
 
-                /* Of every runtime: docker and compose share an engine, and what one keeps the other must not collect. */
+                /*
+                 * Of every runtime: docker and compose share an engine, and what one keeps the other must not collect.
+                 */
                 if (app->wanted)
                         workloads[keep.n_workloads++] = *app->wanted;
-                if (app->settled)
-                        workloads[keep.n_workloads++] = *app->settled;
+                if (app->current)
+                        workloads[keep.n_workloads++] = *app->current;
                 add_older(p, app, &older);
         }
         if (older.n > 1)

@@ -53,6 +53,8 @@ void pass_enrol(struct pass *p) {
         }
         if (sshkey_parse(p->desired.host->key.text, &enrolled, &fault) < 0 || !sshkey_equal(&enrolled, &p->key.key))
                 block(p, REASON_HOST_KEY_MISMATCH, 4,
-                      arena_printf(p->arena, "hosts/%s.yaml holds another key than this host's; merge `key: %s` if this host is %s",
-                                   host, buffer_str(&line), host));
+                      arena_printf(
+                              p->arena,
+                              "hosts/%s.yaml holds another key than this host's; merge `key: %s` if this host is %s",
+                              host, buffer_str(&line), host));
 }

@@ -2,7 +2,7 @@
 
 /* Events: what decide() said happened to an app becomes records, log lines, and what is kept about the app. */
 
-#include "reconciler/message.h"
+#include "reconciler/journal/message.h"
 #include "reconciler/pass/context.h"
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
@@ -51,7 +51,7 @@ static int canonical(struct pass *p, const struct table *t, const void *object, 
         return 0;
 }
 
-static json_t *gates_json(const struct world_app *app) {
+static json_t *gates_json(const struct app_input *app) {
         const struct verdict *verdicts = app->verdicts.items;
         json_t *array = json_array();
 
@@ -83,8 +83,8 @@ static void add_images(struct pass *p, struct record *record, const struct workl
                 if (!at)
                         continue;
                 images[record->n_images++] = (struct record_image){
-                        .name = arena_printf(p->arena, "%s/%s@%.*s", w->app, services[i].name, (int)(at - services[i].image),
-                                             services[i].image),
+                        .name = arena_printf(p->arena, "%s/%s@%.*s", w->app, services[i].name,
+                                             (int)(at - services[i].image), services[i].image),
                         .digest = at + 1,
                 };
         }
@@ -127,21 +127,22 @@ static json_t *release_body(const struct deployment *d) {
 }
 
 /* The signed retry that this decision uses up; NULL: none. */
-static json_t *retry_body(const struct world_app *app, const struct decision_app *d) {
-        const struct world_retry *items = app->retries.items;
+static json_t *retry_body(const struct app_input *app, const struct decision_app *d) {
+        const struct retry_permission *items = app->retries.items;
 
         for (size_t i = 0; i < app->retries.n; i++)
                 if (rollout_has_used(&d->rollout, items[i].id) && !rollout_has_used(&app->rollout, items[i].id))
-                        return table_write(&world_retry_table, &items[i]);
+                        return table_write(&retry_permission_table, &items[i]);
         return NULL;
 }
 
 /* The decision: what was declared, what the gates said, what will be done, and the world it can be replayed from. */
-static int note_decision(struct pass *p, const struct world_app *app, const struct decision_app *d, struct fault *reterr) {
-        struct digest world, decision;
+static int note_decision(struct pass *p, const struct app_input *app, const struct decision_app *d,
+                         struct fault *reterr) {
+        struct digest input, decision;
         json_t *body, *replay, *plan, *retry, *output;
         struct record *record;
-        int r = canonical(p, &world_table, &p->world, &p->worlds, &world, reterr);
+        int r = canonical(p, &decision_input_table, &p->input, &p->worlds, &input, reterr);
 
         if (r == 0)
                 r = canonical(p, &decision_table, &p->decision, NULL, &decision, reterr);
@@ -150,14 +151,15 @@ static int note_decision(struct pass *p, const struct world_app *app, const stru
         body = json_object();
         replay = json_object();
         plan = json_object();
-        json_set_string(replay, "world", digest_hex(&world));
+        json_set_string(replay, "world", digest_hex(&input));
         json_set_string(replay, "decision", digest_hex(&decision));
         json_set_string(plan, "event", event_names[d->event]);
         json_set_string(plan, "phase", phase_names[d->rollout.phase]);
         if (app->wanted)
                 json_set_string(plan, "artifact", app->wanted->artifact_digest);
-        json_object_set_new(body, "change", record_change(d->rollout.settled_release, d->rollout.settled_version,
-                                                          d->rollout.release, d->rollout.version));
+        json_object_set_new(body, "change",
+                            record_change(d->rollout.current_release, d->rollout.current_version, d->rollout.release,
+                                          d->rollout.version));
         if (pass_find_app(p, app->app)->deployment)
                 json_object_set_new(body, "release", release_body(pass_find_app(p, app->app)->deployment));
         retry = retry_body(app, d);
@@ -182,61 +184,63 @@ static void note_artifact(struct pass *p, const struct workload *w) {
 }
 
 /* What is proven is declared: its workload was rendered for this look. */
-static int write_settled(struct pass *p, struct pass_app *app, int64_t started_at, struct fault *reterr) {
+static int write_current(struct pass *p, struct pass_app *app, int64_t started_at, struct fault *reterr) {
         const struct app *declared = app->deployment->app;
-        const struct settled_by by = {
-                .commit = p->world.commit,
+        const struct current_origin by = {
+                .commit = p->input.commit,
                 .strategy = declared->steps.n > 0 ? "steps" : rollout_strategy_names[declared->rollout.strategy],
                 .started_at = started_at,
         };
-        int r = settled_write(&p->state, app->wanted, &by, p->world.now, reterr);
+        int r = current_write(&p->state, app->wanted, &by, p->input.now, reterr);
 
         if (r == 0) {
-                app->settled = app->wanted;
-                app->settled_by = by;
+                app->current = app->wanted;
+                app->current_origin = by;
         }
         return r;
 }
 
-static int note_settled(struct pass *p, struct pass_app *app, const struct decision_app *d, struct fault *reterr) {
+static int note_proven(struct pass *p, struct pass_app *app, const struct decision_app *d, struct fault *reterr) {
         /* A pass that was killed may have written it already; since then another release may be declared. */
-        bool written = app->settled && str_eq(app->settled->release, d->rollout.settled_release);
-        int r = written ? 0 : write_settled(p, app, d->rollout.started_at, reterr);
+        bool written = app->current && str_eq(app->current->release, d->rollout.current_release);
+        int r = written ? 0 : write_current(p, app, d->rollout.started_at, reterr);
 
         if (r < 0)
                 return r;
         app->outcome = "success";
         log_write(LOG_LEVEL_NOTICE,
                   LOG_FIELDS({ "MESSAGE_ID", MESSAGE_ROLLOUT_SETTLED }, { "TALLY_APP", app->app },
-                             { "TALLY_RELEASE", d->rollout.settled_release }),
-                  "%s: release %s is in service and healthy", app->app, d->rollout.settled_version);
+                             { "TALLY_RELEASE", d->rollout.current_release }),
+                  "%s: release %s is in service and healthy", app->app, d->rollout.current_version);
         return 0;
 }
 
-static void note_reverted(struct pass *p, const struct world_app *app, struct pass_app *mine,
+static void note_reverted(struct pass *p, const struct app_input *app, struct pass_app *mine,
                           const struct decision_app *d) {
         json_t *body = json_object();
         struct record *record;
 
         /* The world still names the release that failed; the decision what serves again. */
-        json_object_set_new(body, "change", record_change(app->rollout.release, app->rollout.version,
-                                                          d->rollout.settled_release, d->rollout.settled_version));
+        json_object_set_new(body, "change",
+                            record_change(app->rollout.release, app->rollout.version, d->rollout.current_release,
+                                          d->rollout.current_version));
         json_set_string(body, "outcome", "rolled_back");
         json_object_set_new(body, "error", record_error(d->rollout.failure_code, d->rollout.failure_text));
         record = pass_add_record(p, RECORD_ROLLBACK, app->app, body);
         record->file_name = "result.json";
-        add_images(p, record, app->settled);
+        add_images(p, record, app->current);
         mine->outcome = "rolled_back";
         log_write(LOG_LEVEL_ERROR,
                   LOG_FIELDS({ "MESSAGE_ID", MESSAGE_ROLLOUT_REVERTED }, { "TALLY_APP", app->app },
                              { "TALLY_RELEASE", app->rollout.release }, { "TALLY_REASON", d->rollout.failure_code }),
                   "%s: release %s was taken back (%s); %s %s", app->app, app->rollout.version,
                   d->rollout.failure_text ? d->rollout.failure_text : "no reason",
-                  d->rollout.settled_version ? "in service again:" : "nothing was in service before",
-                  d->rollout.settled_version ? d->rollout.settled_version : "");
+                  d->rollout.current_version ? "in service again:" : "nothing was in service before",
+                  d->rollout.current_version ? d->rollout.current_version : "");
 }
 
-static int note_repair(struct pass *p, const struct world_app *app, const struct decision_app *d, struct fault *reterr) {
+static int note_repair(struct pass *p, const struct app_input *app, const struct decision_app *d,
+                       struct fault *reterr) {
         const struct drift *first = d->drift.items;
         json_t *body = json_object();
         struct record *record;
@@ -246,20 +250,21 @@ static int note_repair(struct pass *p, const struct world_app *app, const struct
         record = pass_add_record(p, RECORD_DRIFT, app->app, body);
         record->file_name = "drift.json";
         log_write(LOG_LEVEL_WARNING,
-                  LOG_FIELDS({ "MESSAGE_ID", MESSAGE_DRIFT_FOUND }, { "TALLY_APP", app->app }, { "TALLY_REASON", first->code }),
+                  LOG_FIELDS({ "MESSAGE_ID", MESSAGE_DRIFT_FOUND }, { "TALLY_APP", app->app },
+                             { "TALLY_REASON", first->code }),
                   "%s: drift, being repaired: %s%s", app->app, first->detail, d->drift.n > 1 ? " (and more)" : "");
         return note_decision(p, app, d, reterr);
 }
 
 static int note_removed(struct pass *p, struct pass_app *app, struct fault *reterr) {
-        int r = settled_remove(&p->state, app->app, reterr);
+        int r = current_remove(&p->state, app->app, reterr);
 
-        app->settled = NULL;
+        app->current = NULL;
         app->outcome = "success";
         return r < 0 ? r : failed_remove(&p->state, app->app, reterr);
 }
 
-static int note_event(struct pass *p, const struct world_app *app, struct pass_app *mine, const struct decision_app *d,
+static int note_event(struct pass *p, const struct app_input *app, struct pass_app *mine, const struct decision_app *d,
                       struct fault *reterr) {
         switch (d->event) {
         case EVENT_STARTED:
@@ -270,7 +275,7 @@ static int note_event(struct pass *p, const struct world_app *app, struct pass_a
                 note_artifact(p, app->wanted);
                 return note_decision(p, app, d, reterr);
         case EVENT_SETTLED:
-                return note_settled(p, mine, d, reterr);
+                return note_proven(p, mine, d, reterr);
         case EVENT_FAILED:
                 log_error("%s: release %s failed: %s", app->app, d->rollout.version,
                           d->rollout.failure_text ? d->rollout.failure_text : "no reason");
@@ -294,7 +299,7 @@ static int note_event(struct pass *p, const struct world_app *app, struct pass_a
 }
 
 int pass_note_events(struct pass *p, struct fault *reterr) {
-        const struct world_app *apps = p->world.apps.items;
+        const struct app_input *apps = p->input.apps.items;
         const struct decision_app *decided = p->decision.apps.items;
 
         for (size_t i = 0; i < p->decision.apps.n; i++) {

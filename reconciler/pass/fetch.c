@@ -20,7 +20,8 @@ int pass_open_mirror(struct pass *p, struct fault *reterr) {
 
         if (r == 0 && *broken) {
                 p->mirror_is_new = true;
-                log_warning("the mirror of the desired state was damaged and is fetched again; the old one is %s", broken);
+                log_warning("the mirror of the desired state was damaged and is fetched again; the old one is %s",
+                            broken);
         }
         return r;
 }
@@ -29,7 +30,8 @@ static int fetch_commit(struct pass *p, struct object_id *ret_tip, bool *ret_any
         if (object_id_parse(p->options->commit, ret_tip) < 0)
                 return fault_set(reterr, FAULT_CONFIG, 0, "'%s' is no commit id of 40 hex digits", p->options->commit);
         if (!mirror_has(p->mirror, ret_tip))
-                return fault_set(reterr, FAULT_CONFIG, 0, "commit %s is not in the fetched history", p->options->commit);
+                return fault_set(reterr, FAULT_CONFIG, 0, "commit %s is not in the fetched history",
+                                 p->options->commit);
         *ret_any = true;
         return 0;
 }

@@ -55,7 +55,8 @@ static int read_documents(struct tree *t, struct fault *reterr) {
 
                 if (!fleet_path_is_document(t->entries[i].path))
                         continue;
-                r = read_entry(t->mirror, &t->listing->items[i], LIMIT_DOCUMENT_BYTES, t->arena, &t->entries[i], reterr);
+                r = read_entry(t->mirror, &t->listing->items[i], LIMIT_DOCUMENT_BYTES, t->arena, &t->entries[i],
+                               reterr);
                 if (r < 0)
                         return r;
         }
@@ -66,7 +67,8 @@ static int read_app(struct tree *t, const char *app, struct fault *reterr) {
         const char *prefix = arena_printf(t->arena, "apps/%s/", app);
         size_t total = 0;
 
-        for (size_t i = entries_begin(t->entries, t->listing->n, prefix); i < t->listing->n && str_after(t->entries[i].path, prefix); i++) {
+        for (size_t i = entries_begin(t->entries, t->listing->n, prefix);
+             i < t->listing->n && str_after(t->entries[i].path, prefix); i++) {
                 int r = read_entry(t->mirror, &t->listing->items[i], LIMIT_APP_BYTES, t->arena, &t->entries[i], reterr);
 
                 if (r < 0)
@@ -74,7 +76,8 @@ static int read_app(struct tree *t, const char *app, struct fault *reterr) {
                 total += t->entries[i].size;
                 if (total > LIMIT_APP_BYTES)
                         return fault_set_code(reterr, FAULT_CONFIG, REASON_LOAD_LIMIT,
-                                              "apps/%s holds more than %d bytes (LIMIT_APP_BYTES)", app, LIMIT_APP_BYTES);
+                                              "apps/%s holds more than %d bytes (LIMIT_APP_BYTES)", app,
+                                              LIMIT_APP_BYTES);
         }
         return 0;
 }
@@ -87,7 +90,8 @@ static int read_approvals(struct tree *t, const struct deployment *d, struct fau
         for (size_t i = first; i < t->listing->n && i < last && str_after(t->entries[i].path, prefix); i++) {
                 own_fault struct fault fault = FAULT_INIT;
 
-                if (read_entry(t->mirror, &t->listing->items[i], LIMIT_APPROVAL_BYTES, t->arena, &t->entries[i], &fault) == 0)
+                if (read_entry(t->mirror, &t->listing->items[i], LIMIT_APPROVAL_BYTES, t->arena, &t->entries[i],
+                               &fault) == 0)
                         continue;
                 if (fault.code != REASON_LOAD_LIMIT) {
                         int r = fault.errno_value ? -fault.errno_value : -EINVAL;
@@ -183,8 +187,8 @@ int load(struct mirror *m, const struct object_id *commit, const char *host, con
                 return r;
         t.entries = arena_array(a, listing.n, sizeof(struct desired_entry));
         for (size_t i = 0; i < listing.n; i++)
-                t.entries[i] = (struct desired_entry){ .path = listing.items[i].path,
-                                                       .type = type_of(listing.items[i].mode) };
+                t.entries[i] =
+                        (struct desired_entry){ .path = listing.items[i].path, .type = type_of(listing.items[i].mode) };
         r = read_documents(&t, reterr);
         if (r == 0)
                 r = fleet_read(t.entries, listing.n, a, &d.fleet, reterr);

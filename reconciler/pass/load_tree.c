@@ -36,7 +36,8 @@ static int read_file(struct walk *w, int dirfd, const char *name, struct desired
         entry->size = bytes.size;
         w->bytes += bytes.size;
         if (w->bytes > 16 * (size_t)LIMIT_APP_BYTES)
-                return fault_set_code(reterr, FAULT_CONFIG, REASON_LOAD_LIMIT, "the working tree holds too much to check");
+                return fault_set_code(reterr, FAULT_CONFIG, REASON_LOAD_LIMIT,
+                                      "the working tree holds too much to check");
         return 0;
 }
 
@@ -82,8 +83,9 @@ static int walk_folder(struct walk *w, int dirfd, const char *path, unsigned dep
         while ((e = readdir(dir))) {
                 if (e->d_name[0] == '.' && (depth == 0 || str_eq(e->d_name, ".") || str_eq(e->d_name, "..")))
                         continue; /* at the top: .git and other dot files, which no document lives in */
-                r = walk_entry(w, dirfd, *path ? arena_printf(w->arena, "%s/%s", path, e->d_name)
-                                               : arena_strdup(w->arena, e->d_name),
+                r = walk_entry(w, dirfd,
+                               *path ? arena_printf(w->arena, "%s/%s", path, e->d_name)
+                                     : arena_strdup(w->arena, e->d_name),
                                e->d_name, depth, reterr);
                 if (r < 0)
                         return r;

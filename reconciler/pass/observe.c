@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Observe: what is wanted beside what runs, as the world of this moment. Apps come from three places: the releases addressed
- * to this host, the rollouts that the state remembers, and the instances that a runtime shows with our labels.
+ * Observe: what is wanted beside what runs, as the world of this moment. Apps come from three places: the releases
+ * addressed to this host, the rollouts that the state remembers, and the instances that a runtime shows with our
+ * labels.
  */
 
 #include "reconciler/pass/context.h"
@@ -124,14 +125,14 @@ static int add_remembered(struct pass *p, struct fault *reterr) {
 
                         app->persisted = digest_of_json(json);
                 }
-                app->settled = settled_read(&p->state, app->app, &app->settled_by, p->arena);
+                app->current = current_read(&p->state, app->app, &app->current_origin, p->arena);
         }
         return r;
 }
 
 /* The runtime of an app that is no longer declared. A state of before its rollout told: all there was then. */
 static const char *runtime_before(const struct pass_app *app) {
-        return app->settled ? app->settled->runtime : app->rollout.runtime ? app->rollout.runtime : "docker";
+        return app->current ? app->current->runtime : app->rollout.runtime ? app->rollout.runtime : "docker";
 }
 
 int pass_recall(struct pass *p, struct fault *reterr) {
@@ -147,12 +148,12 @@ int pass_recall(struct pass *p, struct fault *reterr) {
  * The world
  */
 
-static struct world_settings settings_of(const struct pass *p, const struct pass_app *app) {
+static struct app_settings settings_of(const struct pass *p, const struct pass_app *app) {
         const struct app *declared = app->deployment ? app->deployment->app : fleet_app(&p->desired.fleet, app->app);
 
         if (!declared)
-                return (struct world_settings){ .drift = DRIFT_REPORT };
-        return (struct world_settings){
+                return (struct app_settings){ .drift = DRIFT_REPORT };
+        return (struct app_settings){
                 .strategy = declared->rollout.strategy,
                 .order = declared->rollout.order,
                 .max_parallel = declared->rollout.max_parallel,
@@ -180,8 +181,8 @@ static int observe_runtimes(struct pass *p, struct observation *observations, st
                                 continue;
                         if (app->wanted)
                                 wanted[n++] = *app->wanted;
-                        if (app->settled && !(app->wanted && str_eq(app->wanted->release, app->settled->release)))
-                                wanted[n++] = *app->settled;
+                        if (app->current && !(app->wanted && str_eq(app->wanted->release, app->current->release)))
+                                wanted[n++] = *app->current;
                 }
                 r = runtime_observe(p->runtimes[i], wanted, n, p->arena, &observations[i], reterr);
                 if (r < 0)
@@ -222,13 +223,13 @@ static struct struct_list instances_of(const struct observation *o, const char *
 }
 
 static void fill_app(const struct pass *p, const struct pass_app *app, const struct observation *o,
-                     struct world_app *ret) {
-        *ret = (struct world_app){
+                     struct app_input *ret) {
+        *ret = (struct app_input){
                 .app = app->app,
                 .runtime = app->runtime->ops->name,
                 .declared = app->deployment != NULL,
                 .wanted = app->wanted,
-                .settled = app->settled,
+                .current = app->current,
                 .settings = settings_of(p, app),
                 .plan = app->plan,
                 .checks = app->deployment ? app->deployment->app->checks : (struct struct_list){ .items = NULL },
@@ -252,18 +253,21 @@ static void read_suspension(struct pass *p) {
 
         /* A suspension that cannot be read still suspends. */
         if (state_json_read(&p->state, "suspended.json", &document, &fault) < 0) {
-                p->world.suspended = true;
-                p->world.suspended_reason = arena_strdup(p->arena, fault.message);
+                p->input.suspended = true;
+                p->input.suspended_reason = arena_strdup(p->arena, fault.message);
         } else if (document) {
-                p->world.suspended = true;
-                p->world.suspended_reason = arena_strdup(p->arena, json_get_string(document, "reason"));
+                p->input.suspended = true;
+                p->input.suspended_reason = arena_strdup(p->arena, json_get_string(document, "reason"));
         }
 }
 
 int pass_observe(struct pass *p, struct fault *reterr) {
         struct observation *observations = arena_array(p->arena, p->n_runtimes, sizeof(struct observation));
-        struct world_app *apps;
-        /* Before the first list: what is seen is at least as young, so that a slow look does not make health hold for longer than it was seen to. */
+        struct app_input *apps;
+        /*
+         * Before the first list: what is seen is at least as young, so that a slow look does not make health hold for
+         * longer than it was seen to.
+         */
         int64_t now = clock_wall_ms();
         int r = observe_runtimes(p, observations, reterr);
 
@@ -272,13 +276,13 @@ int pass_observe(struct pass *p, struct fault *reterr) {
         add_stray_apps(p, observations);
         if (p->n_apps > 1)
                 qsort(p->apps, p->n_apps, sizeof(struct pass_app), compare_apps);
-        apps = arena_array(p->arena, p->n_apps, sizeof(struct world_app));
+        apps = arena_array(p->arena, p->n_apps, sizeof(struct app_input));
         for (size_t i = 0; i < p->n_apps; i++)
                 for (size_t k = 0; k < p->n_runtimes; k++)
                         if (p->apps[i].runtime == p->runtimes[k])
                                 fill_app(p, &p->apps[i], &observations[k], &apps[i]);
-        p->world = (struct world){
-                .schema = WORLD_SCHEMA,
+        p->input = (struct decision_input){
+                .schema = DECISION_INPUT_SCHEMA,
                 .host = p->config->host.text,
                 .environment = p->desired.host ? p->desired.host->environment.text : "",
                 .commit = p->accepted.commit ? p->accepted.commit : "",
@@ -295,6 +299,6 @@ int pass_observe(struct pass *p, struct fault *reterr) {
         return 0;
 }
 
-struct runtime *pass_runtime_of(void *data, const struct world_app *app) {
+struct runtime *pass_runtime_of(void *data, const struct app_input *app) {
         return pass_find_app(data, app->app)->runtime;
 }

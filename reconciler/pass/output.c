@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Output: what instances printed last that failed, kept before they go. It is for people, so nothing waits for it: an engine that does not
- * give it, or a disk that does not take it, costs the output and no more.
+ * Output: what instances printed last that failed, kept before they go. It is for people, so nothing waits for it: an
+ * engine that does not give it, or a disk that does not take it, costs the output and no more.
  */
 
 #include <string.h>
@@ -15,7 +15,7 @@
 
 /* Of one app in one look: many replicas of one service say the same. */
 #define WITNESSES_MAX 4
-#define LOGGED_LINES 5
+#define LOGGED_LINES  5
 
 /*
  * Who is asked
@@ -26,13 +26,14 @@ static bool has_run(const struct instance *i) {
 }
 
 /* Made for the release under way. */
-static bool is_new(const struct world_app *app, const struct instance *i) {
+static bool is_new(const struct app_input *app, const struct instance *i) {
         const struct workload_service *service = app->wanted ? workload_find(app->wanted, i->service) : NULL;
 
-        return service && str_eq(service->spec_digest, i->spec) && has_run(i) && !string_list_has(&app->rollout.kept, i->id);
+        return service && str_eq(service->spec_digest, i->spec) && has_run(i) &&
+               !string_list_has(&app->rollout.previous, i->id);
 }
 
-static bool is_well(const struct world_app *app, const struct instance *i) {
+static bool is_well(const struct app_input *app, const struct instance *i) {
         const struct workload_service *service = workload_find(app->wanted, i->service);
 
         if (i->state == INSTANCE_EXITED)
@@ -41,13 +42,14 @@ static bool is_well(const struct world_app *app, const struct instance *i) {
 }
 
 /* A try that went wrong, about to be cleared away for the next one. */
-static bool is_run_anew(const struct decision *d, const struct world_app *app, const struct instance *i) {
+static bool is_run_anew(const struct decision *d, const struct app_input *app, const struct instance *i) {
         const struct action *actions = d->actions.items;
 
         if (app->rollout.phase < PHASE_PREPARING || app->rollout.phase > PHASE_EVALUATING)
                 return false;
         for (size_t n = 0; n < d->actions.n; n++)
-                if (actions[n].verb == VERB_REMOVE && str_eq(actions[n].app, app->app) && str_eq(actions[n].instance, i->id))
+                if (actions[n].kind == ACTION_REMOVE && str_eq(actions[n].app, app->app) &&
+                    str_eq(actions[n].instance, i->id))
                         return true;
         return false;
 }
@@ -56,8 +58,12 @@ static bool has_failed(const struct decision_app *d) {
         return d->event == EVENT_FAILED && d->rollout.failure_code;
 }
 
-/* Those that are not well know most. Where all seem to be (a check failed, a deadline passed), they are asked all the same. */
-static size_t choose(const struct pass *p, const struct world_app *app, const struct decision_app *d, const struct instance **ret) {
+/*
+ * Those that are not well know most. Where all seem to be (a check failed, a deadline passed), they are asked all the
+ * same.
+ */
+static size_t choose(const struct pass *p, const struct app_input *app, const struct decision_app *d,
+                     const struct instance **ret) {
         const struct instance *items = app->instances.items;
         size_t n = 0;
 
@@ -86,13 +92,19 @@ static int hear(struct pass_app *mine, const struct instance *i, struct arena *a
         if (!text || !*text)
                 return 0;
         *ret = (struct failed_output){
-                .id = i->id, .name = i->name, .service = i->service, .index = i->index, .state = i->state, .exit_code = i->exit_code,
-                .at = clock_wall_ms(), .text = text,
+                .id = i->id,
+                .name = i->name,
+                .service = i->service,
+                .index = i->index,
+                .state = i->state,
+                .exit_code = i->exit_code,
+                .at = clock_wall_ms(),
+                .text = text,
         };
         return 1;
 }
 
-static void log_output(const struct world_app *app, const struct failed_output *output) {
+static void log_output(const struct app_input *app, const struct failed_output *output) {
         size_t size = 0;
         const char *line = text_last_lines(output->text, LOGGED_LINES, &size), *end = line + size;
 
@@ -101,12 +113,12 @@ static void log_output(const struct world_app *app, const struct failed_output *
 
                 size = (size_t)((stop ? stop : end) - line);
                 if (size > 0)
-                        log_write(LOG_LEVEL_WARNING, LOG_FIELDS({ "TALLY_APP", app->app }), "%s: %s printed: %.*s", app->app,
-                                  output->name ? output->name : output->service, (int)size, line);
+                        log_write(LOG_LEVEL_WARNING, LOG_FIELDS({ "TALLY_APP", app->app }), "%s: %s printed: %.*s",
+                                  app->app, output->name ? output->name : output->service, (int)size, line);
         }
 }
 
-static void keep(struct pass *p, const struct world_app *app, const struct failed_output *outputs, size_t n) {
+static void keep(struct pass *p, const struct app_input *app, const struct failed_output *outputs, size_t n) {
         own_fault struct fault fault = FAULT_INIT;
         struct failed failed;
 
@@ -119,7 +131,7 @@ static void keep(struct pass *p, const struct world_app *app, const struct faile
                 log_warning("%s: what its instances printed cannot be kept: %s", app->app, fault.message);
 }
 
-static void hear_app(struct pass *p, const struct world_app *app, const struct decision_app *d, struct pass_app *mine) {
+static void hear_app(struct pass *p, const struct app_input *app, const struct decision_app *d, struct pass_app *mine) {
         const struct instance *witnesses[WITNESSES_MAX];
         size_t n = choose(p, app, d, witnesses), heard = 0;
         struct failed_output *outputs = arena_array(p->arena, WITNESSES_MAX, sizeof(*outputs));
@@ -140,7 +152,7 @@ static void hear_app(struct pass *p, const struct world_app *app, const struct d
 }
 
 void pass_keep_output(struct pass *p) {
-        const struct world_app *apps = p->world.apps.items;
+        const struct app_input *apps = p->input.apps.items;
         const struct decision_app *decided = p->decision.apps.items;
 
         for (size_t i = 0; i < p->decision.apps.n; i++)

@@ -6,10 +6,10 @@
 
 #include "policies/gate.h"
 #include "reconciler/core/rollout.h"
-#include "reconciler/message.h"
+#include "reconciler/journal/message.h"
 #include "reconciler/pass/context.h"
-#include "reconciler/pass/decide.h"
-#include "reconciler/pass/quiet.h"
+#include "reconciler/core/decide.h"
+#include "reconciler/launcher/unchanged.h"
 #include "reconciler/version.h"
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
@@ -17,7 +17,7 @@
 #include "shared/base/text.h"
 
 /* A pass does not stay for ever, whatever its worlds do. */
-#define LOOKS_MAX 20000
+#define ROUNDS_MAX     20000
 /* How far back in the ledger the signer of the accepted commit is looked for. */
 #define RECALL_RECORDS 256
 
@@ -66,8 +66,10 @@ static const char *kept(struct pass *p, const json_t *object, const char *key) {
 /* Who signed the accepted commit, from a record made while it was accepted. 1: found. */
 static int recall_signer(void *data, const struct ledger_record *record, struct fault *reterr) {
         struct pass *p = data;
-        const json_t *desired = json_object_get(record->predicate, "desired"), *signer = json_object_get(desired, "signer");
-        const char *signed_at = json_get_string(desired, "signedAt"), *first_seen = json_get_string(desired, "firstSeen");
+        const json_t *desired = json_object_get(record->predicate, "desired"),
+                     *signer = json_object_get(desired, "signer");
+        const char *signed_at = json_get_string(desired, "signedAt"),
+                   *first_seen = json_get_string(desired, "firstSeen");
 
         if (!signer || !str_eq(json_get_string(desired, "commit"), p->accepted.commit))
                 return 0;
@@ -154,7 +156,8 @@ static int persist_rollouts(struct pass *p, struct fault *reterr) {
                 struct digest digest;
                 int r;
 
-                if (app->held || (!app->deployment && rollout_is_over(&app->rollout) && !digest_is_set(&app->persisted)))
+                if (app->held ||
+                    (!app->deployment && rollout_is_over(&app->rollout) && !digest_is_set(&app->persisted)))
                         continue;
                 json = table_write(&rollout_table, &app->rollout);
                 digest = digest_of_json(json);
@@ -168,7 +171,7 @@ static int persist_rollouts(struct pass *p, struct fault *reterr) {
         return 0;
 }
 
-static void action_done(void *data, const struct world_app *app, const struct act_result *result,
+static void action_done(void *data, const struct app_input *app, const struct act_result *result,
                         const struct fault *fault) {
         struct pass *p = data;
         struct pass_app *mine = pass_find_app(p, app->app);
@@ -180,8 +183,10 @@ static void action_done(void *data, const struct world_app *app, const struct ac
                 rollout_action_done(&mine->rollout, result->action, result->finished_at, p->arena);
         else
                 rollout_action_failed(&mine->rollout, result->action, fault, result->finished_at, p->arena);
-        log_debug("%s: %s %s: %s", app->app, verb_names[result->action->verb],
-                  result->action->name ? result->action->name : result->action->service ? result->action->service : "",
+        log_debug("%s: %s %s: %s", app->app, action_kind_names[result->action->kind],
+                  result->action->name      ? result->action->name
+                  : result->action->service ? result->action->service
+                                            : "",
                   fault ? fault->message : "done");
         if (fault)
                 log_write(LOG_LEVEL_WARNING, LOG_FIELDS({ "TALLY_APP", app->app }, { "TALLY_REASON", fault->code }),
@@ -203,8 +208,8 @@ static int look(struct pass *p, struct fault *reterr) {
 
         if (r < 0)
                 return r;
-        gate_judge(&p->world, p->arena);
-        decide(&p->world, p->arena, &p->decision);
+        gate_judge(&p->input, p->arena);
+        decide(&p->input, p->arena, &p->decision);
         decided = p->decision.apps.items;
         for (size_t i = 0; i < p->n_apps; i++)
                 pass_note_plan(p, &p->apps[i], &decided[i]);
@@ -224,14 +229,14 @@ static bool collects(const struct decision *d) {
         const struct action *actions = d->actions.items;
 
         for (size_t i = 0; i < d->actions.n; i++)
-                if (actions[i].verb == VERB_COLLECT)
+                if (actions[i].kind == ACTION_COLLECT)
                         return true;
         return false;
 }
 
 /* Record, persist, act. The decision is sealed before anything is changed, the intent before an instance is. */
 static int carry_out(struct pass *p, struct fault *reterr) {
-        const struct act_hands hands = {
+        const struct act_ports ports = {
                 .runtime = pass_runtime_of,
                 .router = pass_router_of,
                 .command = pass_run_command,
@@ -249,7 +254,7 @@ static int carry_out(struct pass *p, struct fault *reterr) {
                 r = persist_rollouts(p, reterr);
         if (r < 0)
                 return r;
-        (void)act(&p->world, &p->decision, &hands, p->arena);
+        (void)act(&p->input, &p->decision, &ports, p->arena);
         r = persist_rollouts(p, reterr);
         if (r == 0 && collects(&p->decision))
                 pass_collect(p);
@@ -271,7 +276,9 @@ static int64_t earliest_wake(const struct decision *d, int64_t *ret_due) {
         return earliest;
 }
 
-/* Looks in a row that decide the very same actions had no effect by them: each waits longer, and then the pass is over. */
+/*
+ * Looks in a row that decide the very same actions had no effect by them: each waits longer, and then the pass is over.
+ */
 struct pace {
         struct digest actions;
         int64_t wait_ms;
@@ -302,11 +309,11 @@ static bool keep_pace(struct pass *p, struct pace *pace) {
 }
 
 /* Look and act until nothing is due soon. */
-static int run_looks(struct pass *p, struct fault *reterr) {
+static int run_rounds(struct pass *p, struct fault *reterr) {
         int64_t stay_until = clock_monotonic_ns() / 1000000 + p->options->linger_ms;
         struct pace pace = { .wait_ms = PACE_FIRST_MS };
 
-        for (int n = 0; n < LOOKS_MAX; n++) {
+        for (int n = 0; n < ROUNDS_MAX; n++) {
                 int64_t wake, due, now;
                 int r = look(p, reterr);
 
@@ -324,11 +331,11 @@ static int run_looks(struct pass *p, struct fault *reterr) {
                 r = persist_rollouts(p, reterr);
                 now = clock_monotonic_ns() / 1000000;
                 /* What only has to hold is watched from outside, by passes that find the host as it was left. */
-                if (r < 0 || interrupted || !wake || now + (due - p->world.now) > stay_until)
+                if (r < 0 || interrupted || !wake || now + (due - p->input.now) > stay_until)
                         return r;
-                clock_sleep_ms(wake > p->world.now ? wake - p->world.now : 1);
+                clock_sleep_ms(wake > p->input.now ? wake - p->input.now : 1);
         }
-        return fault_set(reterr, FAULT_INTERNAL, 0, "the pass did not come to rest after %d looks", LOOKS_MAX);
+        return fault_set(reterr, FAULT_INTERNAL, 0, "the pass did not come to rest after %d looks", ROUNDS_MAX);
 }
 
 /*
@@ -336,7 +343,7 @@ static int run_looks(struct pass *p, struct fault *reterr) {
  */
 
 /* A host that is not of this fleet looks at nothing; one without its ledger looks, and holds. */
-static bool may_look(const struct pass *p) {
+static bool may_observe(const struct pass *p) {
         return !p->facts.blocked || (p->ledger_failed && p->accepted.commit);
 }
 
@@ -354,7 +361,7 @@ static int work(struct pass *p, struct fault *reterr) {
         int r;
 
         if (must_wait_for_ledger(p))
-                return run_looks(p, reterr);
+                return run_rounds(p, reterr);
         r = pass_fetch(p, &tip, &any, reterr);
         if (r == 0)
                 r = pass_verify(p, &tip, any, reterr);
@@ -364,15 +371,15 @@ static int work(struct pass *p, struct fault *reterr) {
                 return r;
         if (!p->facts.blocked)
                 pass_enrol(p);
-        if (may_look(p))
+        if (may_observe(p))
                 r = pass_recall(p, reterr);
         else
                 pass_forget_apps(p);
-        return r < 0 ? r : run_looks(p, reterr);
+        return r < 0 ? r : run_rounds(p, reterr);
 }
 
 static int exit_code_of(const struct pass *p) {
-        int code = status_exit_code(&p->world, &p->decision, &p->facts);
+        int code = status_exit_code(&p->input, &p->decision, &p->facts);
 
         if (code == 0 && p->push_failed)
                 code = 1;
@@ -381,12 +388,13 @@ static int exit_code_of(const struct pass *p) {
 
 /* The plan that is walked, or would be. */
 static const char *graph_of(const struct pass *p) {
-        const struct world_app *apps = p->world.apps.items;
+        const struct app_input *apps = p->input.apps.items;
         const struct decision_app *decided = p->decision.apps.items;
         own_buffer struct buffer out = BUFFER_INIT;
 
-        for (size_t i = 0; i < p->world.apps.n; i++) {
-                const struct struct_list *steps = decided[i].rollout.steps.n > 0 ? &decided[i].rollout.steps : &apps[i].plan;
+        for (size_t i = 0; i < p->input.apps.n; i++) {
+                const struct struct_list *steps =
+                        decided[i].rollout.steps.n > 0 ? &decided[i].rollout.steps : &apps[i].plan;
 
                 if (steps->n > 0)
                         plan_dot(apps[i].app, steps, &out);
@@ -412,7 +420,7 @@ static int finish(struct pass *p, struct pass_result *ret, struct fault *reterr)
 
         if (p->options->dry) {
                 ret->decision = table_write(&decision_table, &p->decision);
-                ret->status = status_document(&p->world, &p->decision, &p->facts);
+                ret->status = status_document(&p->input, &p->decision, &p->facts);
                 ret->graph = graph_of(p);
         } else {
                 r = pass_record(p, &ret->status, reterr);
@@ -424,14 +432,17 @@ static int finish(struct pass *p, struct pass_result *ret, struct fault *reterr)
         ret->exit_code = exit_code_of(p);
         ret->next_ms = pass_next_ms(p);
         if (!p->options->dry && p->ledger && !p->ledger_failed && !p->push_failed)
-                pass_remember_quiet(p, ret);
+                pass_remember_unchanged(p, ret);
         return 0;
 }
 
 int pass_run(const struct config *config, const struct pass_options *options, struct arena *a, struct pass_result *ret,
              struct fault *reterr) {
         own(pass_done) struct pass p = {
-                .config = config, .options = options, .arena = a, .state = STATE_INIT,
+                .config = config,
+                .options = options,
+                .arena = a,
+                .state = STATE_INIT,
         };
         int r = set_up(&p, reterr);
 

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * Pass: the one code path. From what is on disk and what is observed, do what is due, record it, say when to look again.
+ * Pass: the one code path. From what is on disk and what is observed, do what is due, record it, say when to look
+ * again.
  *
  *      fetch → verify → load → observe → judge → decide → act → record
  *
@@ -11,23 +12,25 @@
 
 #include <jansson.h>
 
-#include "providers/runtime.h"
-#include "reconciler/config.h"
+#include "providers/runtime/runtime.h"
+#include "reconciler/config/config.h"
 
 struct pass_options {
-        const struct progress *progress;  /* NULL: none */
-        int64_t linger_ms;                /* stay this long while a rollout's next step is near */
-        bool dry;                         /* decide, but change and record nothing (`tally diff`) */
-        const char *commit;               /* dry: judge this commit, hex, instead of the remote's tip; not verified. NULL: no */
-        int lock_wait_ms;                 /* how long to wait for another pass */
+        const struct progress *progress; /* NULL: none */
+        int64_t linger_ms;               /* stay this long while a rollout's next step is near */
+        bool dry;                        /* decide, but change and record nothing (`tally diff`) */
+        /* dry: judge this commit, hex, instead of the remote's tip; not verified. NULL: no */
+        const char *commit;
+        int lock_wait_ms; /* how long to wait for another pass */
 };
 
 struct pass_result {
-        int exit_code;                    /* by docs/exit-codes.md */
-        json_t *status;                   /* status.json as it stands now; a new reference */
-        json_t *decision;                 /* dry: what would be done; a new reference, else NULL */
-        int64_t next_ms;                  /* wish for the next pass, in ms from now */
-        const char *graph;                /* dry: the plans of rollouts under way, else of the declared releases, in DOT; in the arena */
+        int exit_code;    /* by docs/exit-codes.md */
+        json_t *status;   /* status.json as it stands now; a new reference */
+        json_t *decision; /* dry: what would be done; a new reference, else NULL */
+        int64_t next_ms;  /* wish for the next pass, in ms from now */
+        /* dry: the plans of rollouts under way, else of the declared releases, in DOT; in the arena */
+        const char *graph;
 };
 
 /* Strings live in @a. A fault means the pass could not do its work at all; failures of apps are in the status. */

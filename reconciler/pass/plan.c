@@ -2,7 +2,7 @@
 
 /* Plans under way, for the log and for the records. */
 
-#include "reconciler/message.h"
+#include "reconciler/journal/message.h"
 #include "reconciler/pass/context.h"
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
@@ -27,8 +27,8 @@ static void log_move(const struct pass_app *app, const struct rollout_step *befo
         if (!(began && !had_begun) && !plan_step_is_over(now->state))
                 return;
         log_write(now->state == STEP_FAILED ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
-                  LOG_FIELDS({ "MESSAGE_ID", MESSAGE_STEP }, { "TALLY_APP", app->app }, { "TALLY_STEP", now->step.name.text },
-                             { "TALLY_PHASE", phase_names[app->rollout.phase] }),
+                  LOG_FIELDS({ "MESSAGE_ID", MESSAGE_STEP }, { "TALLY_APP", app->app },
+                             { "TALLY_STEP", now->step.name.text }, { "TALLY_PHASE", phase_names[app->rollout.phase] }),
                   "%s: step %s (%s) %s%s%s", app->app, now->step.name.text, step_kind_names[plan_step_kind(&now->step)],
                   began ? "begins" : step_state_names[now->state], now->detail && !began ? ": " : "",
                   now->detail && !began ? now->detail : "");
@@ -36,7 +36,8 @@ static void log_move(const struct pass_app *app, const struct rollout_step *befo
 
 void pass_note_plan(struct pass *p, struct pass_app *app, const struct decision_app *decided) {
         const struct rollout_step *steps = decided->rollout.steps.items;
-        bool same = str_eq(app->rollout.release, decided->rollout.release) && app->rollout.started_at == decided->rollout.started_at;
+        bool same = str_eq(app->rollout.release, decided->rollout.release) &&
+                    app->rollout.started_at == decided->rollout.started_at;
 
         app->rollout = decided->rollout;
         for (size_t i = 0; i < decided->rollout.steps.n && !p->options->dry; i++)

@@ -2,7 +2,7 @@
 
 /* Record: intents before effects, results after them, status and sticker at the end, then the push. */
 
-#include "reconciler/message.h"
+#include "reconciler/journal/message.h"
 #include "reconciler/pass/context.h"
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
@@ -19,7 +19,7 @@ int pass_seal(struct pass *p, const char *subject, const json_t *status, const j
         const struct record_desired desired = {
                 .repository = p->config->repository.text,
                 .ref = p->config->branch,
-                .environment = p->world.environment,
+                .environment = p->input.environment,
                 .commit = p->accepted.commit,
                 .tree = p->accepted.tree,
                 .principal = p->accepted.principal,
@@ -81,8 +81,9 @@ static void add_intent(struct pass *p, const struct pass_app *app) {
         struct record *record;
 
         json_object_set_new(plan, "actions", actions_json(&p->decision, app->app));
-        json_object_set_new(body, "change", record_change(app->rollout.settled_release, app->rollout.settled_version,
-                                                          app->rollout.release, app->rollout.version));
+        json_object_set_new(body, "change",
+                            record_change(app->rollout.current_release, app->rollout.current_version,
+                                          app->rollout.release, app->rollout.version));
         json_object_set_new(body, "plan", plan);
         record = pass_add_record(p, RECORD_INTENT, app->app, body);
         record->file_name = "plan.json";
@@ -95,7 +96,8 @@ int pass_seal_intents(struct pass *p, struct fault *reterr) {
 
         for (size_t i = 0; i < p->n_apps; i++)
                 if (!p->apps[i].intent && changes_instances(&p->decision, p->apps[i].app)) {
-                        p->apps[i].intent = -1 - (int64_t)p->records.n; /* its place among the records, until they have numbers */
+                        /* its place among the records, until they have numbers */
+                        p->apps[i].intent = -1 - (int64_t)p->records.n;
                         add_intent(p, &p->apps[i]);
                 }
         if (p->records.n == 0)
@@ -117,7 +119,8 @@ int pass_close_interrupted(struct pass *p, struct fault *reterr) {
                 struct record *record;
 
                 json_set_string(body, "outcome", "interrupted");
-                json_set_string(body, "reason", "the pass ended before it could say how; the next one resumed from what it observed");
+                json_set_string(body, "reason",
+                                "the pass ended before it could say how; the next one resumed from what it observed");
                 record = pass_add_record(p, RECORD_RESULT, intents[i].app, body);
                 record->file_name = "result.json";
                 record->closes = intents[i].seq;
@@ -151,10 +154,10 @@ static json_t *steps_json(const struct pass_app *app) {
 }
 
 static json_t *observed_json(const struct pass *p, const struct pass_app *app) {
-        const struct world_app *apps = p->world.apps.items;
+        const struct app_input *apps = p->input.apps.items;
         json_t *array = json_array(), *o = json_object();
 
-        for (size_t i = 0; i < p->world.apps.n; i++) {
+        for (size_t i = 0; i < p->input.apps.n; i++) {
                 const struct instance *items = apps[i].instances.items;
 
                 for (size_t k = 0; str_eq(apps[i].app, app->app) && k < apps[i].instances.n; k++)
@@ -192,7 +195,8 @@ static void add_result(struct pass *p, const struct pass_app *app) {
                 json_object_set_new(execution, "checks", pass_checks_json(app));
         json_object_set_new(body, "execution", execution);
         json_object_set_new(body, "observed", observed_json(p, app));
-        json_object_set_new(body, "change", record_change(NULL, NULL, app->rollout.settled_release, app->rollout.settled_version));
+        json_object_set_new(body, "change",
+                            record_change(NULL, NULL, app->rollout.current_release, app->rollout.current_version));
         json_set_string(body, "outcome", outcome_of(app));
         json_set_string(body, "phase", phase_names[app->rollout.phase]);
         if (app->rollout.failure_code)
@@ -260,9 +264,9 @@ static void note_told_drift(struct pass *p, const json_t *before, const json_t *
                 json_t *body;
                 size_t k;
 
-                json_array_foreach(json_object_get(before, "apps"), k, old)
-                        if (str_eq(json_get_string(old, "app"), name))
-                                known = json_object_get(old, "drift");
+                json_array_foreach(json_object_get(before, "apps"), k,
+                                   old) if (str_eq(json_get_string(old, "app"), name)) known =
+                        json_object_get(old, "drift");
                 if (json_array_size(drift) == 0 || (known && json_equal(drift, known)) || p->apps[i].intent > 0)
                         continue;
                 body = json_object();
@@ -294,7 +298,8 @@ static json_t *sticker_due(struct pass *p) {
                 json_set_string(body, "found", sticker_state_names[on_host]);
                 json_set_string(body, "outcome", "success");
                 pass_add_record(p, RECORD_DRIFT, NULL, body)->file_name = "drift.json";
-                log_write(LOG_LEVEL_WARNING, LOG_FIELDS({ "MESSAGE_ID", MESSAGE_DRIFT_FOUND }, { "TALLY_REASON", REASON_DRIFT_STICKER }),
+                log_write(LOG_LEVEL_WARNING,
+                          LOG_FIELDS({ "MESSAGE_ID", MESSAGE_DRIFT_FOUND }, { "TALLY_REASON", REASON_DRIFT_STICKER }),
                           "sticker.json is %s; it is written again", sticker_state_names[on_host]);
         }
         return json_incref(sticker);
@@ -354,9 +359,9 @@ static void push(struct pass *p) {
                           "the ledger waits here: %s", fault.message);
         } else if (pushed == LEDGER_PUSH_REWOUND || pushed == LEDGER_PUSH_VANISHED) {
                 log_write(LOG_LEVEL_ERROR,
-                          LOG_FIELDS({ "MESSAGE_ID", MESSAGE_LEDGER_ANOMALY }, { "TALLY_REASON", REASON_LEDGER_REWOUND }),
-                          "the ledger branch at the remote was %s; it is whole again",
-                          ledger_push_state_names[pushed]);
+                          LOG_FIELDS({ "MESSAGE_ID", MESSAGE_LEDGER_ANOMALY },
+                                     { "TALLY_REASON", REASON_LEDGER_REWOUND }),
+                          "the ledger branch at the remote was %s; it is whole again", ledger_push_state_names[pushed]);
         }
 }
 
@@ -388,7 +393,7 @@ static void compact(struct mirror *m) {
 
 int pass_record(struct pass *p, json_t **ret_status, struct fault *reterr) {
         own_fault struct fault ignored = FAULT_INIT;
-        own_json json_t *before = NULL, *now = NULL, *status = status_document(&p->world, &p->decision, &p->facts);
+        own_json json_t *before = NULL, *now = NULL, *status = status_document(&p->input, &p->decision, &p->facts);
         int r = 0;
 
         if (state_json_read(&p->state, "status.json", &before, &ignored) < 0)

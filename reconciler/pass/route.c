@@ -17,8 +17,8 @@ static int open_router(struct pass *p, enum router_kind kind, struct router **re
         if (!settings) {
                 r = fault_set_code(reterr, FAULT_TRANSIENT, REASON_ROUTER_UNAVAILABLE, "this host has no router %s",
                                    router_kind_names[kind]);
-                fault_hint(reterr, "set it up in %s: routers: {%s: {…}}; see tally.yaml(5)", p->config->path ? p->config->path : "tally.yaml",
-                           router_kind_names[kind]);
+                fault_hint(reterr, "set it up in %s: routers: {%s: {…}}; see tally.yaml(5)",
+                           p->config->path ? p->config->path : "tally.yaml", router_kind_names[kind]);
                 return r;
         }
         r = router_open(kind, settings, &p->routers[kind], reterr);
@@ -35,8 +35,8 @@ int pass_router_of(void *data, const char *name, struct router **ret, struct fau
 }
 
 /* A router that is not to be had is a fact about the world: the app waits, the others go on. */
-void pass_observe_route(struct pass *p, struct world_app *app) {
-        const struct traffic *traffic = world_traffic(app);
+void pass_observe_route(struct pass *p, struct app_input *app) {
+        const struct traffic *traffic = app_input_traffic(app);
         own_fault struct fault fault = FAULT_INIT;
         struct router *router = NULL;
         int r;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The settled workload: what the last proven release was rendered to, with everything a runtime needs to make an instance of
- * it again. With it, drift of the running release is repaired and a revert completed without git, also while another
- * release is declared. Made again by the next release when it is lost.
+ * The settled workload: what the last proven release was rendered to, with everything a runtime needs to make an
+ * instance of it again. With it, drift of the running release is repaired and a revert completed without git, also
+ * while another release is declared. Made again by the next release when it is lost.
  *
- * Beside it stands how it came here, for the sticker, and the releases that were proven before it, newest first, with their images: so that collecting knows which
- * images a rollback may want. When that is lost they are collected early, no more.
+ * Beside it stands how it came here, for the sticker, and the releases that were proven before it, newest first, with
+ * their images: so that collecting knows which images a rollback may want. When that is lost they are collected early,
+ * no more.
  */
 
 #include "reconciler/pass/context.h"
@@ -20,37 +21,56 @@ static const char *file_name(const char *app, struct arena *a) {
 static const struct field earlier_fields[] = {
         { .key = "release", .type = FIELD_STRING, .at = AT(release), .flags = FIELD_REQUIRED, .doc = "The release." },
         { .key = "version", .type = FIELD_STRING, .at = AT(version), .flags = FIELD_OMIT, .doc = "Its version." },
-        { .key = "until", .type = FIELD_INTEGER, .at = AT(until), .doc = "When the next one took over, in milliseconds." },
+        { .key = "until",
+          .type = FIELD_INTEGER,
+          .at = AT(until),
+          .doc = "When the next one took over, in milliseconds." },
         { .key = "images", .type = FIELD_STRING_LIST, .at = AT(images), .doc = "What it ran." },
-        { },
+        {},
 };
 #undef AT
 
 static const struct table earlier_table = {
-        .title = "EarlierRelease", .size = sizeof(struct earlier_release), .fields = earlier_fields,
+        .title = "EarlierRelease",
+        .size = sizeof(struct earlier_release),
+        .fields = earlier_fields,
         .doc = "A release that was proven before the settled one.",
 };
 
-#define AT(member) offsetof(struct settled_by, member)
+#define AT(member) offsetof(struct current_origin, member)
 static const struct field by_fields[] = {
-        { .key = "commit", .type = FIELD_STRING, .at = AT(commit), .flags = FIELD_REQUIRED, .doc = "What declared it." },
-        { .key = "strategy", .type = FIELD_STRING, .at = AT(strategy), .flags = FIELD_REQUIRED, .doc = "How it was rolled out." },
-        { .key = "started_at", .type = FIELD_INTEGER, .at = AT(started_at), .doc = "When its rollout began, in milliseconds." },
-        { },
+        { .key = "commit",
+          .type = FIELD_STRING,
+          .at = AT(commit),
+          .flags = FIELD_REQUIRED,
+          .doc = "What declared it." },
+        { .key = "strategy",
+          .type = FIELD_STRING,
+          .at = AT(strategy),
+          .flags = FIELD_REQUIRED,
+          .doc = "How it was rolled out." },
+        { .key = "started_at",
+          .type = FIELD_INTEGER,
+          .at = AT(started_at),
+          .doc = "When its rollout began, in milliseconds." },
+        {},
 };
 #undef AT
 
 static const struct table by_table = {
-        .title = "SettledBy", .size = sizeof(struct settled_by), .fields = by_fields, .doc = "How a settled release came here.",
+        .title = "SettledBy",
+        .size = sizeof(struct current_origin),
+        .fields = by_fields,
+        .doc = "How a settled release came here.",
 };
 
-static struct settled_by read_by(const json_t *document, struct arena *a) {
+static struct current_origin read_by(const json_t *document, struct arena *a) {
         own_fault struct fault ignored = FAULT_INIT;
         const json_t *json = json_object_get(document, "by");
-        struct settled_by by;
+        struct current_origin by;
 
         if (!json || table_read_json(&by_table, "settled release", json, &by, a, &ignored) < 0)
-                return (struct settled_by){ .commit = NULL };
+                return (struct current_origin){ .commit = NULL };
         return by;
 }
 
@@ -67,7 +87,7 @@ static void read_earlier(const json_t *document, struct arena *a, struct struct_
         }
 }
 
-void settled_earlier(struct state *s, const char *app, struct arena *a, struct struct_list *ret) {
+void current_earlier(struct state *s, const char *app, struct arena *a, struct struct_list *ret) {
         own_fault struct fault ignored = FAULT_INIT;
         own_json json_t *document = NULL;
 
@@ -83,12 +103,12 @@ static void add_earlier(json_t *array, const struct earlier_release *e, const ch
 
 /* What the file that is replaced says of @w's app: its release becomes the newest of the earlier ones. */
 static json_t *make_earlier(struct state *s, const struct workload *w, int64_t now, struct arena *a) {
-        const struct workload *before = settled_read(s, w->app, NULL, a);
+        const struct workload *before = current_read(s, w->app, NULL, a);
         const struct earlier_release *items;
         struct struct_list list;
         json_t *array = json_array();
 
-        settled_earlier(s, w->app, a, &list);
+        current_earlier(s, w->app, a, &list);
         items = list.items;
         if (before) {
                 const struct workload_service *services = before->services.items;
@@ -105,7 +125,8 @@ static json_t *make_earlier(struct state *s, const struct workload *w, int64_t n
         return array;
 }
 
-int settled_write(struct state *s, const struct workload *w, const struct settled_by *by, int64_t now, struct fault *reterr) {
+int current_write(struct state *s, const struct workload *w, const struct current_origin *by, int64_t now,
+                  struct fault *reterr) {
         own_arena struct arena *scratch = arena_new();
         own_json json_t *document = json_object();
         const struct workload_service *services = w->services.items;
@@ -127,7 +148,7 @@ static void release_json(void *json) {
         json_decref(json);
 }
 
-struct workload *settled_read(struct state *s, const char *app, struct settled_by *ret_by, struct arena *a) {
+struct workload *current_read(struct state *s, const char *app, struct current_origin *ret_by, struct arena *a) {
         own_fault struct fault ignored = FAULT_INIT;
         struct workload *w = arena_new_of(a, struct workload);
         struct workload_service *services;
@@ -135,7 +156,7 @@ struct workload *settled_read(struct state *s, const char *app, struct settled_b
         const json_t *workload;
 
         if (ret_by)
-                *ret_by = (struct settled_by){ .commit = NULL };
+                *ret_by = (struct current_origin){ .commit = NULL };
         if (state_json_read(s, file_name(app, a), &document, &ignored) < 0 || !document)
                 return NULL;
         arena_defer(a, release_json, document);
@@ -157,7 +178,7 @@ struct workload *settled_read(struct state *s, const char *app, struct settled_b
         return w;
 }
 
-int settled_remove(struct state *s, const char *app, struct fault *reterr) {
+int current_remove(struct state *s, const char *app, struct fault *reterr) {
         own_arena struct arena *scratch = arena_new();
 
         return state_json_remove(s, file_name(app, scratch), reterr);

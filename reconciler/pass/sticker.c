@@ -22,7 +22,7 @@ static json_t *components_json(const struct workload *w) {
         return array;
 }
 
-static json_t *deployment_json(const struct settled_by *by) {
+static json_t *deployment_json(const struct current_origin *by) {
         json_t *o = json_object();
         char at[RFC3339_TEXT_MAX];
 
@@ -37,12 +37,12 @@ static json_t *app_json(const struct pass_app *app) {
         char at[RFC3339_TEXT_MAX];
 
         json_set_string(o, "app", app->app);
-        json_set_string(o, "release", app->rollout.settled_release);
-        json_set_string(o, "version", app->rollout.settled_version);
-        json_set_string(o, "since", rfc3339_format(app->rollout.settled_at, at));
-        if (app->settled_by.commit)
-                json_object_set_new(o, "deployment", deployment_json(&app->settled_by));
-        json_object_set_new(o, "components", components_json(app->settled));
+        json_set_string(o, "release", app->rollout.current_release);
+        json_set_string(o, "version", app->rollout.current_version);
+        json_set_string(o, "since", rfc3339_format(app->rollout.current_since, at));
+        if (app->current_origin.commit)
+                json_object_set_new(o, "deployment", deployment_json(&app->current_origin));
+        json_object_set_new(o, "components", components_json(app->current));
         return o;
 }
 
@@ -53,10 +53,10 @@ json_t *pass_sticker(const struct pass *p) {
         json_set_string(generator, "version", TALLY_VERSION);
         json_set_string(o, "schema", STICKER_SCHEMA);
         json_object_set_new(o, "generator", generator);
-        json_set_string(o, "host", p->world.host);
-        json_set_string(o, "environment", p->world.environment);
+        json_set_string(o, "host", p->input.host);
+        json_set_string(o, "environment", p->input.environment);
         for (size_t i = 0; i < p->n_apps; i++)
-                if (p->apps[i].rollout.settled_release)
+                if (p->apps[i].rollout.current_release)
                         json_array_append_new(apps, app_json(&p->apps[i]));
         json_object_set_new(o, "apps", apps);
         return o;

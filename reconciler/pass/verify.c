@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Verify and load: a tip is accepted when every commit up to it verifies and its documents can be read. Anything else keeps
- * the commit that is accepted, and says why.
+ * Verify and load: a tip is accepted when every commit up to it verifies and its documents can be read. Anything else
+ * keeps the commit that is accepted, and says why.
  */
 
 #include <fcntl.h>
 
-#include "reconciler/message.h"
+#include "reconciler/journal/message.h"
 #include "reconciler/pass/context.h"
-#include "reconciler/verified.h"
+#include "reconciler/state/verified.h"
 #include "shared/base/clock.h"
 #include "shared/base/file.h"
 #include "shared/base/log.h"
@@ -23,7 +23,9 @@ static int read_root(struct pass *p, struct buffer *out, struct fault *reterr) {
 
         if (r < 0) {
                 reterr->kind = FAULT_CONFIG;
-                fault_hint(reterr, "`trust:` in the configuration names the pinned allowed_signers: the first commit must verify by it");
+                fault_hint(
+                        reterr,
+                        "`trust:` in the configuration names the pinned allowed_signers: the first commit must verify by it");
         }
         return r;
 }
@@ -93,12 +95,13 @@ static int trust(struct pass *p, const struct object_id *tip, struct trust_resul
 /* Said once, when they come; status goes on to say it. */
 static void tell_approvals(const struct pass *p) {
         for (size_t i = 0; i < p->desired.n_deployments; i++) {
-                const struct world_refused_retry *refused = p->desired.approvals[i].refused.items;
+                const struct refused_retry *refused = p->desired.approvals[i].refused.items;
 
                 for (size_t k = 0; k < p->desired.approvals[i].refused.n; k++)
                         log_write(LOG_LEVEL_WARNING,
                                   LOG_FIELDS({ "TALLY_APP", p->desired.deployments[i].release->app.text },
-                                             { "TALLY_REASON", REASON_RETRY_INVALID }), "%s", refused[k].message);
+                                             { "TALLY_REASON", REASON_RETRY_INVALID }),
+                                  "%s", refused[k].message);
         }
 }
 
@@ -134,8 +137,8 @@ static int keep(struct pass *p, const struct trust_result *t, struct fault *rete
         struct object_id kept;
         own_fault struct fault ignored = FAULT_INIT;
 
-        if (p->options->dry || (mirror_ref(p->mirror, ACCEPTED_REF, &kept, &ignored) == 0 &&
-                                object_id_equal(&kept, &t->accepted)))
+        if (p->options->dry ||
+            (mirror_ref(p->mirror, ACCEPTED_REF, &kept, &ignored) == 0 && object_id_equal(&kept, &t->accepted)))
                 return 0;
         return mirror_set_ref(p->mirror, ACCEPTED_REF, &t->accepted, reterr);
 }
@@ -144,14 +147,16 @@ static int keep(struct pass *p, const struct trust_result *t, struct fault *rete
 static int load_commit(struct pass *p, const char *hex, struct fault *reterr) {
         /* What was accepted before keeps the time at which it was first seen: its approvals stay what they were. */
         const struct approval_rules rules = {
-                .seen_at = str_eq(hex, p->accepted.commit) && p->accepted.first_seen ? p->accepted.first_seen : clock_wall_ms(),
+                .seen_at = str_eq(hex, p->accepted.commit) && p->accepted.first_seen ? p->accepted.first_seen
+                                                                                     : clock_wall_ms(),
                 .require_touch = p->config->require_touch,
         };
         struct object_id id;
         int r;
 
         if (object_id_parse(hex, &id) < 0)
-                return fault_set_code(reterr, FAULT_TRANSIENT, REASON_STATE_CORRUPT, "accepted.json holds no commit id");
+                return fault_set_code(reterr, FAULT_TRANSIENT, REASON_STATE_CORRUPT,
+                                      "accepted.json holds no commit id");
         r = load(p->mirror, &id, p->config->host.text, &rules, p->arena, &p->desired, reterr);
         return r < 0 ? r : pass_render(p, reterr);
 }
@@ -162,8 +167,8 @@ static bool lacks_objects(const struct pass *p, const struct fault *fault) {
 }
 
 /*
- * @ret_loaded: the tip is accepted and its documents are the desired state. A refusal is no failure of the pass; objects
- * that are missing are one, unless @last.
+ * @ret_loaded: the tip is accepted and its documents are the desired state. A refusal is no failure of the pass;
+ * objects that are missing are one, unless @last.
  */
 static int judge_tip(struct pass *p, const struct object_id *tip, bool last, bool *ret_loaded, struct fault *reterr) {
         own_fault struct fault fault = FAULT_INIT;
@@ -202,8 +207,10 @@ static void hold(struct pass *p, const struct fault *why) {
                 return;
         p->facts.blocked_code = REASON_TRUST_MISSING_OBJECT;
         p->facts.blocked_exit = 1;
-        p->facts.blocked = arena_printf(p->arena, "the accepted commit %.12s is not at hand: nothing is touched until the repository has it again",
-                                        p->accepted.commit);
+        p->facts.blocked = arena_printf(
+                p->arena,
+                "the accepted commit %.12s is not at hand: nothing is touched until the repository has it again",
+                p->accepted.commit);
 }
 
 /* Judge the tip, if there is @any; without a better one the accepted commit is loaded. */
@@ -262,8 +269,10 @@ int pass_verify(struct pass *p, struct object_id *tip, bool any, struct fault *r
         p->facts.fleet = p->accepted.commit ? p->desired.fleet.name : NULL;
         if (p->accepted.refusal)
                 p->facts.refusal = (struct status_refusal){
-                        .commit = p->accepted.refusal->commit, .code = p->accepted.refusal->code,
-                        .message = p->accepted.refusal->message, .hint = p->accepted.refusal->hint,
+                        .commit = p->accepted.refusal->commit,
+                        .code = p->accepted.refusal->code,
+                        .message = p->accepted.refusal->message,
+                        .hint = p->accepted.refusal->hint,
                         .at = p->accepted.refusal->at,
                 };
         return r;

@@ -3,17 +3,17 @@
 /* Wake: when the next pass is due, and until when one with nothing to do need not look */
 
 #include "reconciler/pass/context.h"
-#include "reconciler/pass/quiet.h"
+#include "reconciler/launcher/unchanged.h"
 #include "shared/base/clock.h"
 #include "shared/base/text.h"
 
 /*
- * What a revert brought back is not waited for: the exit code is known. But status says that it starts until the next pass, so that one is
- * soon; less and less so the longer it starts, for each one asks the repository, too.
+ * What a revert brought back is not waited for: the exit code is known. But status says that it starts until the next
+ * pass, so that one is soon; less and less so the longer it starts, for each one asks the repository, too.
  */
 #define STARTING_LOOK_MS 2000
 
-static int64_t youngest_start(const struct world_app *app) {
+static int64_t youngest_start(const struct app_input *app) {
         const struct instance *items = app->instances.items;
         int64_t youngest = 0;
 
@@ -26,7 +26,7 @@ static int64_t youngest_start(const struct world_app *app) {
 /* How soon to look again at what starts and nothing else waits for; INT64_MAX: there is none. */
 static int64_t starting_ms_of(const struct pass *p, int64_t now) {
         const struct decision_app *decided = p->decision.apps.items;
-        const struct world_app *apps = p->world.apps.items;
+        const struct app_input *apps = p->input.apps.items;
         int64_t soonest = INT64_MAX;
 
         for (size_t i = 0; i < p->decision.apps.n; i++) {
@@ -61,10 +61,10 @@ static bool uses_engine(const struct pass *p) {
 #define ROUTER_LOOK_MS (60 * 1000)
 
 /*
- * Until when nothing happens by itself: at a host that is as declared, or where all that is under way only has to hold. 0: a
- * pass is needed every time.
+ * Until when nothing happens by itself: at a host that is as declared, or where all that is under way only has to hold.
+ * 0: a pass is needed every time.
  */
-static int64_t quiet_until(const struct pass *p, int exit_code) {
+static int64_t unchanged_until(const struct pass *p, int exit_code) {
         const struct decision_app *apps = p->decision.apps.items;
         int64_t now = clock_wall_ms(), until = now + p->config->heartbeat_ms;
 
@@ -81,15 +81,15 @@ static int64_t quiet_until(const struct pass *p, int exit_code) {
         return until > now ? until : 0;
 }
 
-void pass_remember_quiet(struct pass *p, const struct pass_result *result) {
-        const struct quiet_state quiet = {
+void pass_remember_unchanged(struct pass *p, const struct pass_result *result) {
+        const struct unchanged_state quiet = {
                 .tip = p->facts.tip,
                 .engine = uses_engine(p) ? &p->engine : NULL,
                 .exit_code = result->exit_code,
-                .until = quiet_until(p, result->exit_code),
+                .until = unchanged_until(p, result->exit_code),
                 .again_ms = result->next_ms,
         };
 
         if (quiet.until && (!quiet.engine || digest_is_set(&p->engine)))
-                quiet_remember(p->config, &p->state, &quiet);
+                unchanged_remember(p->config, &p->state, &quiet);
 }

@@ -11,7 +11,7 @@
 #include <systemd/sd-event.h>
 #include <time.h>
 
-#include "reconciler/message.h"
+#include "reconciler/journal/message.h"
 #include "reconciler/tallyd/footprint.h"
 #include "reconciler/tallyd/next.h"
 #include "reconciler/tallyd/schedule.h"
@@ -28,18 +28,18 @@ struct daemon {
         const struct options *options;
         const char *program;
         sd_event *loop;
-        sd_event_source *poll;       /* CLOCK_BOOTTIME: what was due while suspended is due on waking */
-        sd_event_source *deadline;   /* CLOCK_MONOTONIC: a worker does not run while suspended */
-        sd_event_source *child;      /* NULL: no worker */
-        sd_event_source *pipe;       /* NULL: nothing more to be heard */
+        sd_event_source *poll;     /* CLOCK_BOOTTIME: what was due while suspended is due on waking */
+        sd_event_source *deadline; /* CLOCK_MONOTONIC: a worker does not run while suspended */
+        sd_event_source *child;    /* NULL: no worker */
+        sd_event_source *pipe;     /* NULL: nothing more to be heard */
         enum supervisor_state state;
         struct schedule schedule;
         struct worker worker;
         struct next next;
         int64_t limit_ms;
-        uint64_t started_us;         /* CLOCK_MONOTONIC, of the worker */
-        int exit_code;               /* of the worker that ended last */
-        bool shrink;                 /* a pass has ended since we last gave memory back */
+        uint64_t started_us; /* CLOCK_MONOTONIC, of the worker */
+        int exit_code;       /* of the worker that ended last */
+        bool shrink;         /* a pass has ended since we last gave memory back */
 };
 
 static void daemon_done(struct daemon *d) {
@@ -274,13 +274,9 @@ static int do_nothing(struct daemon *d) {
 }
 
 static int (*const effects[SUPERVISOR_EFFECT_MAX_])(struct daemon *d) = {
-        [SUPERVISOR_NOTHING]   = do_nothing,
-        [SUPERVISOR_START]     = do_start,
-        [SUPERVISOR_ARM]       = do_arm,
-        [SUPERVISOR_GRACE]     = do_grace,
-        [SUPERVISOR_TERMINATE] = do_terminate,
-        [SUPERVISOR_KILL]      = do_kill,
-        [SUPERVISOR_QUIT]      = do_quit,
+        [SUPERVISOR_NOTHING] = do_nothing, [SUPERVISOR_START] = do_start,         [SUPERVISOR_ARM] = do_arm,
+        [SUPERVISOR_GRACE] = do_grace,     [SUPERVISOR_TERMINATE] = do_terminate, [SUPERVISOR_KILL] = do_kill,
+        [SUPERVISOR_QUIT] = do_quit,
 };
 
 /* One event, and the end of a worker that could not even start. What fails here ends the loop, and tallyd. */
@@ -405,7 +401,10 @@ static int loop(struct daemon *d) {
 
 int daemon_run(const struct options *options, const char *worker, struct fault *reterr) {
         own_daemon struct daemon d = {
-                .options = options, .program = worker, .schedule = SCHEDULE_INIT, .worker = WORKER_INIT,
+                .options = options,
+                .program = worker,
+                .schedule = SCHEDULE_INIT,
+                .worker = WORKER_INIT,
                 .limit_ms = options->limit_ms ? options->limit_ms : DAEMON_LIMIT_MS,
         };
         int r;

@@ -30,8 +30,8 @@ static int take_number(struct next *n, const struct key *key, const char *text, 
 
         r = parse_u64(text, &v);
         if (r == -EINVAL)
-                return fault_set(reterr, FAULT_INTERNAL, EINVAL, "the worker's '%s%s' is not a number",
-                                 key->prefix, text);
+                return fault_set(reterr, FAULT_INTERNAL, EINVAL, "the worker's '%s%s' is not a number", key->prefix,
+                                 text);
         if (r < 0 || v < (uint64_t)key->min || v > NEXT_MAX_MS)
                 return fault_set(reterr, FAULT_INTERNAL, ERANGE, "the worker's '%s%s' is not between %lld and %lld",
                                  key->prefix, text, (long long)key->min, (long long)NEXT_MAX_MS);
@@ -63,16 +63,20 @@ static int take_byte(struct next *n, char c, struct fault *reterr) {
         int r;
 
         if (++n->total > LIMIT_WORKER_BYTES)
-                return fault_set(reterr, FAULT_INTERNAL, EFBIG, "the worker said more than %d bytes "
-                                 "(LIMIT_WORKER_BYTES)", LIMIT_WORKER_BYTES);
+                return fault_set(reterr, FAULT_INTERNAL, EFBIG,
+                                 "the worker said more than %d bytes "
+                                 "(LIMIT_WORKER_BYTES)",
+                                 LIMIT_WORKER_BYTES);
         if (c == '\n') {
                 r = take_line(n, reterr);
                 n->used = 0;
                 return r;
         }
         if (n->used == LIMIT_WORKER_LINE)
-                return fault_set(reterr, FAULT_INTERNAL, EFBIG, "a line of the worker is longer than %d bytes "
-                                 "(LIMIT_WORKER_LINE)", LIMIT_WORKER_LINE);
+                return fault_set(reterr, FAULT_INTERNAL, EFBIG,
+                                 "a line of the worker is longer than %d bytes "
+                                 "(LIMIT_WORKER_LINE)",
+                                 LIMIT_WORKER_LINE);
         n->line[n->used++] = c;
         return 0;
 }

@@ -28,9 +28,9 @@
 #define NEXT_UNSAID INT64_C(-1)
 
 struct next {
-        int64_t next_ms;    /* 0 or more, or NEXT_UNSAID */
-        int64_t poll_ms;    /* NEXT_POLL_MIN_MS or more, or NEXT_UNSAID */
-        int64_t limit_ms;   /* NEXT_LIMIT_MIN_MS or more, or NEXT_UNSAID */
+        int64_t next_ms;                    /* 0 or more, or NEXT_UNSAID */
+        int64_t poll_ms;                    /* NEXT_POLL_MIN_MS or more, or NEXT_UNSAID */
+        int64_t limit_ms;                   /* NEXT_LIMIT_MIN_MS or more, or NEXT_UNSAID */
         char status[LIMIT_WORKER_LINE + 1]; /* harmless for terminals; "" when unsaid */
 
         /* Reading */

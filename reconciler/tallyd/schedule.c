@@ -8,19 +8,18 @@
 #define ACCURACY_MAX_MS 1000
 
 static const char *const outcome_names[OUTCOME_MAX_] = {
-        [OUTCOME_GOOD]   = "good",
+        [OUTCOME_GOOD] = "good",
         [OUTCOME_FAILED] = "failed",
-        [OUTCOME_LOST]   = "lost",
+        [OUTCOME_LOST] = "lost",
 };
 
 /* The exit codes of `tally`; a code that is none of them comes from a loader, a shell or a sanitizer. */
 static const enum outcome outcomes[] = {
-        [0] = OUTCOME_GOOD,   /* converged */
-        [1] = OUTCOME_FAILED,
-        [2] = OUTCOME_GOOD,   /* invalid documents: only a commit changes that */
-        [3] = OUTCOME_GOOD,   /* not there yet */
-        [4] = OUTCOME_GOOD,   /* refused */
-        [5] = OUTCOME_GOOD,   /* rolled back */
+        [0] = OUTCOME_GOOD,                       /* converged */
+        [1] = OUTCOME_FAILED, [2] = OUTCOME_GOOD, /* invalid documents: only a commit changes that */
+        [3] = OUTCOME_GOOD,                       /* not there yet */
+        [4] = OUTCOME_GOOD,                       /* refused */
+        [5] = OUTCOME_GOOD,                       /* rolled back */
 };
 
 enum outcome outcome_of_exit(int code) {

@@ -16,21 +16,21 @@
 
 #include <stdint.h>
 
-#define SCHEDULE_POLL_MS        (30 * INT64_C(1000))           /* until a worker said what is configured */
+#define SCHEDULE_POLL_MS        (30 * INT64_C(1000)) /* until a worker said what is configured */
 #define SCHEDULE_BACKOFF_MAX_MS (10 * 60 * INT64_C(1000))
-#define SCHEDULE_FLOOR_MS       INT64_C(100)                   /* no wish makes the host spin */
+#define SCHEDULE_FLOOR_MS       INT64_C(100) /* no wish makes the host spin */
 #define SCHEDULE_NO_WISH        INT64_C(-1)
 
 enum outcome {
-        OUTCOME_GOOD,    /* it ran to its end and knows what is so, be it converged or refused */
-        OUTCOME_FAILED,  /* exit 1: it failed and may work later */
-        OUTCOME_LOST,    /* it crashed, was killed, said nothing we know, or could not be started */
+        OUTCOME_GOOD,   /* it ran to its end and knows what is so, be it converged or refused */
+        OUTCOME_FAILED, /* exit 1: it failed and may work later */
+        OUTCOME_LOST,   /* it crashed, was killed, said nothing we know, or could not be started */
         OUTCOME_MAX_,
 };
 
 struct schedule {
         int64_t poll_ms;
-        unsigned failures;  /* in a row */
+        unsigned failures; /* in a row */
 };
 
 #define SCHEDULE_INIT ((struct schedule){ .poll_ms = SCHEDULE_POLL_MS })

@@ -16,34 +16,34 @@
 #include <stdbool.h>
 
 enum supervisor_state {
-        SUPERVISOR_IDLE,          /* no worker; the poll timer is armed */
-        SUPERVISOR_RUNNING,       /* a worker runs */
-        SUPERVISOR_AGAIN,         /* a worker runs, and another pass was asked for */
-        SUPERVISOR_ENDING,        /* the worker is over its limit and was told to end */
-        SUPERVISOR_ENDING_AGAIN,  /* the same, and another pass was asked for */
-        SUPERVISOR_STOPPING,      /* we were told to stop; the worker may finish what it does */
-        SUPERVISOR_LEAVING,       /* we were told to stop, and so was the worker */
-        SUPERVISOR_STOPPED,       /* nothing runs, nothing will */
+        SUPERVISOR_IDLE,         /* no worker; the poll timer is armed */
+        SUPERVISOR_RUNNING,      /* a worker runs */
+        SUPERVISOR_AGAIN,        /* a worker runs, and another pass was asked for */
+        SUPERVISOR_ENDING,       /* the worker is over its limit and was told to end */
+        SUPERVISOR_ENDING_AGAIN, /* the same, and another pass was asked for */
+        SUPERVISOR_STOPPING,     /* we were told to stop; the worker may finish what it does */
+        SUPERVISOR_LEAVING,      /* we were told to stop, and so was the worker */
+        SUPERVISOR_STOPPED,      /* nothing runs, nothing will */
         SUPERVISOR_STATE_MAX_,
 };
 
 enum supervisor_event {
-        SUPERVISOR_TIMER,         /* it is time for a pass */
-        SUPERVISOR_TRIGGER,       /* somebody asks for a pass now */
-        SUPERVISOR_EXIT,          /* the worker has ended, or could not be started */
-        SUPERVISOR_STOP,          /* tallyd shall end */
-        SUPERVISOR_DEADLINE,      /* the worker was given until now */
+        SUPERVISOR_TIMER,    /* it is time for a pass */
+        SUPERVISOR_TRIGGER,  /* somebody asks for a pass now */
+        SUPERVISOR_EXIT,     /* the worker has ended, or could not be started */
+        SUPERVISOR_STOP,     /* tallyd shall end */
+        SUPERVISOR_DEADLINE, /* the worker was given until now */
         SUPERVISOR_EVENT_MAX_,
 };
 
 enum supervisor_effect {
         SUPERVISOR_NOTHING,
-        SUPERVISOR_START,         /* disarm the poll timer, start a worker, give it until its limit */
-        SUPERVISOR_ARM,           /* arm the poll timer */
-        SUPERVISOR_GRACE,         /* give the worker a little time to end by itself */
-        SUPERVISOR_TERMINATE,     /* SIGTERM to the worker's group, and a last deadline */
-        SUPERVISOR_KILL,          /* SIGKILL to the worker's group */
-        SUPERVISOR_QUIT,          /* leave the loop */
+        SUPERVISOR_START,     /* disarm the poll timer, start a worker, give it until its limit */
+        SUPERVISOR_ARM,       /* arm the poll timer */
+        SUPERVISOR_GRACE,     /* give the worker a little time to end by itself */
+        SUPERVISOR_TERMINATE, /* SIGTERM to the worker's group, and a last deadline */
+        SUPERVISOR_KILL,      /* SIGKILL to the worker's group */
+        SUPERVISOR_QUIT,      /* leave the loop */
         SUPERVISOR_EFFECT_MAX_,
 };
 

@@ -11,14 +11,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "reconciler/journal.h"
+#include "reconciler/journal/journal.h"
 #include "reconciler/tallyd/daemon.h"
 #include "reconciler/tallyd/options.h"
 #include "shared/base/cleanup.h"
 #include "shared/base/file.h"
 #include "shared/base/log.h"
 
-#define LOCK_NAME "tallyd.lock"
+#define LOCK_NAME   "tallyd.lock"
 #define WORKER_NAME "tally"
 
 /* So that no descriptor of ours gets a number that the worker's input and output are expected at. */

@@ -94,8 +94,8 @@ static int descriptors_place(int next, int report) {
  * In the child: exec or _exit, nothing else. The death signal is lost when we are gone before it is set, so the
  * parent is looked at afterwards.
  */
-__attribute__((noreturn))
-static void become_worker(const char *const *argv, char **envp, int next, int report, pid_t parent) {
+__attribute__((noreturn)) static void become_worker(const char *const *argv, char **envp, int next, int report,
+                                                    pid_t parent) {
         int cause;
 
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)

@@ -14,12 +14,12 @@
 
 #include "shared/base/fault.h"
 
-#define WORKER_NEXT_FD 3
+#define WORKER_NEXT_FD      3
 #define WORKER_NEXT_FD_TEXT "3"
 
 struct worker {
-        pid_t pid;     /* also its group; 0: none */
-        int next_fd;   /* non-blocking; -1: none */
+        pid_t pid;   /* also its group; 0: none */
+        int next_fd; /* non-blocking; -1: none */
 };
 
 #define WORKER_INIT ((struct worker){ .pid = 0, .next_fd = -1 })

@@ -30,7 +30,7 @@ void *arena_alloc(struct arena *a, size_t size);
 /* @n zeroed elements; aborts when the product overflows. */
 void *arena_array(struct arena *a, size_t n, size_t size);
 
-char *arena_strdup(struct arena *a, const char *s);           /* NULL in, NULL out */
+char *arena_strdup(struct arena *a, const char *s);            /* NULL in, NULL out */
 char *arena_strndup(struct arena *a, const char *s, size_t n); /* copies exactly n bytes and a NUL */
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -94,7 +94,10 @@ void buffer_printf(struct buffer *b, const char *fmt, ...) {
 
 void buffer_put_be32(struct buffer *b, uint32_t v) {
         const unsigned char bytes[4] = {
-                (unsigned char)(v >> 24), (unsigned char)(v >> 16), (unsigned char)(v >> 8), (unsigned char)v,
+                (unsigned char)(v >> 24),
+                (unsigned char)(v >> 16),
+                (unsigned char)(v >> 8),
+                (unsigned char)v,
         };
 
         buffer_append(b, bytes, sizeof(bytes));

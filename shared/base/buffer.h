@@ -16,16 +16,16 @@
 #include "shared/base/fault.h"
 
 struct buffer {
-        char *data;    /* owned; NULL while empty */
+        char *data; /* owned; NULL while empty */
         size_t size;
         size_t room;
-        size_t max;    /* 0: BUFFER_MAX_DEFAULT */
-        int failed;    /* 0, or the errno that stuck: ENOMEM or EFBIG */
+        size_t max; /* 0: BUFFER_MAX_DEFAULT */
+        int failed; /* 0, or the errno that stuck: ENOMEM or EFBIG */
 };
 
-#define BUFFER_INIT ((struct buffer){ .data = NULL })
+#define BUFFER_INIT        ((struct buffer){ .data = NULL })
 #define BUFFER_MAX_DEFAULT (256u * 1024 * 1024)
-#define own_buffer __attribute__((cleanup(buffer_done)))
+#define own_buffer         __attribute__((cleanup(buffer_done)))
 
 void buffer_append(struct buffer *b, const void *data, size_t size);
 void buffer_puts(struct buffer *b, const char *s);

@@ -21,12 +21,12 @@
 #define own(release) __attribute__((cleanup(release)))
 
 /* Generate release_p() for a `void release(type *)` destructor. */
-#define DEFINE_OWN(type, release)                                       \
-        static inline void release##_p(type **p) {                      \
-                int saved = errno;                                      \
-                release(*p);                                            \
-                *p = NULL;                                              \
-                errno = saved;                                          \
+#define DEFINE_OWN(type, release) \
+        static inline void release##_p(type **p) { \
+                int saved = errno; \
+                release(*p); \
+                *p = NULL; \
+                errno = saved; \
         }
 
 static inline void own_free_p(void *p) {
@@ -56,12 +56,12 @@ static inline void own_file_p(FILE **f) {
 #define own_file own(own_file_p)
 
 /* Move ownership out of a variable, leaving it empty. */
-#define take(ptr)                                                       \
-        __extension__({                                                 \
-                __typeof__(ptr) *slot_ = &(ptr);                        \
-                __typeof__(ptr) value_ = *slot_;                        \
-                *slot_ = NULL;                                          \
-                value_;                                                 \
+#define take(ptr) \
+        __extension__({ \
+                __typeof__(ptr) *slot_ = &(ptr); \
+                __typeof__(ptr) value_ = *slot_; \
+                *slot_ = NULL; \
+                value_; \
         })
 
 static inline int take_fd(int *fd) {

@@ -11,8 +11,8 @@
 
 #include "shared/base/cleanup.h"
 
-#define BOOT_ID_LENGTH 36
-#define DAY_SECONDS 86400
+#define BOOT_ID_LENGTH            36
+#define DAY_SECONDS               86400
 /* The kernel lets the error it assumes grow to 16 s when nothing disciplines the clock: NTP_PHASE_LIMIT. */
 #define SYNCHRONIZED_MAX_ERROR_US 16000000
 
@@ -178,9 +178,9 @@ int rfc3339_parse(const char *s, int64_t *ret_wall_ms) {
         int64_t seconds;
 
         if (!take_field(&s, 4, 0, 9999, "-", &year) || !take_field(&s, 2, 1, 12, "-", &month) ||
-            !take_field(&s, 2, 1, month_days(year, month), "Tt", &day) ||
-            !take_field(&s, 2, 0, 23, ":", &hour) || !take_field(&s, 2, 0, 59, ":", &minute) ||
-            !take_field(&s, 2, 0, 60, NULL, &second) || !take_fraction(&s, &ms) || !take_offset(&s, &offset))
+            !take_field(&s, 2, 1, month_days(year, month), "Tt", &day) || !take_field(&s, 2, 0, 23, ":", &hour) ||
+            !take_field(&s, 2, 0, 59, ":", &minute) || !take_field(&s, 2, 0, 60, NULL, &second) ||
+            !take_fraction(&s, &ms) || !take_offset(&s, &offset))
                 return -EINVAL;
 
         seconds = days_from_date(year, month, day) * DAY_SECONDS + hour * 3600 + minute * 60 + second - offset;

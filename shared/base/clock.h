@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-int64_t clock_wall_ms(void);       /* milliseconds since 1970-01-01T00:00:00Z */
-int64_t clock_monotonic_ns(void);  /* CLOCK_BOOTTIME: goes on while suspended */
-bool clock_is_synchronized(void);  /* adjtimex() says so */
+int64_t clock_wall_ms(void);      /* milliseconds since 1970-01-01T00:00:00Z */
+int64_t clock_monotonic_ns(void); /* CLOCK_BOOTTIME: goes on while suspended */
+bool clock_is_synchronized(void); /* adjtimex() says so */
 /* @buf of 37 bytes: /proc/sys/kernel/random/boot_id, or "" when it cannot be read. Returns @buf. */
 const char *clock_boot_id(char *buf);
 void clock_sleep_ms(int64_t ms);

@@ -17,12 +17,8 @@
 static char out_of_memory[] = "out of memory";
 
 static const char *const kind_names[FAULT_KIND_MAX_] = {
-        [FAULT_NONE]      = "none",
-        [FAULT_CONFIG]    = "config",
-        [FAULT_DENIED]    = "denied",
-        [FAULT_TRANSIENT] = "transient",
-        [FAULT_CONFLICT]  = "conflict",
-        [FAULT_INTERNAL]  = "internal",
+        [FAULT_NONE] = "none",           [FAULT_CONFIG] = "config",     [FAULT_DENIED] = "denied",
+        [FAULT_TRANSIENT] = "transient", [FAULT_CONFLICT] = "conflict", [FAULT_INTERNAL] = "internal",
 };
 
 static void message_free(char *message) {
@@ -31,8 +27,7 @@ static void message_free(char *message) {
 }
 
 /* A formatted copy that cannot harm a terminal, or NULL without memory. */
-__attribute__((format(printf, 1, 0)))
-static char *format_harmless(const char *fmt, va_list ap, const char *keep) {
+__attribute__((format(printf, 1, 0))) static char *format_harmless(const char *fmt, va_list ap, const char *keep) {
         char *text;
 
         if (vasprintf(&text, fmt, ap) < 0)
@@ -41,8 +36,8 @@ static char *format_harmless(const char *fmt, va_list ap, const char *keep) {
         return text;
 }
 
-__attribute__((format(printf, 4, 0)))
-static void fault_vset(struct fault *f, enum fault_kind kind, int errno_value, const char *fmt, va_list ap) {
+__attribute__((format(printf, 4, 0))) static void fault_vset(struct fault *f, enum fault_kind kind, int errno_value,
+                                                             const char *fmt, va_list ap) {
         assert(f && f->kind == FAULT_NONE);
         assert(kind > FAULT_NONE && kind < FAULT_KIND_MAX_);
 
@@ -227,12 +222,8 @@ const char *fault_kind_to_string(enum fault_kind kind) {
 
 int fault_exit_code(const struct fault *f) {
         static const int exit_codes[FAULT_KIND_MAX_] = {
-                [FAULT_NONE]      = 0,
-                [FAULT_CONFIG]    = 2,
-                [FAULT_DENIED]    = 4,
-                [FAULT_TRANSIENT] = 1,
-                [FAULT_CONFLICT]  = 1,
-                [FAULT_INTERNAL]  = 1,
+                [FAULT_NONE] = 0,      [FAULT_CONFIG] = 2,   [FAULT_DENIED] = 4,
+                [FAULT_TRANSIENT] = 1, [FAULT_CONFLICT] = 1, [FAULT_INTERNAL] = 1,
         };
 
         assert(f->kind >= FAULT_NONE && f->kind < FAULT_KIND_MAX_);
@@ -260,10 +251,13 @@ static void print_head(FILE *out, const struct fault *f) {
 
 /* How many columns of a terminal a character takes: not wcwidth(), which depends on the locale. */
 static int character_width(uint32_t c) {
-        static const struct { uint32_t first, last; int width; } ranges[] = {
-                { 0x0300, 0x036f, 0 }, { 0x1100, 0x115f, 2 }, { 0x200b, 0x200d, 0 }, { 0x20d0, 0x20f0, 0 },
-                { 0x2e80, 0xa4cf, 2 }, { 0xac00, 0xd7a3, 2 }, { 0xf900, 0xfaff, 2 }, { 0xfe00, 0xfe0f, 0 },
-                { 0xfe20, 0xfe2f, 0 }, { 0xfe30, 0xfe6f, 2 }, { 0xff00, 0xff60, 2 }, { 0xffe0, 0xffe6, 2 },
+        static const struct {
+                uint32_t first, last;
+                int width;
+        } ranges[] = {
+                { 0x0300, 0x036f, 0 },   { 0x1100, 0x115f, 2 },   { 0x200b, 0x200d, 0 },   { 0x20d0, 0x20f0, 0 },
+                { 0x2e80, 0xa4cf, 2 },   { 0xac00, 0xd7a3, 2 },   { 0xf900, 0xfaff, 2 },   { 0xfe00, 0xfe0f, 0 },
+                { 0xfe20, 0xfe2f, 0 },   { 0xfe30, 0xfe6f, 2 },   { 0xff00, 0xff60, 2 },   { 0xffe0, 0xffe6, 2 },
                 { 0x1f300, 0x1f64f, 2 }, { 0x1f680, 0x1f6ff, 2 }, { 0x1f900, 0x1f9ff, 2 }, { 0x20000, 0x3fffd, 2 },
         };
 

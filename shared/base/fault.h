@@ -34,8 +34,8 @@ enum fault_kind {
 
 /* A text that positions refer to. It outlives every position that points at it. */
 struct source {
-        const char *name;  /* as the user calls it: "apps/shop/compose.yaml" */
-        const char *text;  /* the bytes; NULL when they are not kept */
+        const char *name; /* as the user calls it: "apps/shop/compose.yaml" */
+        const char *text; /* the bytes; NULL when they are not kept */
         size_t size;
 };
 
@@ -48,13 +48,13 @@ struct source_pos {
 
 struct fault {
         enum fault_kind kind;
-        int errno_value;     /* positive, 0 if there is none */
-        const char *code;    /* stable reason code from shared/base/reason.h, static, or NULL */
-        char *path;          /* owned copy, or NULL */
+        int errno_value;  /* positive, 0 if there is none */
+        const char *code; /* stable reason code from shared/base/reason.h, static, or NULL */
+        char *path;       /* owned copy, or NULL */
         unsigned line, column;
-        char *excerpt;       /* owned copy of the offending line, or NULL */
-        char *message;       /* owned, one sentence, no trailing newline */
-        char *hint;          /* owned, what to do about it, or NULL */
+        char *excerpt; /* owned copy of the offending line, or NULL */
+        char *message; /* owned, one sentence, no trailing newline */
+        char *hint;    /* owned, what to do about it, or NULL */
 };
 
 #define FAULT_INIT ((struct fault){ .kind = FAULT_NONE })
@@ -79,8 +79,7 @@ int fault_set_code_at(struct fault *reterr, const struct source_pos *at, const c
 int fault_set_oom(struct fault *reterr);
 
 /* Prefix the message: "context: message". Returns @r unchanged. */
-int fault_context(struct fault *reterr, int r, const char *fmt, ...)
-        __attribute__((format(printf, 3, 4)));
+int fault_context(struct fault *reterr, int r, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Attach advice; keeps the first hint given. Returns nothing so that it reads as a side remark. */
 void fault_hint(struct fault *reterr, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -106,7 +105,10 @@ int fault_exit_code(const struct fault *f);
  */
 void fault_print(FILE *out, const struct fault *f);
 
-/* Only the first line of fault_print(), without newline; for logs and records. Owned by the caller; NULL without memory. */
+/*
+ * Only the first line of fault_print(), without newline; for logs and records. Owned by the caller; NULL without
+ * memory.
+ */
 char *fault_to_string(const struct fault *f);
 
 /* Release what the fault owns and reset it to FAULT_INIT. Accepts an unset fault. */

@@ -19,12 +19,12 @@
 #include "shared/base/clock.h"
 #include "shared/base/text.h"
 
-#define TEMPORARY_PREFIX ".tmp-"
-#define TEMPORARY_RANDOM 8 /* bytes, as hex in the name */
+#define TEMPORARY_PREFIX   ".tmp-"
+#define TEMPORARY_RANDOM   8 /* bytes, as hex in the name */
 #define TEMPORARY_NAME_MAX (sizeof(TEMPORARY_PREFIX) + 2 * TEMPORARY_RANDOM)
-#define READ_CHUNK (16 * 1024)
-#define LOCK_PAUSE_MS 20
-#define PARENT_MODE 0755
+#define READ_CHUNK         (16 * 1024)
+#define LOCK_PAUSE_MS      20
+#define PARENT_MODE        0755
 
 static inline void own_dir_p(DIR **d) {
         int saved = errno;
@@ -158,8 +158,8 @@ int file_read(int dirfd, const char *name, size_t limit, struct buffer *out, str
         int r;
 
         /* Not blocking: opening a FIFO that somebody put into our folder must not stop us. */
-        fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | follow_flag(dirfd) |
-                                 (dirfd == AT_FDCWD ? 0 : O_NONBLOCK));
+        fd = openat(dirfd, name,
+                    O_RDONLY | O_CLOEXEC | O_NOCTTY | follow_flag(dirfd) | (dirfd == AT_FDCWD ? 0 : O_NONBLOCK));
         if (fd < 0)
                 return fault_set(reterr, FAULT_TRANSIENT, errno, "cannot open '%s'", name);
         if (fstat(fd, &st) < 0)
@@ -220,8 +220,8 @@ static int temporary_open(int folder, char name[static TEMPORARY_NAME_MAX], int 
 }
 
 /* Content, mode and both on the disk, then the name. -errno, and @ret_step says what failed. */
-static int temporary_finish(int folder, const char *temporary, int fd, const char *name, const void *data,
-                            size_t size, mode_t mode, const char **ret_step) {
+static int temporary_finish(int folder, const char *temporary, int fd, const char *name, const void *data, size_t size,
+                            mode_t mode, const char **ret_step) {
         int r;
 
         *ret_step = "write";

@@ -29,11 +29,9 @@ struct level_name {
 };
 
 static const struct level_name level_names[] = {
-        [LOG_LEVEL_ERROR]   = { "error", "error: " },
-        [LOG_LEVEL_WARNING] = { "warning", "warning: " },
-        [LOG_LEVEL_NOTICE]  = { "notice", "" },
-        [LOG_LEVEL_INFO]    = { "info", "" },
-        [LOG_LEVEL_DEBUG]   = { "debug", "debug: " },
+        [LOG_LEVEL_ERROR] = { "error", "error: " }, [LOG_LEVEL_WARNING] = { "warning", "warning: " },
+        [LOG_LEVEL_NOTICE] = { "notice", "" },      [LOG_LEVEL_INFO] = { "info", "" },
+        [LOG_LEVEL_DEBUG] = { "debug", "debug: " },
 };
 
 void log_setup(enum log_level max_level, enum log_format format, log_sink sink) {
@@ -71,12 +69,12 @@ static void put_json(struct buffer *b, const char *s) {
         buffer_putc(b, '"');
 }
 
-static void put_json_line(struct buffer *b, enum log_level level, const char *message,
-                          const struct log_field *fields, size_t n_fields) {
+static void put_json_line(struct buffer *b, enum log_level level, const char *message, const struct log_field *fields,
+                          size_t n_fields) {
         char time[RFC3339_TEXT_MAX];
 
-        buffer_printf(b, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":",
-                      rfc3339_format(clock_wall_ms(), time), level_names[level].name);
+        buffer_printf(b, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", rfc3339_format(clock_wall_ms(), time),
+                      level_names[level].name);
         put_json(b, message);
         for (size_t i = 0; i < n_fields; i++) {
                 if (!fields[i].value)
@@ -90,8 +88,7 @@ static void put_json_line(struct buffer *b, enum log_level level, const char *me
 }
 
 /* One write() for each line, so that lines of several processes do not mix. */
-static void log_to_stderr(enum log_level level, const char *message, const struct log_field *fields,
-                          size_t n_fields) {
+static void log_to_stderr(enum log_level level, const char *message, const struct log_field *fields, size_t n_fields) {
         own_buffer struct buffer line = BUFFER_INIT;
 
         if (setup.format == LOG_FORMAT_JSON)

@@ -22,15 +22,15 @@
 #include "shared/base/limits.h"
 
 #define TIMEOUT_DEFAULT_MS (60 * 1000)
-#define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define READ_CHUNK (16 * 1024)
+#define PATH_DEFAULT       "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define READ_CHUNK         (16 * 1024)
 
 /* A running child. It is reaped only after its group was killed, so that the group's id cannot be another's. */
 struct child {
         const char *name;
-        pid_t pid;             /* 0: not running, or reaped */
-        int pidfd;             /* readable once the child has ended */
-        int out, err;          /* our ends of its pipes; -1 after the end */
+        pid_t pid;    /* 0: not running, or reaped */
+        int pidfd;    /* readable once the child has ended */
+        int out, err; /* our ends of its pipes; -1 after the end */
         struct process_result result;
 };
 
@@ -290,8 +290,8 @@ static int child_run(struct child *c, int timeout_ms, struct fault *reterr) {
                 int64_t left = deadline - clock_monotonic_ns();
 
                 if (left <= 0)
-                        return fault_set(reterr, FAULT_TRANSIENT, ETIMEDOUT, "'%s' was killed after %d ms",
-                                         c->name, timeout_ms);
+                        return fault_set(reterr, FAULT_TRANSIENT, ETIMEDOUT, "'%s' was killed after %d ms", c->name,
+                                         timeout_ms);
                 fds[1] = (struct pollfd){ .fd = c->out, .events = POLLIN };
                 fds[2] = (struct pollfd){ .fd = c->err, .events = POLLIN };
                 /* Rounded up, or the last millisecond would be spent spinning. */
@@ -325,7 +325,10 @@ static int child_reap(struct child *c, int *ret_exit_code, struct fault *reterr)
 int process_run(const struct process_request *req, struct process_result *ret, struct fault *reterr) {
         size_t limit = req->output_limit ? req->output_limit : LIMIT_PROCESS_OUTPUT;
         __attribute__((cleanup(child_done))) struct child c = {
-                .name = req->argv[0], .pidfd = -1, .out = -1, .err = -1,
+                .name = req->argv[0],
+                .pidfd = -1,
+                .out = -1,
+                .err = -1,
                 .result = { .out = { .max = limit }, .err = { .max = limit } },
         };
         int r;

@@ -91,17 +91,28 @@ static const struct unit duration_units[] = {
 
 /* time.ParseDuration(); the micro sign and the Greek mu are both accepted there. */
 static const struct unit go_units[] = {
-        { "ns", 1 }, { "us", 1000 }, { "\xc2\xb5s", 1000 }, { "\xce\xbcs", 1000 }, { "ms", 1000000 },
+        { "ns", 1 },         { "us", 1000 },       { "\xc2\xb5s", 1000 },  { "\xce\xbcs", 1000 }, { "ms", 1000000 },
         { "s", 1000000000 }, { "m", 60000000000 }, { "h", 3600000000000 }, { NULL, 0 },
 };
 
 static const struct unit byte_units[] = {
-        { "", 1 }, { "b", 1 },
-        { "k", 1ull << 10 }, { "kb", 1ull << 10 }, { "kib", 1ull << 10 },
-        { "m", 1ull << 20 }, { "mb", 1ull << 20 }, { "mib", 1ull << 20 },
-        { "g", 1ull << 30 }, { "gb", 1ull << 30 }, { "gib", 1ull << 30 },
-        { "t", 1ull << 40 }, { "tb", 1ull << 40 }, { "tib", 1ull << 40 },
-        { "p", 1ull << 50 }, { "pb", 1ull << 50 }, { "pib", 1ull << 50 },
+        { "", 1 },
+        { "b", 1 },
+        { "k", 1ull << 10 },
+        { "kb", 1ull << 10 },
+        { "kib", 1ull << 10 },
+        { "m", 1ull << 20 },
+        { "mb", 1ull << 20 },
+        { "mib", 1ull << 20 },
+        { "g", 1ull << 30 },
+        { "gb", 1ull << 30 },
+        { "gib", 1ull << 30 },
+        { "t", 1ull << 40 },
+        { "tb", 1ull << 40 },
+        { "tib", 1ull << 40 },
+        { "p", 1ull << 50 },
+        { "pb", 1ull << 50 },
+        { "pib", 1ull << 50 },
         { NULL, 0 },
 };
 
@@ -235,8 +246,8 @@ const char *format_duration(int64_t ms, char *buf) {
         }
         while (v % u->factor != 0)
                 u++;
-        (void)snprintf(buf, DURATION_TEXT_MAX, "%s%llu%s", ms < 0 ? "-" : "",
-                       (unsigned long long)(v / u->factor), u->name);
+        (void)snprintf(buf, DURATION_TEXT_MAX, "%s%llu%s", ms < 0 ? "-" : "", (unsigned long long)(v / u->factor),
+                       u->name);
         return buf;
 }
 
@@ -370,8 +381,8 @@ size_t utf8_length(const char *s, size_t n) {
 
 /* Control characters, and those that reorder, hide or break the text around them. */
 static bool character_controls(uint32_t c) {
-        return c < 0x20 || (c >= 0x7f && c <= 0x9f) || (c >= 0x200e && c <= 0x200f) ||
-               (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
+        return c < 0x20 || (c >= 0x7f && c <= 0x9f) || (c >= 0x200e && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+               (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
 }
 
 void text_make_harmless(char *s, const char *keep) {

@@ -44,7 +44,9 @@ bool hex_is_valid(const char *s, size_t digits); /* exactly that many lower-case
  * [a-z0-9][a-z0-9._-]*, at most LIMIT_NAME_BYTES, no "..", not ending in '.' or ".lock".
  */
 bool name_is_valid(const char *s);
-/* A relative path inside a tree: no empty, "." or ".." component, no leading '/', no control characters, no backslash. */
+/*
+ * A relative path inside a tree: no empty, "." or ".." component, no leading '/', no control characters, no backslash.
+ */
 bool path_is_inside(const char *s);
 
 /* Valid UTF-8 by RFC 3629: no overlong forms, no surrogates, nothing beyond U+10FFFF. */
@@ -60,8 +62,8 @@ size_t utf8_decode(const char *s, size_t n, uint32_t *ret);
  */
 void text_make_harmless(char *s, const char *keep);
 /*
- * The last @n (1…) lines of what a program printed: where they begin; @ret_size bytes of them, without the blanks and line ends that close the
- * text. 0 bytes when it holds nothing else.
+ * The last @n (1…) lines of what a program printed: where they begin; @ret_size bytes of them, without the blanks and
+ * line ends that close the text. 0 bytes when it holds nothing else.
  */
 const char *text_last_lines(const char *s, size_t n, size_t *ret_size);
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* libsodium's base64 works in constant time, which keys want; it fills a buffer of known size, so all goes through it in pieces. */
+/*
+ * libsodium's base64 works in constant time, which keys want; it fills a buffer of known size, so all goes through it
+ * in pieces.
+ */
 
 #include "shared/data/base64.h"
 

@@ -25,7 +25,9 @@ struct digest digest_of_json(const json_t *value);
 bool digest_is_valid(const char *text);
 /* The part after "sha256:". */
 const char *digest_hex(const struct digest *d);
-static inline bool digest_is_set(const struct digest *d) { return d->text[0] != '\0'; }
+static inline bool digest_is_set(const struct digest *d) {
+        return d->text[0] != '\0';
+}
 bool digest_equal(const struct digest *a, const struct digest *b);
 
 /* Incremental. */

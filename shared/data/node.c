@@ -10,13 +10,9 @@
 #include "shared/base/text.h"
 
 static const char *const type_names[NODE_TYPE_MAX_] = {
-        [NODE_NULL]    = "nothing",
-        [NODE_BOOL]    = "a boolean",
-        [NODE_INTEGER] = "an integer",
-        [NODE_REAL]    = "a real number",
-        [NODE_STRING]  = "a string",
-        [NODE_LIST]    = "a list",
-        [NODE_MAP]     = "a map",
+        [NODE_NULL] = "nothing",       [NODE_BOOL] = "a boolean",  [NODE_INTEGER] = "an integer",
+        [NODE_REAL] = "a real number", [NODE_STRING] = "a string", [NODE_LIST] = "a list",
+        [NODE_MAP] = "a map",
 };
 
 const char *node_type_to_string(enum node_type type) {

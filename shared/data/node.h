@@ -22,7 +22,7 @@ enum node_type {
         NODE_NULL,
         NODE_BOOL,
         NODE_INTEGER,
-        NODE_REAL,     /* kept as text only: nothing of ours computes with floats */
+        NODE_REAL, /* kept as text only: nothing of ours computes with floats */
         NODE_STRING,
         NODE_LIST,
         NODE_MAP,
@@ -34,18 +34,19 @@ struct node_entry;
 struct node {
         enum node_type type;
         struct source_pos at;
-        const char *text;  /* scalars: as written (after YAML unquoting), NUL-terminated, valid UTF-8, no inner NUL; "" for null */
-        bool quoted;       /* a quoted or block scalar, or tagged !!str: always NODE_STRING */
-        bool boolean;      /* NODE_BOOL */
-        int64_t integer;   /* NODE_INTEGER; values beyond int64 are NODE_REAL */
-        const struct node *const *items;   /* NODE_LIST */
-        const struct node_entry *entries;  /* NODE_MAP, in the order written; keys are unique */
-        size_t n;                          /* of items or entries */
+        /* scalars: as written (after YAML unquoting), NUL-terminated, valid UTF-8, no inner NUL; "" for null */
+        const char *text;
+        bool quoted;                      /* a quoted or block scalar, or tagged !!str: always NODE_STRING */
+        bool boolean;                     /* NODE_BOOL */
+        int64_t integer;                  /* NODE_INTEGER; values beyond int64 are NODE_REAL */
+        const struct node *const *items;  /* NODE_LIST */
+        const struct node_entry *entries; /* NODE_MAP, in the order written; keys are unique */
+        size_t n;                         /* of items or entries */
 };
 
 struct node_entry {
         const char *key;
-        struct source_pos at;   /* of the key */
+        struct source_pos at; /* of the key */
         const struct node *value;
 };
 
@@ -74,5 +75,7 @@ const struct node *node_string(const struct source_pos *at, const char *text, st
 int node_from_json(const json_t *json, const struct source *source, struct arena *a, const struct node **ret,
                    struct fault *reterr);
 
-/* JSON from a tree: integers, booleans and null stay themselves, reals become strings. Never NULL but without memory. */
+/*
+ * JSON from a tree: integers, booleans and null stay themselves, reals become strings. Never NULL but without memory.
+ */
 json_t *node_to_json(const struct node *n);

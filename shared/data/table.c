@@ -60,8 +60,7 @@ static bool reads_as_absent(const struct field *f, const struct node *node) {
                 return false;
         if (f->flags & FIELD_NULLABLE)
                 return true;
-        return node->at.line == 0 &&
-               (f->type == FIELD_STRING || f->type == FIELD_TEXT || f->type == FIELD_STRUCT_PTR);
+        return node->at.line == 0 && (f->type == FIELD_STRING || f->type == FIELD_TEXT || f->type == FIELD_STRUCT_PTR);
 }
 
 /*
@@ -138,8 +137,9 @@ static int read_integer(struct reader *r, const struct field *f, const struct in
                 return -EINVAL;
         }
         if (!in_range(f, in->node->integer))
-                return fault_set_at(r->reterr, &in->node->at, "%s must be between %" PRId64 " and %" PRId64
-                                    ", not %" PRId64, in->what, f->minimum, f->maximum, in->node->integer);
+                return fault_set_at(r->reterr, &in->node->at,
+                                    "%s must be between %" PRId64 " and %" PRId64 ", not %" PRId64, in->what,
+                                    f->minimum, f->maximum, in->node->integer);
         *(int64_t *)slot = in->node->integer;
         return 0;
 }
@@ -180,8 +180,7 @@ static int refuse_word(struct reader *r, const struct field *f, const struct inp
 
         if (!node_is_scalar(in->node) || in->node->type == NODE_NULL)
                 return refuse_type(r, in, buffer_str(&words));
-        fault_set_at(r->reterr, &in->node->at, "%s must be %s, not '%s'", in->what, buffer_str(&words),
-                     in->node->text);
+        fault_set_at(r->reterr, &in->node->at, "%s must be %s, not '%s'", in->what, buffer_str(&words), in->node->text);
         near = closest_name(in->node->text, known);
         if (near)
                 fault_hint(r->reterr, "did you mean '%s'?", near);
@@ -329,20 +328,20 @@ static int read_custom(struct reader *r, const struct field *f, const struct inp
 
 static int (*const readers[FIELD_TYPE_MAX_])(struct reader *r, const struct field *f, const struct input *in,
                                              void *slot) = {
-        [FIELD_STRING]      = read_string,
-        [FIELD_TEXT]        = read_text_at,
-        [FIELD_BOOL]        = read_bool,
-        [FIELD_INTEGER]     = read_integer,
-        [FIELD_DURATION]    = read_duration,
-        [FIELD_ENUM]        = read_enum,
+        [FIELD_STRING] = read_string,
+        [FIELD_TEXT] = read_text_at,
+        [FIELD_BOOL] = read_bool,
+        [FIELD_INTEGER] = read_integer,
+        [FIELD_DURATION] = read_duration,
+        [FIELD_ENUM] = read_enum,
         [FIELD_STRING_LIST] = read_string_list,
-        [FIELD_STRING_MAP]  = read_string_map,
-        [FIELD_STRUCT]      = read_struct,
-        [FIELD_STRUCT_PTR]  = read_struct_ptr,
+        [FIELD_STRING_MAP] = read_string_map,
+        [FIELD_STRUCT] = read_struct,
+        [FIELD_STRUCT_PTR] = read_struct_ptr,
         [FIELD_STRUCT_LIST] = read_struct_list,
-        [FIELD_STRUCT_MAP]  = read_struct_map,
-        [FIELD_JSON]        = read_json,
-        [FIELD_CUSTOM]      = read_custom,
+        [FIELD_STRUCT_MAP] = read_struct_map,
+        [FIELD_JSON] = read_json,
+        [FIELD_CUSTOM] = read_custom,
 };
 
 /*

@@ -23,8 +23,10 @@ static bool is_not_empty(const char *text) {
 }
 
 static const struct format formats[] = {
-        { "name", name_is_valid, "a name", "lower-case letters, digits, '.', '_' and '-', at most 63 of them, "
-          "beginning with a letter or digit", "^[a-z0-9][a-z0-9._-]{0,62}$" },
+        { "name", name_is_valid, "a name",
+          "lower-case letters, digits, '.', '_' and '-', at most 63 of them, "
+          "beginning with a letter or digit",
+          "^[a-z0-9][a-z0-9._-]{0,62}$" },
         { "digest", digest_is_valid, "a digest", "'sha256:' and 64 lower-case hexadecimal digits",
           "^sha256:[0-9a-f]{64}$" },
         { "path", path_is_inside, "a relative path that stays inside", "no leading '/', no '..', no '\\'",

@@ -6,11 +6,11 @@
 #include <stdbool.h>
 
 struct format {
-        const char *name;       /* as fields name it */
+        const char *name; /* as fields name it */
         bool (*is_valid)(const char *text);
-        const char *what;       /* "a name": what the string must be */
+        const char *what; /* "a name": what the string must be */
         const char *hint;
-        const char *pattern;    /* the JSON Schema's, ECMA-262; it may take a little more than is_valid() does */
+        const char *pattern; /* the JSON Schema's, ECMA-262; it may take a little more than is_valid() does */
 };
 
 /* NULL for NULL; asserts that the table names a format that there is. */

@@ -168,20 +168,20 @@ static json_t *any_schema(const struct field *f) {
 }
 
 static json_t *(*const schemas[FIELD_TYPE_MAX_])(const struct field *f) = {
-        [FIELD_STRING]      = string_schema,
-        [FIELD_TEXT]        = string_schema,
-        [FIELD_BOOL]        = bool_schema,
-        [FIELD_INTEGER]     = integer_schema,
-        [FIELD_DURATION]    = duration_schema,
-        [FIELD_ENUM]        = enum_schema,
+        [FIELD_STRING] = string_schema,
+        [FIELD_TEXT] = string_schema,
+        [FIELD_BOOL] = bool_schema,
+        [FIELD_INTEGER] = integer_schema,
+        [FIELD_DURATION] = duration_schema,
+        [FIELD_ENUM] = enum_schema,
         [FIELD_STRING_LIST] = string_list_schema,
-        [FIELD_STRING_MAP]  = string_map_schema,
-        [FIELD_STRUCT]      = struct_schema,
-        [FIELD_STRUCT_PTR]  = struct_schema,
+        [FIELD_STRING_MAP] = string_map_schema,
+        [FIELD_STRUCT] = struct_schema,
+        [FIELD_STRUCT_PTR] = struct_schema,
         [FIELD_STRUCT_LIST] = struct_list_schema,
-        [FIELD_STRUCT_MAP]  = struct_map_schema,
-        [FIELD_JSON]        = any_schema,
-        [FIELD_CUSTOM]      = any_schema,
+        [FIELD_STRUCT_MAP] = struct_map_schema,
+        [FIELD_JSON] = any_schema,
+        [FIELD_CUSTOM] = any_schema,
 };
 
 /*

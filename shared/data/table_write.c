@@ -123,20 +123,20 @@ static json_t *write_custom(const struct field *f, const void *slot) {
 }
 
 static json_t *(*const writers[FIELD_TYPE_MAX_])(const struct field *f, const void *slot) = {
-        [FIELD_STRING]      = write_string,
-        [FIELD_TEXT]        = write_text,
-        [FIELD_BOOL]        = write_bool,
-        [FIELD_INTEGER]     = write_integer,
-        [FIELD_DURATION]    = write_duration,
-        [FIELD_ENUM]        = write_enum,
+        [FIELD_STRING] = write_string,
+        [FIELD_TEXT] = write_text,
+        [FIELD_BOOL] = write_bool,
+        [FIELD_INTEGER] = write_integer,
+        [FIELD_DURATION] = write_duration,
+        [FIELD_ENUM] = write_enum,
         [FIELD_STRING_LIST] = write_string_list,
-        [FIELD_STRING_MAP]  = write_string_map,
-        [FIELD_STRUCT]      = write_struct,
-        [FIELD_STRUCT_PTR]  = write_struct_ptr,
+        [FIELD_STRING_MAP] = write_string_map,
+        [FIELD_STRUCT] = write_struct,
+        [FIELD_STRUCT_PTR] = write_struct_ptr,
         [FIELD_STRUCT_LIST] = write_struct_list,
-        [FIELD_STRUCT_MAP]  = write_struct_map,
-        [FIELD_JSON]        = write_json,
-        [FIELD_CUSTOM]      = write_custom,
+        [FIELD_STRUCT_MAP] = write_struct_map,
+        [FIELD_JSON] = write_json,
+        [FIELD_CUSTOM] = write_custom,
 };
 
 /* What FIELD_OMIT leaves out. A 0 stays when its absence would read as something else. */

@@ -32,10 +32,10 @@ struct reader {
         yaml_parser_t *parser;
         const struct source *source;
         struct arena *a;
-        void *anchors;           /* tsearch() tree of struct anchor * by name: no names make it slow */
-        size_t n_nodes;          /* read so far, aliases counted as what they expand to */
-        unsigned depth;          /* collections around the current value */
-        unsigned height;         /* set by each value: the levels in it */
+        void *anchors;   /* tsearch() tree of struct anchor * by name: no names make it slow */
+        size_t n_nodes;  /* read so far, aliases counted as what they expand to */
+        unsigned depth;  /* collections around the current value */
+        unsigned height; /* set by each value: the levels in it */
         struct fault *reterr;
 };
 

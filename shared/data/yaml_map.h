@@ -11,7 +11,7 @@ struct yaml_map {
         size_t n;
         struct node_entry *merged;
         size_t n_merged;
-        bool has_merge;            /* a "<<" was there */
+        bool has_merge; /* a "<<" was there */
 };
 
 /* Take a "<<" entry. @value_at is where its value is written, which for an alias is not where the value stands. */

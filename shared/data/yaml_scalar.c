@@ -14,12 +14,8 @@ static const struct {
         const char *tag;
         enum node_type type;
 } tags[] = {
-        { "!",            NODE_STRING },
-        { YAML_STR_TAG,   NODE_STRING },
-        { YAML_NULL_TAG,  NODE_NULL },
-        { YAML_BOOL_TAG,  NODE_BOOL },
-        { YAML_INT_TAG,   NODE_INTEGER },
-        { YAML_FLOAT_TAG, NODE_REAL },
+        { "!", NODE_STRING },         { YAML_STR_TAG, NODE_STRING },  { YAML_NULL_TAG, NODE_NULL },
+        { YAML_BOOL_TAG, NODE_BOOL }, { YAML_INT_TAG, NODE_INTEGER }, { YAML_FLOAT_TAG, NODE_REAL },
 };
 
 /* The words of section 10.3.2; everything else is found by its form. */
@@ -28,11 +24,10 @@ static const struct {
         enum node_type type;
         bool boolean;
 } words[] = {
-        { "", NODE_NULL },         { "~", NODE_NULL },        { "null", NODE_NULL },
-        { "Null", NODE_NULL },     { "NULL", NODE_NULL },     { "true", NODE_BOOL, true },
-        { "True", NODE_BOOL, true }, { "TRUE", NODE_BOOL, true }, { "false", NODE_BOOL },
-        { "False", NODE_BOOL },    { "FALSE", NODE_BOOL },    { ".nan", NODE_REAL },
-        { ".NaN", NODE_REAL },     { ".NAN", NODE_REAL },
+        { "", NODE_NULL },      { "~", NODE_NULL },          { "null", NODE_NULL },       { "Null", NODE_NULL },
+        { "NULL", NODE_NULL },  { "true", NODE_BOOL, true }, { "True", NODE_BOOL, true }, { "TRUE", NODE_BOOL, true },
+        { "false", NODE_BOOL }, { "False", NODE_BOOL },      { "FALSE", NODE_BOOL },      { ".nan", NODE_REAL },
+        { ".NaN", NODE_REAL },  { ".NAN", NODE_REAL },
 };
 
 static const char *const infinities[] = { ".inf", ".Inf", ".INF" };

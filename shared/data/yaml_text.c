@@ -130,10 +130,10 @@ static const struct complaint {
         const char *message, *hint; /* NULL message: libyaml's own */
 } complaints[] = {
         { NULL, "found a tab character", false, "tabs cannot indent YAML", "use spaces" },
-        { "while scanning a quoted scalar", "found unexpected end of stream", true,
-          "this quote is never closed", "close it, or quote the whole text with the other kind of quotes" },
-        { "while scanning a quoted scalar", "found unexpected document indicator", true,
-          "this quote is never closed", "close it, or quote the whole text with the other kind of quotes" },
+        { "while scanning a quoted scalar", "found unexpected end of stream", true, "this quote is never closed",
+          "close it, or quote the whole text with the other kind of quotes" },
+        { "while scanning a quoted scalar", "found unexpected document indicator", true, "this quote is never closed",
+          "close it, or quote the whole text with the other kind of quotes" },
         { NULL, "found unknown escape character", false, "an unknown escape in a text in double quotes",
           "write '\\\\' for a backslash, or use single quotes" },
         { NULL, "did not find expected hexdecimal number", false, "an escape with digits that are not hexadecimal",
@@ -166,8 +166,8 @@ static const struct complaint {
         { NULL, "found undefined tag handle", false, "the tag is not supported here",
           "remove the tag; a text that begins with '!' must be quoted" },
         { NULL, "found incompatible YAML document", false, "the document says that it is not YAML 1.2", NULL },
-        { NULL, "did not find expected <document start>", false,
-          "something follows the document that is no part of it", "check the indentation; a document is one map" },
+        { NULL, "did not find expected <document start>", false, "something follows the document that is no part of it",
+          "check the indentation; a document is one map" },
         { NULL, "found unexpected ':'", false, "a ':' cannot stand here", "quote a text that holds ':'" },
 };
 
@@ -221,8 +221,7 @@ int yaml_text_refuse(const yaml_parser_t *parser, const struct source *source, s
                 return fault_set_oom(reterr);
         if (parser->error == YAML_READER_ERROR) {
                 at = position_of(source, offset < source->size ? offset : source->size);
-                fault_set_at(reterr, &at, "the character U+%04X cannot stand in YAML",
-                             (unsigned)parser->problem_value);
+                fault_set_at(reterr, &at, "the character U+%04X cannot stand in YAML", (unsigned)parser->problem_value);
                 return refuse(reterr, REASON_LOAD_INVALID, "write it as an escape in a text in double quotes");
         }
         assert(parser->problem);

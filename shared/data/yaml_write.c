@@ -14,8 +14,8 @@
 static const char *const reserved[] = { "y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", NULL };
 
 /*
- * Neither a number nor a time nor anything else to any reader: it begins with a letter, or holds a '/' like an image. Keys
- * may be 1.1's booleans: `on:` is how people write it.
+ * Neither a number nor a time nor anything else to any reader: it begins with a letter, or holds a '/' like an image.
+ * Keys may be 1.1's booleans: `on:` is how people write it.
  */
 static bool looks_like_text(const char *s, bool is_key) {
         for (size_t i = 0; reserved[i] && !is_key; i++)
@@ -39,7 +39,9 @@ static bool may_be_plain(const char *s, bool is_key) {
         return yaml_scalar_resolve(&n, NULL, true) == 0 && n.type == NODE_STRING;
 }
 
-/* Double quotes: C0 and C1 controls, line and paragraph separators and the BOM are escaped, all else stands as it is. */
+/*
+ * Double quotes: C0 and C1 controls, line and paragraph separators and the BOM are escaped, all else stands as it is.
+ */
 static void put_quoted(const char *s, struct buffer *out) {
         size_t left = strlen(s), n;
         uint32_t c;
@@ -75,9 +77,7 @@ static bool is_absent(const json_t *value, unsigned depth) {
                 return json_array_size(value) == 0;
         if (!json_is_object(value) || depth > LIMIT_YAML_DEPTH)
                 return json_is_null(value);
-        json_object_foreach((json_t *)(uintptr_t)value, key, member)
-                if (!is_absent(member, depth + 1))
-                        return false;
+        json_object_foreach((json_t *)(uintptr_t)value, key, member) if (!is_absent(member, depth + 1)) return false;
         return true;
 }
 
@@ -128,7 +128,8 @@ static int put_array(const json_t *array, unsigned depth, struct buffer *out, st
 /* Behind a ':' or '-'. */
 static int put_value(const json_t *value, unsigned depth, bool in_list, struct buffer *out, struct fault *reterr) {
         if (depth > LIMIT_YAML_DEPTH)
-                return fault_set(reterr, FAULT_INTERNAL, EFBIG, "a document is nested deeper than %d", LIMIT_YAML_DEPTH);
+                return fault_set(reterr, FAULT_INTERNAL, EFBIG, "a document is nested deeper than %d",
+                                 LIMIT_YAML_DEPTH);
         if (is_absent(value, depth)) {
                 buffer_puts(out, json_is_array(value) ? " []\n" : json_is_object(value) ? " {}\n" : " null\n");
                 return 0;

@@ -20,10 +20,10 @@
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 
-#define NS_PER_MS 1000000
+#define NS_PER_MS      1000000
 #define ALIVE_EVERY_NS (100 * (int64_t)NS_PER_MS)
-#define TEXT_MAX 4096 /* of a fault's message or hint on the pipe */
-#define CODE_MAX 64
+#define TEXT_MAX       4096 /* of a fault's message or hint on the pipe */
+#define CODE_MAX       64
 
 /*
  * On the pipe: any number of ALIVE bytes, then one DONE byte and one struct answer. Both ends are the same
@@ -134,8 +134,8 @@ static int start(const struct child_work *work, pid_t *ret_pid, int *ret_fd, str
 
 struct watch {
         const struct child_work *work;
-        int64_t started, heard;        /* monotonic, ns */
-        size_t got;                    /* of the answer; valid once done */
+        int64_t started, heard; /* monotonic, ns */
+        size_t got;             /* of the answer; valid once done */
         bool done;
         struct answer answer;
 };
@@ -143,8 +143,7 @@ struct watch {
 /* Milliseconds until the first of the two time-outs; -1: there is none. */
 static int remaining_ms(const struct watch *w) {
         int64_t now = clock_monotonic_ns(), left = INT64_MAX;
-        const int64_t limits[2][2] = { { w->work->timeout_ms, w->started },
-                                       { w->work->stall_timeout_ms, w->heard } };
+        const int64_t limits[2][2] = { { w->work->timeout_ms, w->started }, { w->work->stall_timeout_ms, w->heard } };
 
         for (size_t i = 0; i < 2; i++)
                 if (limits[i][0] > 0 && limits[i][0] * NS_PER_MS - (now - limits[i][1]) < left)

@@ -16,13 +16,13 @@
 struct child; /* the child's end: tells the parent that it lives */
 
 struct child_work {
-        const char *what;             /* for messages: "fetching main from …"; no secrets */
+        const char *what; /* for messages: "fetching main from …"; no secrets */
         /* Runs in the child. Fills @result, which is zeroed, of result_size bytes. */
         int (*run)(struct child *c, void *data, void *result, struct fault *reterr);
         void *data;
-        size_t result_size;           /* at most CHILD_RESULT_MAX; no pointers in it */
-        int stall_timeout_ms;         /* without child_alive(); 0: none */
-        int timeout_ms;               /* in all; 0: none */
+        size_t result_size;   /* at most CHILD_RESULT_MAX; no pointers in it */
+        int stall_timeout_ms; /* without child_alive(); 0: none */
+        int timeout_ms;       /* in all; 0: none */
 };
 
 #define CHILD_RESULT_MAX 1024

@@ -21,15 +21,15 @@
 #include "shared/git/error.h"
 #include "shared/git/library.h"
 
-#define FAN_OUT 256               /* folders of loose objects: one per first byte */
-#define SAMPLE "17"               /* the one that stands for all, as for git gc --auto */
-#define REFS_DEPTH_MAX 16         /* folders below refs/ that are looked through */
-#define NAME_DIGITS 38            /* of a loose object's file: 40 less the folder's */
-#define PACK_HEADER 12            /* gitformat-pack: "PACK", version, number of objects */
-#define PACK_NAME_MAX 64          /* "pack-" and 40 digits, and some room */
-#define STALL_MS (5 * 60 * 1000)
-#define TIMEOUT_MS (30 * 60 * 1000)
-#define SETTINGS "tally-pack.config"
+#define FAN_OUT        256  /* folders of loose objects: one per first byte */
+#define SAMPLE         "17" /* the one that stands for all, as for git gc --auto */
+#define REFS_DEPTH_MAX 16   /* folders below refs/ that are looked through */
+#define NAME_DIGITS    38   /* of a loose object's file: 40 less the folder's */
+#define PACK_HEADER    12   /* gitformat-pack: "PACK", version, number of objects */
+#define PACK_NAME_MAX  64   /* "pack-" and 40 digits, and some room */
+#define STALL_MS       (5 * 60 * 1000)
+#define TIMEOUT_MS     (30 * 60 * 1000)
+#define SETTINGS       "tally-pack.config"
 
 const struct compact_limits compact_default = {
         .loose = LIMIT_LOOSE_OBJECTS,
@@ -68,11 +68,14 @@ static bool is_hex(const char *s, size_t n) {
  */
 
 struct pack {
-        const char *name;       /* "pack-<hex>", without what comes behind it */
+        const char *name; /* "pack-<hex>", without what comes behind it */
         size_t objects;
 };
 
-struct pack_list { struct pack *items; size_t n; };
+struct pack_list {
+        struct pack *items;
+        size_t n;
+};
 
 static int compare_packs(const void *a, const void *b) {
         const struct pack *x = a, *y = b;
@@ -136,23 +139,25 @@ static bool loose_is_due(int objectsfd, const struct compact_limits *limits) {
  */
 
 struct compact {
-        const char *path;                      /* of the repository */
+        const char *path; /* of the repository */
         const struct compact_limits *limits;
         struct child *child;
         struct arena *arena;
         git_repository *repo;
-        git_odb *odb;                          /* of the repository */
+        git_odb *odb; /* of the repository */
         git_packbuilder *builder;
         int objectsfd, packfd;
-        git_oid *loose;                        /* to be packed; in the arena */
+        git_oid *loose; /* to be packed; in the arena */
         size_t n_loose;
-        struct pack *packs;                    /* likewise */
+        struct pack *packs; /* likewise */
         size_t n_packs;
-        size_t total;                          /* of both, before those that are there twice are seen */
-        char made[PACK_NAME_MAX];              /* the new pack's name */
+        size_t total;             /* of both, before those that are there twice are seen */
+        char made[PACK_NAME_MAX]; /* the new pack's name */
 };
 
-struct outcome { bool done; };
+struct outcome {
+        bool done;
+};
 
 /* Whether an object can go into the pack. One that cannot be read is left to whoever misses it. */
 static bool is_packable(const struct compact *c, const git_oid *id) {

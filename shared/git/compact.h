@@ -24,10 +24,10 @@
 #include "shared/git/mirror.h"
 
 struct compact_limits {
-        size_t loose;         /* more loose objects than this, by an estimate, are packed */
-        size_t packs;         /* more packs than this are merged */
-        size_t objects;       /* of one new pack: bounds memory and time; packs beyond it are never touched */
-        size_t object_bytes;  /* larger objects stay where they are */
+        size_t loose;        /* more loose objects than this, by an estimate, are packed */
+        size_t packs;        /* more packs than this are merged */
+        size_t objects;      /* of one new pack: bounds memory and time; packs beyond it are never touched */
+        size_t object_bytes; /* larger objects stay where they are */
 };
 
 /* LIMIT_COMPACT_* */

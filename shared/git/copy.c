@@ -75,7 +75,8 @@ static int write_pack(git_packbuilder *builder, git_repository *into, git_indexe
         return rc < 0 ? rc : git_indexer_commit(indexer, &writing.stats);
 }
 
-int copy_history(const char *path, git_repository *into, const git_oid *tip, git_indexer_progress_cb progress, void *data) {
+int copy_history(const char *path, git_repository *into, const git_oid *tip, git_indexer_progress_cb progress,
+                 void *data) {
         own(git_repository_free_p) git_repository *from = NULL;
         own(git_packbuilder_free_p) git_packbuilder *builder = NULL;
         own(git_revwalk_free_p) git_revwalk *walk = NULL;

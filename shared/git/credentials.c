@@ -48,13 +48,11 @@ void credentials_free(struct credentials *c) {
 static int fault_line(struct fault *reterr, const char *name, unsigned number) {
         (void)fault_set(reterr, FAULT_CONFIG, EINVAL, "line %u of the credentials file %s cannot be used", number,
                         name);
-        fault_hint(reterr,
-                   "each line is https://user:password@host[:port][/path], as git-credential-store writes it");
+        fault_hint(reterr, "each line is https://user:password@host[:port][/path], as git-credential-store writes it");
         return -EINVAL;
 }
 
-static int add_line(struct credentials *c, const char *text, const char *name, unsigned number,
-                    struct fault *reterr) {
+static int add_line(struct credentials *c, const char *text, const char *name, unsigned number, struct fault *reterr) {
         own(line_done) struct line l = { .password = NULL };
         struct line *longer;
         int r = git_url_parse_secret(text, &l.url, &l.password);
@@ -71,8 +69,7 @@ static int add_line(struct credentials *c, const char *text, const char *name, u
         return 0;
 }
 
-int credentials_parse(const char *name, const char *text, size_t size, struct credentials **ret,
-                      struct fault *reterr) {
+int credentials_parse(const char *name, const char *text, size_t size, struct credentials **ret, struct fault *reterr) {
         own_credentials struct credentials *c = calloc(1, sizeof(*c));
         const char *p = text, *end = text + size;
 
@@ -90,8 +87,8 @@ int credentials_parse(const char *name, const char *text, size_t size, struct cr
                         return fault_set_oom(reterr);
                 if (n == 0 || buffer_str(&line)[0] == '#')
                         continue;
-                r = strlen(buffer_str(&line)) == n ? add_line(c, buffer_str(&line), name, number, reterr) :
-                                                     fault_line(reterr, name, number);
+                r = strlen(buffer_str(&line)) == n ? add_line(c, buffer_str(&line), name, number, reterr)
+                                                   : fault_line(reterr, name, number);
                 if (r < 0)
                         return r;
         }
@@ -105,8 +102,8 @@ static int check_file(int fd, const char *path, struct fault *reterr) {
         if (fstat(fd, &st) < 0)
                 return fault_set(reterr, FAULT_TRANSIENT, errno, "cannot look at the credentials file %s", path);
         if (!S_ISREG(st.st_mode) || st.st_size > LIMIT_CREDENTIALS_BYTES)
-                return fault_set(reterr, FAULT_CONFIG, EINVAL,
-                                 "the credentials file %s is not a small regular file", path);
+                return fault_set(reterr, FAULT_CONFIG, EINVAL, "the credentials file %s is not a small regular file",
+                                 path);
         if ((st.st_mode & 077) == 0 && (st.st_uid == geteuid() || st.st_uid == 0))
                 return 0;
         (void)fault_set(reterr, FAULT_CONFIG, EACCES, "others can read or change the credentials file %s", path);

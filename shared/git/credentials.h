@@ -19,14 +19,13 @@
 struct credentials;
 
 struct credential {
-        const char *user;      /* borrowed from the credentials */
+        const char *user; /* borrowed from the credentials */
         const char *password;
 };
 
 int credentials_read(const char *path, struct credentials **ret, struct fault *reterr);
 /* @name is for messages. */
-int credentials_parse(const char *name, const char *text, size_t size, struct credentials **ret,
-                      struct fault *reterr);
+int credentials_parse(const char *name, const char *text, size_t size, struct credentials **ret, struct fault *reterr);
 /* Accepts NULL. Wipes. */
 void credentials_free(struct credentials *c);
 DEFINE_OWN(struct credentials, credentials_free)

@@ -44,8 +44,7 @@ static const struct {
         { "redirect", { FAULT_DENIED, EPERM, REASON_FETCH_REDIRECT } },
         { "status code: 401", { FAULT_TRANSIENT, EACCES, REASON_FETCH_AUTH } },
         { "status code: 403", { FAULT_TRANSIENT, EACCES, REASON_FETCH_AUTH } },
-        { "Failed to retrieve list of SSH authentication methods",
-          { FAULT_TRANSIENT, EACCES, REASON_FETCH_AUTH } },
+        { "Failed to retrieve list of SSH authentication methods", { FAULT_TRANSIENT, EACCES, REASON_FETCH_AUTH } },
         { "imed out", { FAULT_TRANSIENT, ETIMEDOUT, REASON_FETCH_FAILED } },
 };
 
@@ -64,8 +63,7 @@ static const struct {
 static struct meaning find_meaning(int rc, int class, const char *text) {
         if (rc == GIT_ECERTIFICATE)
                 return (struct meaning){ FAULT_DENIED, EACCES,
-                                         class == GIT_ERROR_SSH ? REASON_FETCH_HOST_KEY
-                                                                : REASON_FETCH_CERTIFICATE };
+                                         class == GIT_ERROR_SSH ? REASON_FETCH_HOST_KEY : REASON_FETCH_CERTIFICATE };
         for (size_t i = 0; i < sizeof(by_words) / sizeof(by_words[0]); i++)
                 if (strstr(text, by_words[i].words))
                         return by_words[i].means;

@@ -17,8 +17,8 @@
 #include "shared/base/text.h"
 #include "shared/git/sha1.h"
 
-#define SSH_PORT 22
-#define BLANKS " \t"
+#define SSH_PORT    22
+#define BLANKS      " \t"
 #define PATTERN_MAX 512 /* of one pattern in a list; host names end at 253 */
 
 struct known_host {
@@ -27,7 +27,7 @@ struct known_host {
         uint8_t salt[SHA1_BYTES], mac[SHA1_BYTES]; /* when hashed */
         const char *patterns;                      /* when not: comma-separated, lower case */
         const char *type;
-        const char *encoded;                       /* the key in base64 */
+        const char *encoded; /* the key in base64 */
         const uint8_t *blob;
         size_t blob_size;
 };
@@ -39,11 +39,8 @@ struct known_hosts {
 };
 
 static const char *const verdict_names[HOST_KEY_VERDICT_MAX_] = {
-        [HOST_KEY_PINNED] = "pinned",
-        [HOST_KEY_UNKNOWN] = "unknown",
-        [HOST_KEY_OTHER_TYPE] = "other-type",
-        [HOST_KEY_CHANGED] = "changed",
-        [HOST_KEY_REVOKED] = "revoked",
+        [HOST_KEY_PINNED] = "pinned",   [HOST_KEY_UNKNOWN] = "unknown", [HOST_KEY_OTHER_TYPE] = "other-type",
+        [HOST_KEY_CHANGED] = "changed", [HOST_KEY_REVOKED] = "revoked",
 };
 
 const char *host_key_verdict_to_string(enum host_key_verdict v) {
@@ -64,7 +61,7 @@ void known_hosts_free(struct known_hosts *k) {
 
 struct line {
         char *rest;
-        const char *start;          /* of the copy: columns are counted from here */
+        const char *start; /* of the copy: columns are counted from here */
         struct source_pos at;
         struct arena *arena;
         struct fault *reterr;
@@ -85,8 +82,7 @@ static char *next_word(struct line *l) {
 static int decode_exactly(const char *s, size_t n, uint8_t *out, size_t size) {
         size_t got = 0;
 
-        if (sodium_base642bin(out, size, s, n, NULL, &got, NULL, sodium_base64_VARIANT_ORIGINAL) < 0 ||
-            got != size)
+        if (sodium_base642bin(out, size, s, n, NULL, &got, NULL, sodium_base64_VARIANT_ORIGINAL) < 0 || got != size)
                 return -EINVAL;
         return 0;
 }
@@ -185,15 +181,15 @@ static int read_lines(struct known_hosts *k, const struct source *source, struct
                 const char *eol = memchr(p, '\n', (size_t)(end - p));
                 size_t n = (size_t)((eol ? eol : end) - p);
                 char *text = arena_strndup(k->arena, p, n);
-                struct line l = { .rest = text, .start = text, .at = { source, number, 1 }, .arena = k->arena,
-                                  .reterr = reterr };
+                struct line l = {
+                        .rest = text, .start = text, .at = { source, number, 1 }, .arena = k->arena, .reterr = reterr
+                };
                 struct known_host host = { 0 };
                 int r;
 
                 p += n + 1;
                 if (number > LIMIT_KNOWN_HOSTS_LINES)
-                        return fault_set_at(reterr, &l.at, "there are more than %d lines",
-                                            LIMIT_KNOWN_HOSTS_LINES);
+                        return fault_set_at(reterr, &l.at, "there are more than %d lines", LIMIT_KNOWN_HOSTS_LINES);
                 if (strlen(text) != n || strchr(text, '\r'))
                         return fault_set_at(reterr, &l.at, "the line has a NUL or a carriage return");
                 if (text[strspn(text, BLANKS)] == '\0' || text[strspn(text, BLANKS)] == '#')
@@ -206,8 +202,7 @@ static int read_lines(struct known_hosts *k, const struct source *source, struct
         return 0;
 }
 
-int known_hosts_parse(const char *name, const char *text, size_t size, struct known_hosts **ret,
-                      struct fault *reterr) {
+int known_hosts_parse(const char *name, const char *text, size_t size, struct known_hosts **ret, struct fault *reterr) {
         struct source source = { .name = name, .text = text, .size = size };
         own_known_hosts struct known_hosts *k = calloc(1, sizeof(*k));
         int r;

@@ -20,8 +20,7 @@
 struct known_hosts;
 
 int known_hosts_read(const char *path, struct known_hosts **ret, struct fault *reterr);
-int known_hosts_parse(const char *name, const char *text, size_t size, struct known_hosts **ret,
-                      struct fault *reterr);
+int known_hosts_parse(const char *name, const char *text, size_t size, struct known_hosts **ret, struct fault *reterr);
 /* Accepts NULL. */
 void known_hosts_free(struct known_hosts *k);
 DEFINE_OWN(struct known_hosts, known_hosts_free)
@@ -29,9 +28,9 @@ DEFINE_OWN(struct known_hosts, known_hosts_free)
 
 /* What the server showed: the SSH wire key when there is one, else its SHA-256. */
 struct host_key {
-        const void *blob;       /* NULL: only the digest is known */
+        const void *blob; /* NULL: only the digest is known */
         size_t size;
-        const uint8_t *sha256;  /* 32 bytes; used when blob is NULL */
+        const uint8_t *sha256; /* 32 bytes; used when blob is NULL */
 };
 
 enum host_key_verdict {

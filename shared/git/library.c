@@ -10,7 +10,7 @@
 #include "shared/git/error.h"
 
 #define CACHE_BYTES (2 * 1024 * 1024)
-#define NO_FILE "/dev/null"
+#define NO_FILE     "/dev/null"
 
 static int configure(void) {
         static const git_config_level_t levels[] = { GIT_CONFIG_LEVEL_PROGRAMDATA, GIT_CONFIG_LEVEL_SYSTEM,

@@ -6,16 +6,15 @@
 #include <errno.h>
 #include <string.h>
 
-
 #include "shared/base/limits.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 #include "shared/data/base64.h"
 
-#define TIMEOUT_MS 30000
-#define PKT_HEADER 4
+#define TIMEOUT_MS   30000
+#define PKT_HEADER   4
 #define LOCATION_MAX 1024
-#define HEX (OBJECT_ID_TEXT_MAX - 1)
+#define HEX          (OBJECT_ID_TEXT_MAX - 1)
 
 /*
  * pkt-line
@@ -167,8 +166,7 @@ static int put_authorization(const struct lsrefs_settings *s, const struct git_u
         return plain.failed || out->failed ? -ENOMEM : 0;
 }
 
-static int check_scheme(const struct lsrefs_settings *s, const struct git_url *u, bool *ret_ask,
-                        struct fault *reterr) {
+static int check_scheme(const struct lsrefs_settings *s, const struct git_url *u, bool *ret_ask, struct fault *reterr) {
         *ret_ask = u->scheme == GIT_SCHEME_HTTPS || u->scheme == GIT_SCHEME_HTTP;
         if (u->scheme != GIT_SCHEME_HTTP || s->allow_http)
                 return 0;

@@ -23,9 +23,9 @@
 
 #define BROKEN_INFIX ".broken-"
 #define FRESH_SUFFIX ".new"
-#define DAMAGED "tally-damaged" /* a mark inside the repository */
-#define FOLDER_MODE 0700
-#define NAME_BYTES 64           /* of a mirror's own name; the suffixes above fit behind it */
+#define DAMAGED      "tally-damaged" /* a mark inside the repository */
+#define FOLDER_MODE  0700
+#define NAME_BYTES   64 /* of a mirror's own name; the suffixes above fit behind it */
 #define REMOVE_DEPTH 32
 
 struct mirror {
@@ -92,8 +92,7 @@ static int set_aside(int dirfd, const char *name, char ret_broken[MIRROR_NAME_MA
                 if (renameat2(dirfd, name, dirfd, broken, RENAME_NOREPLACE) == 0)
                         break;
                 if (errno != EEXIST || attempt > 10) {
-                        int r = fault_set(reterr, FAULT_TRANSIENT, errno, "cannot set aside the repository %s",
-                                          name);
+                        int r = fault_set(reterr, FAULT_TRANSIENT, errno, "cannot set aside the repository %s", name);
 
                         reterr->code = REASON_STATE_UNWRITABLE;
                         return r;
@@ -103,8 +102,7 @@ static int set_aside(int dirfd, const char *name, char ret_broken[MIRROR_NAME_MA
         return 0;
 }
 
-int mirror_set_aside(const char *folder, const char *name, char ret_broken[MIRROR_NAME_MAX],
-                     struct fault *reterr) {
+int mirror_set_aside(const char *folder, const char *name, char ret_broken[MIRROR_NAME_MAX], struct fault *reterr) {
         own_fd int dirfd = -1;
         int r;
 
@@ -136,8 +134,8 @@ static int check_borrowing(const char *path, struct fault *reterr) {
 
         for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
                 if (has_bytes(path, marks[i].file))
-                        return fault_set_code(reterr, FAULT_DENIED, REASON_TRUST_SHALLOW, "the repository %s %s",
-                                              path, marks[i].means);
+                        return fault_set_code(reterr, FAULT_DENIED, REASON_TRUST_SHALLOW, "the repository %s %s", path,
+                                              marks[i].means);
         return 0;
 }
 
@@ -198,15 +196,14 @@ static int open_repository(const char *path, struct mirror **ret, struct fault *
         m->path = strdup(path);
         if (!m->path)
                 return fault_set_oom(reterr);
-        rc = git_repository_open_ext(&m->repo, path, GIT_REPOSITORY_OPEN_NO_SEARCH | GIT_REPOSITORY_OPEN_BARE,
-                                     NULL);
+        rc = git_repository_open_ext(&m->repo, path, GIT_REPOSITORY_OPEN_NO_SEARCH | GIT_REPOSITORY_OPEN_BARE, NULL);
         if (rc >= 0)
                 rc = git_repository_odb(&m->odb, m->repo);
         if (rc < 0)
                 return git_fault(reterr, rc, "opening the repository %s", path);
         if (has_bytes(path, DAMAGED))
-                return fault_set_code(reterr, FAULT_TRANSIENT, REASON_STATE_CORRUPT,
-                                      "the repository %s is damaged", path);
+                return fault_set_code(reterr, FAULT_TRANSIENT, REASON_STATE_CORRUPT, "the repository %s is damaged",
+                                      path);
         r = mirror_check(m, reterr);
         if (r >= 0)
                 r = check_refs(m, reterr);
@@ -415,17 +412,16 @@ static int read_object(struct mirror *m, const struct object_id *id, enum object
                 return fault_set_code(reterr, FAULT_DENIED, REASON_TRUST_BAD_OBJECT, "object %s is not a %s",
                                       object_id_format(id, hex), types[type].what);
         if (size > limit) {
-                (void)fault_set_code(reterr, FAULT_CONFIG, REASON_LOAD_LIMIT,
-                                     "%s %s has %zu bytes; the limit is %zu", types[type].what,
-                                     object_id_format(id, hex), size, limit);
+                (void)fault_set_code(reterr, FAULT_CONFIG, REASON_LOAD_LIMIT, "%s %s has %zu bytes; the limit is %zu",
+                                     types[type].what, object_id_format(id, hex), size, limit);
                 return -EFBIG;
         }
         rc = git_odb_read(ret, m->odb, oid(id));
         return rc < 0 ? fault_read(m, id, type, rc, reterr) : 0;
 }
 
-int mirror_read(struct mirror *m, const struct object_id *id, enum object_type type, size_t limit,
-                struct buffer *out, struct fault *reterr) {
+int mirror_read(struct mirror *m, const struct object_id *id, enum object_type type, size_t limit, struct buffer *out,
+                struct fault *reterr) {
         own(git_odb_object_free_p) git_odb_object *object = NULL;
         int r = read_object(m, id, type, limit, &object, reterr);
 
@@ -483,8 +479,8 @@ static void remove_stale_lock(const struct mirror *m, const char *name) {
                 (void)unlink(path);
 }
 
-int mirror_swap_ref(const struct mirror *m, const char *name, const struct object_id *from,
-                    const struct object_id *to, struct fault *reterr) {
+int mirror_swap_ref(const struct mirror *m, const char *name, const struct object_id *from, const struct object_id *to,
+                    struct fault *reterr) {
         own(git_reference_free_p) git_reference *ref = NULL;
         int rc = GIT_ELOCKED;
 
@@ -492,8 +488,8 @@ int mirror_swap_ref(const struct mirror *m, const char *name, const struct objec
                 if (attempt > 0)
                         remove_stale_lock(m, name);
                 /* Without an old value it must not be there: that is what creating without force means. */
-                rc = from ? git_reference_create_matching(&ref, m->repo, name, oid(to), 1, oid(from), NULL) :
-                            git_reference_create(&ref, m->repo, name, oid(to), 0, NULL);
+                rc = from ? git_reference_create_matching(&ref, m->repo, name, oid(to), 1, oid(from), NULL)
+                          : git_reference_create(&ref, m->repo, name, oid(to), 0, NULL);
         }
         if (rc == GIT_EEXISTS || rc == GIT_ENOTFOUND)
                 rc = GIT_EMODIFIED;

@@ -65,8 +65,8 @@ bool mirror_has(const struct mirror *m, const struct object_id *id);
  * (TRUST_BAD_OBJECT) when it has another type, -EFBIG (LOAD_LIMIT) beyond @limit, -EIO (TRUST_BAD_OBJECT; marks
  * the mirror damaged) when its bytes do not have its hash.
  */
-int mirror_read(struct mirror *m, const struct object_id *id, enum object_type type, size_t limit,
-                struct buffer *out, struct fault *reterr);
+int mirror_read(struct mirror *m, const struct object_id *id, enum object_type type, size_t limit, struct buffer *out,
+                struct fault *reterr);
 /* The same as the callback that the trust layer takes; @m is borrowed and outlives it. */
 struct object_reader mirror_reader(struct mirror *m);
 
@@ -81,14 +81,13 @@ int mirror_set_ref(struct mirror *m, const char *name, const struct object_id *i
  * The same by compare-and-swap: @from NULL means that it must not exist. FAULT_CONFLICT/-EAGAIN when it is
  * something else.
  */
-int mirror_swap_ref(const struct mirror *m, const char *name, const struct object_id *from,
-                    const struct object_id *to, struct fault *reterr);
+int mirror_swap_ref(const struct mirror *m, const char *name, const struct object_id *from, const struct object_id *to,
+                    struct fault *reterr);
 /* See what another process has added. */
 int mirror_refresh(struct mirror *m, struct fault *reterr);
 
 /* The tree of a commit. */
-int mirror_tree_of(struct mirror *m, const struct object_id *commit, struct object_id *ret_tree,
-                   struct fault *reterr);
+int mirror_tree_of(struct mirror *m, const struct object_id *commit, struct object_id *ret_tree, struct fault *reterr);
 
 /*
  * What stands at @path (path_is_inside()) in a commit. -ENOENT (a fault, too) when nothing does, or when a
@@ -105,13 +104,13 @@ int mirror_read_path(struct mirror *m, const struct object_id *commit, const cha
                      struct buffer *out, struct fault *reterr);
 
 struct mirror_entry {
-        const char *path;        /* from the root of the tree, in the arena */
-        enum object_mode mode;    /* links and submodules are listed, not followed: the loader refuses them */
+        const char *path;      /* from the root of the tree, in the arena */
+        enum object_mode mode; /* links and submodules are listed, not followed: the loader refuses them */
         struct object_id id;
 };
 
 struct mirror_listing {
-        struct mirror_entry *items;  /* in the arena, sorted by path as bytes */
+        struct mirror_entry *items; /* in the arena, sorted by path as bytes */
         size_t n;
 };
 
@@ -120,5 +119,5 @@ struct mirror_listing {
  * themselves. A missing folder is an empty listing. -EFBIG/LOAD_LIMIT beyond @max_entries or LIMIT_TREE_DEPTH;
  * FAULT_CONFIG when @path is no folder.
  */
-int mirror_list(struct mirror *m, const struct object_id *commit, const char *path, size_t max_entries,
-                struct arena *a, struct mirror_listing *ret, struct fault *reterr);
+int mirror_list(struct mirror *m, const struct object_id *commit, const char *path, size_t max_entries, struct arena *a,
+                struct mirror_listing *ret, struct fault *reterr);

@@ -17,10 +17,8 @@ static const struct {
         enum object_mode mode;
         const char *what;
 } modes[] = {
-        { OBJECT_MODE_FILE, "a file" },
-        { OBJECT_MODE_EXECUTABLE, "an executable file" },
-        { OBJECT_MODE_LINK, "a symbolic link" },
-        { OBJECT_MODE_TREE, "a folder" },
+        { OBJECT_MODE_FILE, "a file" },           { OBJECT_MODE_EXECUTABLE, "an executable file" },
+        { OBJECT_MODE_LINK, "a symbolic link" },  { OBJECT_MODE_TREE, "a folder" },
         { OBJECT_MODE_SUBMODULE, "a submodule" },
 };
 
@@ -31,8 +29,7 @@ static const char *mode_to_string(enum object_mode mode) {
         return "something else";
 }
 
-int mirror_tree_of(struct mirror *m, const struct object_id *commit, struct object_id *ret_tree,
-                   struct fault *reterr) {
+int mirror_tree_of(struct mirror *m, const struct object_id *commit, struct object_id *ret_tree, struct fault *reterr) {
         struct object_id parents[LIMIT_COMMIT_PARENTS];
         own_buffer struct buffer raw = BUFFER_INIT;
         size_t n;
@@ -40,8 +37,7 @@ int mirror_tree_of(struct mirror *m, const struct object_id *commit, struct obje
 
         if (r < 0)
                 return r;
-        return object_commit_links(buffer_str(&raw), raw.size, ret_tree, parents, LIMIT_COMMIT_PARENTS, &n,
-                                   reterr);
+        return object_commit_links(buffer_str(&raw), raw.size, ret_tree, parents, LIMIT_COMMIT_PARENTS, &n, reterr);
 }
 
 static int fault_absent(const char *path, struct fault *reterr) {
@@ -62,8 +58,8 @@ static int find_in(struct mirror *m, const struct object_id *id, const char *nam
 }
 
 /* 1 found, 0 not there; "" is the root. */
-static int find_path(struct mirror *m, const struct object_id *commit, const char *path,
-                     enum object_mode *ret_mode, struct object_id *ret_id, struct fault *reterr) {
+static int find_path(struct mirror *m, const struct object_id *commit, const char *path, enum object_mode *ret_mode,
+                     struct object_id *ret_id, struct fault *reterr) {
         struct object_entry entry = { .mode = OBJECT_MODE_TREE };
         char name[LIMIT_TREE_NAME_BYTES + 1];
         int r = mirror_tree_of(m, commit, &entry.id, reterr);
@@ -123,14 +119,13 @@ struct walk {
         struct arena *arena;
         struct mirror_listing listing;
         size_t max_entries;
-        struct buffer path;    /* of the folder that is being read, with a final '/' unless empty */
+        struct buffer path; /* of the folder that is being read, with a final '/' unless empty */
 };
 
 static int walk_tree(struct walk *w, const struct object_id *id, unsigned depth, struct fault *reterr);
 
 static int fault_limit(const char *what, size_t limit, struct fault *reterr) {
-        (void)fault_set_code(reterr, FAULT_CONFIG, REASON_LOAD_LIMIT, "the tree has more than %zu %s", limit,
-                             what);
+        (void)fault_set_code(reterr, FAULT_CONFIG, REASON_LOAD_LIMIT, "the tree has more than %zu %s", limit, what);
         return -EFBIG;
 }
 
@@ -156,8 +151,7 @@ static int walk_entry(struct walk *w, const struct object_entry *e, unsigned dep
                 char *shown = arena_strdup(w->arena, buffer_str(&w->path));
 
                 text_make_harmless(shown, "");
-                r = fault_set_code(reterr, FAULT_CONFIG, REASON_LOAD_INVALID, "'%s' is not a name for a file",
-                                   shown);
+                r = fault_set_code(reterr, FAULT_CONFIG, REASON_LOAD_INVALID, "'%s' is not a name for a file", shown);
         }
         if (r >= 0 && e->mode == OBJECT_MODE_TREE) {
                 buffer_putc(&w->path, '/');
@@ -192,8 +186,8 @@ static int walk_tree(struct walk *w, const struct object_id *id, unsigned depth,
         return r;
 }
 
-int mirror_list(struct mirror *m, const struct object_id *commit, const char *path, size_t max_entries,
-                struct arena *a, struct mirror_listing *ret, struct fault *reterr) {
+int mirror_list(struct mirror *m, const struct object_id *commit, const char *path, size_t max_entries, struct arena *a,
+                struct mirror_listing *ret, struct fault *reterr) {
         struct walk w = { .mirror = m, .arena = a, .max_entries = max_entries };
         own_buffer struct buffer released = BUFFER_INIT;
         enum object_mode mode;

@@ -9,14 +9,14 @@
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 
-#define ID_DIGITS 40
-#define ID_BYTES  20
+#define ID_DIGITS       40
+#define ID_BYTES        20
 #define MODE_DIGITS_MAX 6
 
 static const char *const type_names[OBJECT_TYPE_MAX_] = {
         [OBJECT_COMMIT] = "commit",
-        [OBJECT_TREE]   = "tree",
-        [OBJECT_BLOB]   = "blob",
+        [OBJECT_TREE] = "tree",
+        [OBJECT_BLOB] = "blob",
 };
 
 const char *object_type_to_string(enum object_type type) {
@@ -69,7 +69,8 @@ int object_read(const struct object_reader *reader, const struct object_id *id, 
  */
 
 static int refuse(struct fault *reterr, const char *what, const char *why) {
-        return fault_set_code(reterr, FAULT_DENIED, REASON_TRUST_BAD_OBJECT, "the %s object is malformed: %s", what, why);
+        return fault_set_code(reterr, FAULT_DENIED, REASON_TRUST_BAD_OBJECT, "the %s object is malformed: %s", what,
+                              why);
 }
 
 /* What is left of the header. */
@@ -311,9 +312,13 @@ void object_tree_begin(struct object_tree *t, const void *raw, size_t size) {
 }
 
 static bool parse_mode(const char *s, size_t n, enum object_mode *ret) {
-        static const struct { const char *text; enum object_mode mode; } modes[] = {
-                { "100644", OBJECT_MODE_FILE }, { "40000", OBJECT_MODE_TREE }, { "100755", OBJECT_MODE_EXECUTABLE },
-                { "120000", OBJECT_MODE_LINK }, { "160000", OBJECT_MODE_SUBMODULE },
+        static const struct {
+                const char *text;
+                enum object_mode mode;
+        } modes[] = {
+                { "100644", OBJECT_MODE_FILE },       { "40000", OBJECT_MODE_TREE },
+                { "100755", OBJECT_MODE_EXECUTABLE }, { "120000", OBJECT_MODE_LINK },
+                { "160000", OBJECT_MODE_SUBMODULE },
         };
 
         for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++)

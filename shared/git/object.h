@@ -5,9 +5,9 @@
  * Git objects: strict reading of raw commits and trees, without libgit2 (gitformat-signature(5), git-fsck(1))
  *
  * What a verifier reads must be what everybody else reads, so anything that git itself would not write is refused, not
- * interpreted: a NUL in a commit, headers out of order, unknown or repeated ones, anything that starts like `gpgsig` but
- * is not exactly one `gpgsig`. Signatures are looked for in the header and nowhere else.
- * Everything returned is borrowed from the raw bytes. Faults are FAULT_DENIED with code TRUST_BAD_OBJECT.
+ * interpreted: a NUL in a commit, headers out of order, unknown or repeated ones, anything that starts like `gpgsig`
+ * but is not exactly one `gpgsig`. Signatures are looked for in the header and nowhere else. Everything returned is
+ * borrowed from the raw bytes. Faults are FAULT_DENIED with code TRUST_BAD_OBJECT.
  */
 
 #include <stdbool.h>
@@ -50,8 +50,8 @@ struct object_reader {
          * The content of an object of exactly this type, at most @limit bytes. The bytes stay valid until the next
          * call. The implementation has checked that they hash to @id.
          */
-        int (*read)(void *data, const struct object_id *id, enum object_type type, size_t limit,
-                    const void **ret_bytes, size_t *ret_size, struct fault *reterr);
+        int (*read)(void *data, const struct object_id *id, enum object_type type, size_t limit, const void **ret_bytes,
+                    size_t *ret_size, struct fault *reterr);
         void *data;
 };
 
@@ -69,10 +69,10 @@ struct object_text {
 };
 
 struct object_ident {
-        struct object_text name;   /* may be empty */
+        struct object_text name; /* may be empty */
         struct object_text email;
-        int64_t time_ms;           /* as claimed */
-        int zone_minutes;          /* east of UTC, as claimed */
+        int64_t time_ms;  /* as claimed */
+        int zone_minutes; /* east of UTC, as claimed */
 };
 
 struct object_commit {
@@ -80,9 +80,9 @@ struct object_commit {
         struct object_id parents[LIMIT_COMMIT_PARENTS];
         size_t n_parents;
         struct object_ident author, committer;
-        struct object_text message;    /* may be empty, may be another encoding than UTF-8 */
-        struct object_text signature;  /* the value of gpgsig, still folded; data is NULL when there is none */
-        struct iovec payload[2];       /* what a signature covers: the object without its gpgsig header */
+        struct object_text message;   /* may be empty, may be another encoding than UTF-8 */
+        struct object_text signature; /* the value of gpgsig, still folded; data is NULL when there is none */
+        struct iovec payload[2];      /* what a signature covers: the object without its gpgsig header */
 };
 
 int object_commit_parse(const void *raw, size_t size, struct object_commit *ret, struct fault *reterr);
@@ -99,16 +99,16 @@ int object_commit_links(const void *raw, size_t size, struct object_id *ret_tree
                         size_t max, size_t *ret_n, struct fault *reterr);
 
 enum object_mode {
-        OBJECT_MODE_FILE       = 0100644,
+        OBJECT_MODE_FILE = 0100644,
         OBJECT_MODE_EXECUTABLE = 0100755,
-        OBJECT_MODE_LINK       = 0120000,
-        OBJECT_MODE_TREE       = 040000,
-        OBJECT_MODE_SUBMODULE  = 0160000,
+        OBJECT_MODE_LINK = 0120000,
+        OBJECT_MODE_TREE = 040000,
+        OBJECT_MODE_SUBMODULE = 0160000,
 };
 
 struct object_entry {
         enum object_mode mode;
-        const char *name;      /* NUL-terminated, by the format itself; 1 to LIMIT_TREE_NAME_BYTES bytes */
+        const char *name; /* NUL-terminated, by the format itself; 1 to LIMIT_TREE_NAME_BYTES bytes */
         size_t name_size;
         struct object_id id;
 };

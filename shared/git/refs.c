@@ -15,9 +15,9 @@
 #include "shared/base/text.h"
 #include "shared/git/url.h"
 
-#define SMALL_BYTES 4096          /* a ref, a gitfile, commondir */
+#define SMALL_BYTES  4096         /* a ref, a gitfile, commondir */
 #define CONFIG_BYTES (256 * 1024) /* a repository's config */
-#define HEADS "refs/heads/"
+#define HEADS        "refs/heads/"
 #define REF_NAME_MAX (sizeof(HEADS) + LIMIT_BRANCH_BYTES)
 
 static const char *const answer_names[REF_ANSWER_MAX_] = {

@@ -15,8 +15,8 @@
 
 enum ref_answer {
         REF_FOUND,
-        REF_MISSING,      /* the repository is there and has no such branch */
-        REF_DONT_KNOW,    /* ask another way */
+        REF_MISSING,   /* the repository is there and has no such branch */
+        REF_DONT_KNOW, /* ask another way */
         REF_ANSWER_MAX_,
 };
 

@@ -24,10 +24,10 @@
 #include "shared/git/refs.h"
 #include "shared/git/transport.h"
 
-#define HEADS "refs/heads/"
+#define HEADS            "refs/heads/"
 #define STALL_TIMEOUT_MS 30000
-#define TIMEOUT_MS (10 * 60 * 1000)
-#define STATUS_MAX 256 /* what a server says about a refused push */
+#define TIMEOUT_MS       (10 * 60 * 1000)
+#define STATUS_MAX       256 /* what a server says about a refused push */
 
 DEFINE_OWN(git_remote, git_remote_free)
 DEFINE_OWN(git_repository, git_repository_free)
@@ -37,8 +37,8 @@ struct job {
         struct transport transport;
         const char *url;
         const char *branch;
-        const char *repository;  /* path; NULL: only ask */
-        const char *local_ref;   /* to push; NULL: fetch */
+        const char *repository; /* path; NULL: only ask */
+        const char *local_ref;  /* to push; NULL: fetch */
         char head[sizeof(HEADS) + LIMIT_BRANCH_BYTES];
         char status[STATUS_MAX]; /* why the server refused the push, "" when it did not */
 };
@@ -138,8 +138,8 @@ static bool has_object(git_repository *repo, const struct object_id *id) {
 static int fetch(git_repository *repo, struct job *job, struct outcome *out, struct fault *reterr) {
         own(git_remote_free_p) git_remote *remote = NULL;
         git_oid tip;
-        int r, rc = repo ? git_remote_create_anonymous(&remote, repo, job->url) :
-                           git_remote_create_detached(&remote, job->url);
+        int r, rc = repo ? git_remote_create_anonymous(&remote, repo, job->url)
+                         : git_remote_create_detached(&remote, job->url);
 
         if (rc < 0)
                 return git_fault(reterr, rc, "preparing %s", job->transport.shown);
@@ -152,7 +152,8 @@ static int fetch(git_repository *repo, struct job *job, struct outcome *out, str
         if (!repo || has_object(repo, &out->tip))
                 return 0;
         tip = to_oid(&out->tip);
-        return job->transport.url.scheme == GIT_SCHEME_LOCAL ? download_here(repo, job, &tip, reterr) : download(remote, job, reterr);
+        return job->transport.url.scheme == GIT_SCHEME_LOCAL ? download_here(repo, job, &tip, reterr)
+                                                             : download(remote, job, reterr);
 }
 
 /*
@@ -176,8 +177,8 @@ static int fault_diverged(const struct job *job, struct fault *reterr) {
 }
 
 static int fault_refused(const struct job *job, struct fault *reterr) {
-        static const char *const raced[] = { "non-fast-forward", "fetch first", "stale info", "cannot lock ref",
-                                             "failed to update ref", "reference already exists" };
+        static const char *const raced[] = { "non-fast-forward", "fetch first",          "stale info",
+                                             "cannot lock ref",  "failed to update ref", "reference already exists" };
         char status[STATUS_MAX];
 
         for (size_t i = 0; i < sizeof(raced) / sizeof(raced[0]); i++)
@@ -185,8 +186,8 @@ static int fault_refused(const struct job *job, struct fault *reterr) {
                         return fault_diverged(job, reterr);
         memcpy(status, job->status, sizeof(status));
         text_make_harmless(status, "");
-        (void)fault_set_code(reterr, FAULT_TRANSIENT, REASON_LEDGER_PUSH_FAILED,
-                             "%s does not take branch '%s': %s", job->transport.shown, job->branch, status);
+        (void)fault_set_code(reterr, FAULT_TRANSIENT, REASON_LEDGER_PUSH_FAILED, "%s does not take branch '%s': %s",
+                             job->transport.shown, job->branch, status);
         return -EPERM;
 }
 
@@ -225,8 +226,8 @@ static int upload(git_remote *remote, struct job *job, struct fault *reterr) {
 }
 
 /*
- * A push to a repository of this machine writes there itself, and one that was killed leaves the branch locked. Nobody else writes this
- * branch, and no writer holds it for so long: without this no push would ever succeed again.
+ * A push to a repository of this machine writes there itself, and one that was killed leaves the branch locked. Nobody
+ * else writes this branch, and no writer holds it for so long: without this no push would ever succeed again.
  */
 #define STALE_LOCK_S 2
 
@@ -297,8 +298,8 @@ static void job_done(struct job *job) {
         transport_done(&job->transport);
 }
 
-static int job_prepare(struct job *job, const struct remote_settings *settings, const char *url,
-                       const char *branch, struct fault *reterr) {
+static int job_prepare(struct job *job, const struct remote_settings *settings, const char *url, const char *branch,
+                       struct fault *reterr) {
         if (!branch_is_valid(branch))
                 return fault_set(reterr, FAULT_CONFIG, EINVAL, "the branch has no name that git takes");
         job->url = url;
@@ -307,7 +308,7 @@ static int job_prepare(struct job *job, const struct remote_settings *settings, 
         return transport_prepare(&job->transport, settings, url, reterr);
 }
 
-static int job_run(struct job *job, const char *verb, struct outcome *ret, struct fault *reterr) {
+static int job_run(struct job *job, const char *kind, struct outcome *ret, struct fault *reterr) {
         const struct remote_settings *s = job->transport.settings;
         own_free char *what = NULL;
         struct child_work work = {
@@ -318,7 +319,7 @@ static int job_run(struct job *job, const char *verb, struct outcome *ret, struc
                 .timeout_ms = s->timeout_ms > 0 ? s->timeout_ms : TIMEOUT_MS,
         };
 
-        if (asprintf(&what, "%s %s", verb, job->transport.shown) < 0)
+        if (asprintf(&what, "%s %s", kind, job->transport.shown) < 0)
                 return fault_set_oom(reterr);
         work.what = what;
         return child_run(&work, ret, reterr);

@@ -19,14 +19,14 @@
 #include "shared/git/object.h"
 
 struct remote_settings {
-        const char *known_hosts;     /* path; Required for ssh */
-        const char *ssh_key;         /* path of an unencrypted private key; NULL: the agent at SSH_AUTH_SOCK */
-        const char *ssh_user;        /* when the URL names none; NULL: "git" */
-        const char *ca_file;         /* PEM bundle for https instead of the system's; NULL: the system's */
-        const char *credentials;     /* path, see credentials.h; NULL: none */
-        bool allow_http;             /* take http:// URLs: others can read and hold back, signatures still protect */
-        int stall_timeout_ms;        /* no progress for this long; 0: 30 s */
-        int timeout_ms;              /* for the whole operation; 0: 10 min */
+        const char *known_hosts; /* path; Required for ssh */
+        const char *ssh_key;     /* path of an unencrypted private key; NULL: the agent at SSH_AUTH_SOCK */
+        const char *ssh_user;    /* when the URL names none; NULL: "git" */
+        const char *ca_file;     /* PEM bundle for https instead of the system's; NULL: the system's */
+        const char *credentials; /* path, see credentials.h; NULL: none */
+        bool allow_http;         /* take http:// URLs: others can read and hold back, signatures still protect */
+        int stall_timeout_ms;    /* no progress for this long; 0: 30 s */
+        int timeout_ms;          /* for the whole operation; 0: 10 min */
 };
 
 /*

@@ -20,9 +20,9 @@
 #include "shared/git/error.h"
 #include "shared/git/library.h"
 
-#define SSH_PORT 22
-#define SSH_USER "git"
-#define HOME_TEMPLATE "/tally-ssh-XXXXXX"
+#define SSH_PORT        22
+#define SSH_USER        "git"
+#define HOME_TEMPLATE   "/tally-ssh-XXXXXX"
 #define FINGERPRINT_MAX (sizeof("SHA256:") + 44)
 
 /*
@@ -47,10 +47,9 @@ static int fault_no_known_hosts(const struct transport *t, struct fault *reterr)
         own_buffer struct buffer scan = BUFFER_INIT;
 
         put_keyscan(&t->url, &scan);
-        (void)fault_set(reterr, FAULT_CONFIG, EINVAL,
-                        "no known_hosts file is configured, so %s cannot be recognised", t->url.host);
-        fault_hint(reterr,
-                   "pin its keys: write what `%s` prints to a file, compare it with what its operator says",
+        (void)fault_set(reterr, FAULT_CONFIG, EINVAL, "no known_hosts file is configured, so %s cannot be recognised",
+                        t->url.host);
+        fault_hint(reterr, "pin its keys: write what `%s` prints to a file, compare it with what its operator says",
                    buffer_str(&scan));
         return -EINVAL;
 }
@@ -196,8 +195,7 @@ static void put_fingerprint(const struct host_key *key, struct buffer *out) {
                 crypto_hash_sha256(digest, key->blob, key->size);
         else
                 memcpy(digest, key->sha256, sizeof(digest));
-        (void)sodium_bin2base64(text, sizeof(text), digest, sizeof(digest),
-                                sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
+        (void)sodium_bin2base64(text, sizeof(text), digest, sizeof(digest), sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
         buffer_printf(out, "SHA256:%s", text);
 }
 
@@ -250,8 +248,8 @@ static int on_certificate(git_cert *cert, int valid, const char *host, void *pay
         if (t->url.scheme == GIT_SCHEME_HTTPS && cert->cert_type == GIT_CERT_X509 && valid &&
             strcasecmp(host, t->url.host) == 0)
                 return 0;
-        (void)fault_set_code(&t->fault, FAULT_DENIED, REASON_FETCH_CERTIFICATE,
-                             "the certificate of %s does not verify", t->url.host);
+        (void)fault_set_code(&t->fault, FAULT_DENIED, REASON_FETCH_CERTIFICATE, "the certificate of %s does not verify",
+                             t->url.host);
         fault_hint(&t->fault, "name the CA's file in the configuration if the server has a private one");
         return GIT_ECERTIFICATE;
 }
@@ -273,10 +271,10 @@ static int give_ssh(struct transport *t, git_credential **out, const char *user,
         if (!(allowed & GIT_CREDENTIAL_SSH_KEY))
                 return fault_auth(t, "the server does not take SSH keys");
         if (t->asked++ > 0)
-                return fault_auth(t, key ? "the server refuses the SSH key"
-                                         : "the server refuses the keys of the agent");
-        return key ? git_credential_ssh_key_new(out, user, NULL, key, NULL) :
-                     git_credential_ssh_key_from_agent(out, user);
+                return fault_auth(t,
+                                  key ? "the server refuses the SSH key" : "the server refuses the keys of the agent");
+        return key ? git_credential_ssh_key_new(out, user, NULL, key, NULL)
+                   : git_credential_ssh_key_from_agent(out, user);
 }
 
 static int give_password(struct transport *t, git_credential **out, unsigned allowed) {
@@ -291,8 +289,7 @@ static int give_password(struct transport *t, git_credential **out, unsigned all
         return git_credential_userpass_plaintext_new(out, c.user, c.password);
 }
 
-static int on_credentials(git_credential **out, const char *url, const char *user, unsigned allowed,
-                          void *payload) {
+static int on_credentials(git_credential **out, const char *url, const char *user, unsigned allowed, void *payload) {
         struct transport *t = payload;
 
         child_alive(t->child);
@@ -314,8 +311,8 @@ static int on_receive(const git_indexer_progress *stats, void *payload) {
         child_alive(t->child);
         if (stats->received_bytes <= LIMIT_FETCH_BYTES)
                 return 0;
-        (void)fault_set_code(&t->fault, FAULT_TRANSIENT, REASON_LOAD_LIMIT, "%s sends more than %lld bytes",
-                             t->shown, (long long)LIMIT_FETCH_BYTES);
+        (void)fault_set_code(&t->fault, FAULT_TRANSIENT, REASON_LOAD_LIMIT, "%s sends more than %lld bytes", t->shown,
+                             (long long)LIMIT_FETCH_BYTES);
         return GIT_EUSER;
 }
 
@@ -346,8 +343,7 @@ static void hint_at_types(const struct transport *t, struct fault *reterr) {
         if (t->url.scheme != GIT_SCHEME_SSH || !t->home || !strstr(reterr->message, "failed to start SSH session"))
                 return;
         known_hosts_types(t->hosts, t->url.host, t->url.port, &types);
-        fault_hint(reterr, "pinned are keys of type %s: the server may not have that any more",
-                   buffer_str(&types));
+        fault_hint(reterr, "pinned are keys of type %s: the server may not have that any more", buffer_str(&types));
 }
 
 int transport_fault(struct transport *t, struct fault *reterr, int rc, const char *doing) {

@@ -19,13 +19,13 @@
 struct transport {
         const struct remote_settings *settings; /* borrowed */
         struct git_url url;
-        char *shown;                    /* the URL without secrets, for messages */
-        struct known_hosts *hosts;      /* ssh */
+        char *shown;                     /* the URL without secrets, for messages */
+        struct known_hosts *hosts;       /* ssh */
         struct credentials *credentials; /* https; NULL: none */
-        char *home;                     /* a temporary folder with .ssh/known_hosts for libssh2, or NULL */
-        struct child *child;            /* in the child */
-        unsigned asked;                 /* how often we were asked for credentials */
-        struct fault fault;             /* what a callback found: more exact than libgit2's error */
+        char *home;                      /* a temporary folder with .ssh/known_hosts for libssh2, or NULL */
+        struct child *child;             /* in the child */
+        unsigned asked;                  /* how often we were asked for credentials */
+        struct fault fault;              /* what a callback found: more exact than libgit2's error */
 };
 
 int transport_prepare(struct transport *t, const struct remote_settings *settings, const char *url,

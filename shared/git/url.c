@@ -239,8 +239,7 @@ static const char *parse_any(const char *text, struct git_url *u, char **ret_pas
                 if (strncasecmp(text, prefixes[i].prefix, n) != 0)
                         continue;
                 u->scheme = prefixes[i].scheme;
-                return u->scheme == GIT_SCHEME_LOCAL ? parse_file(text + n, u) :
-                                                       parse_net(text + n, u, ret_password);
+                return u->scheme == GIT_SCHEME_LOCAL ? parse_file(text + n, u) : parse_net(text + n, u, ret_password);
         }
         if (strstr(text, "://"))
                 return "has a scheme that is not one of https, ssh and file";

@@ -5,7 +5,7 @@
  * Remote URLs, as git takes them (gitremote-helpers, git-clone(1), "GIT URLS")
  *
  *      /srv/fleet.git  ./fleet.git  file:///srv/fleet.git       local
- *      https://[user@]host[:port]/path                         no IP addresses as host: libgit2's name check is unsafe there
+ *      https://[user@]host[:port]/path no IP addresses as host: libgit2's name check is unsafe there
  *      http://…                                                only where the settings allow it
  *      ssh://[user@]host[:port]/path   [user@]host:path        ssh
  *
@@ -30,10 +30,10 @@ const char *git_scheme_to_string(enum git_scheme s); /* "local", "http", "https"
 
 struct git_url {
         enum git_scheme scheme;
-        char *user;      /* owned, percent-decoded, or NULL */
-        char *host;      /* owned, lower case, without brackets; NULL for local */
-        unsigned port;   /* 0: not given */
-        char *path;      /* owned. Local: the folder. ssh: as sent to the server. http: starts with '/' */
+        char *user;    /* owned, percent-decoded, or NULL */
+        char *host;    /* owned, lower case, without brackets; NULL for local */
+        unsigned port; /* 0: not given */
+        char *path;    /* owned. Local: the folder. ssh: as sent to the server. http: starts with '/' */
 };
 
 /* FAULT_CONFIG for what cannot be used; its message never shows a password. */

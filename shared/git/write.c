@@ -17,8 +17,8 @@
 #include "shared/git/error.h"
 
 #define SIGNATURE_HEADER "gpgsig"
-#define ARMOUR_BEGIN "-----BEGIN SSH SIGNATURE-----\n"
-#define ARMOUR_END "\n-----END SSH SIGNATURE-----"
+#define ARMOUR_BEGIN     "-----BEGIN SSH SIGNATURE-----\n"
+#define ARMOUR_END       "\n-----END SSH SIGNATURE-----"
 
 DEFINE_OWN(git_commit, git_commit_free)
 DEFINE_OWN(git_tree, git_tree_free)
@@ -41,8 +41,7 @@ static int fault_write(struct fault *reterr, int rc, const char *what) {
  * The tree
  */
 
-static int look_up_base(git_repository *repo, const struct object_id *parent, git_tree **ret,
-                        struct fault *reterr) {
+static int look_up_base(git_repository *repo, const struct object_id *parent, git_tree **ret, struct fault *reterr) {
         own(git_commit_free_p) git_commit *commit = NULL;
         own(git_treebuilder_free_p) git_treebuilder *builder = NULL;
         git_oid empty;
@@ -81,8 +80,7 @@ static int write_blobs(git_repository *repo, const struct git_commit_request *re
 }
 
 /* Only the folders on the way to a change are written anew. */
-static int write_tree(git_repository *repo, const struct git_commit_request *req, git_oid *ret,
-                      struct fault *reterr) {
+static int write_tree(git_repository *repo, const struct git_commit_request *req, git_oid *ret, struct fault *reterr) {
         own(git_tree_free_p) git_tree *base = NULL;
         own_free git_tree_update *updates = calloc(req->n_changes + 1, sizeof(*updates));
         int r, rc;

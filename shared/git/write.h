@@ -18,25 +18,25 @@
 
 /* A file of the new tree: added, or replaced. */
 struct git_change {
-        const char *path;     /* path_is_inside() */
+        const char *path; /* path_is_inside() */
         const void *bytes;
         size_t size;
 };
 
 struct git_person {
-        const char *name;     /* no '<', '>' or line ends, not empty */
+        const char *name; /* no '<', '>' or line ends, not empty */
         const char *email;
-        int64_t time;         /* seconds since 1970, UTC */
+        int64_t time; /* seconds since 1970, UTC */
 };
 
 struct git_commit_request {
-        const char *ref;                    /* full name: "refs/heads/tally/web1" */
+        const char *ref; /* full name: "refs/heads/tally/web1" */
         const struct object_id
                 *parent; /* the ref's value now; NULL: the ref does not exist, and this is its first commit */
-        const struct git_change *changes;   /* none: the parent's tree */
+        const struct git_change *changes; /* none: the parent's tree */
         size_t n_changes;
         struct git_person author, committer;
-        const char *message;                /* without NUL; a final newline is added when missing */
+        const char *message; /* without NUL; a final newline is added when missing */
         /*
          * Append the armoured SSHSIG (namespace "git") over @payload to @out. Required.
          */

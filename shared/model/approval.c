@@ -44,21 +44,52 @@ static json_t *write_time(const void *slot) {
 
 #define AT(member) offsetof(struct approval, member)
 static const struct field fields[] = {
-        { .key = "fleet", .type = FIELD_TEXT, .at = AT(fleet), .flags = FIELD_REQUIRED, .format = "non-empty",
+        { .key = "fleet",
+          .type = FIELD_TEXT,
+          .at = AT(fleet),
+          .flags = FIELD_REQUIRED,
+          .format = "non-empty",
           .doc = "The fleet, as fleet.yaml names it." },
-        { .key = "environment", .type = FIELD_TEXT, .at = AT(environment), .flags = FIELD_REQUIRED, .format = "name",
+        { .key = "environment",
+          .type = FIELD_TEXT,
+          .at = AT(environment),
+          .flags = FIELD_REQUIRED,
+          .format = "name",
           .doc = "The environment." },
-        { .key = "app", .type = FIELD_TEXT, .at = AT(app), .flags = FIELD_REQUIRED, .format = "name", .doc = "The app." },
-        { .key = "release", .type = FIELD_TEXT, .at = AT(release), .flags = FIELD_REQUIRED, .format = "digest",
+        { .key = "app",
+          .type = FIELD_TEXT,
+          .at = AT(app),
+          .flags = FIELD_REQUIRED,
+          .format = "name",
+          .doc = "The app." },
+        { .key = "release",
+          .type = FIELD_TEXT,
+          .at = AT(release),
+          .flags = FIELD_REQUIRED,
+          .format = "digest",
           .doc = "The release's id." },
-        { .key = "meaning", .type = FIELD_ENUM, .at = AT(meaning), .flags = FIELD_REQUIRED,
-          .names = approval_meaning_names, .doc = "What is said about it." },
+        { .key = "meaning",
+          .type = FIELD_ENUM,
+          .at = AT(meaning),
+          .flags = FIELD_REQUIRED,
+          .names = approval_meaning_names,
+          .doc = "What is said about it." },
         { .key = "reason", .type = FIELD_STRING, .at = AT(reason), .flags = FIELD_OMIT, .doc = "Why." },
-        { .key = "at", .type = FIELD_CUSTOM, .at = AT(at), .read = read_time, .write = write_time,
-          .schema = "{\"type\":\"string\",\"format\":\"date-time\"}", .doc = "When it was written." },
-        { .key = "expires", .type = FIELD_CUSTOM, .at = AT(expires_at), .read = read_time, .write = write_time,
-          .schema = "{\"type\":\"string\",\"format\":\"date-time\"}", .doc = "Until when it counts." },
-        { },
+        { .key = "at",
+          .type = FIELD_CUSTOM,
+          .at = AT(at),
+          .read = read_time,
+          .write = write_time,
+          .schema = "{\"type\":\"string\",\"format\":\"date-time\"}",
+          .doc = "When it was written." },
+        { .key = "expires",
+          .type = FIELD_CUSTOM,
+          .at = AT(expires_at),
+          .read = read_time,
+          .write = write_time,
+          .schema = "{\"type\":\"string\",\"format\":\"date-time\"}",
+          .doc = "Until when it counts." },
+        {},
 };
 #undef AT
 
@@ -70,8 +101,8 @@ const struct table approval_table = {
 };
 
 /*
- * JSON has no positions, YAML has: the same text read as YAML says where things stand. It decides nothing: what it makes
- * of a text counts only where it is the very thing that JSON makes of it.
+ * JSON has no positions, YAML has: the same text read as YAML says where things stand. It decides nothing: what it
+ * makes of a text counts only where it is the very thing that JSON makes of it.
  */
 static int read_again(const char *name, const void *bytes, size_t size, struct arena *a, struct approval *ret,
                       struct fault *reterr) {
@@ -180,13 +211,15 @@ static enum approval_file take_file(const char *name, struct approval_path *p) {
         if (strchr(name, '/'))
                 return APPROVAL_MISPLACED;
         if (str_ends_with(name, ".json"))
-                return take_statement(name, n - strlen(".json"), p->statement) ? APPROVAL_STATEMENT : APPROVAL_MISPLACED;
+                return take_statement(name, n - strlen(".json"), p->statement) ? APPROVAL_STATEMENT
+                                                                               : APPROVAL_MISPLACED;
         if (!str_ends_with(name, ".sig"))
                 return APPROVAL_MISPLACED;
         n -= strlen(".sig");
         if (str_after(name, "statement-") && dot && take_statement(name, (size_t)(dot - name), p->statement))
                 return dot + 1 < name + n && take_principal(dot + 1, (size_t)(name + n - (dot + 1)), p->principal)
-                               ? APPROVAL_SIGNATURE : APPROVAL_MISPLACED;
+                               ? APPROVAL_SIGNATURE
+                               : APPROVAL_MISPLACED;
         memcpy(p->statement, "statement", sizeof("statement"));
         return take_principal(name, n, p->principal) ? APPROVAL_SIGNATURE : APPROVAL_MISPLACED;
 }

@@ -10,7 +10,8 @@
  * The second form lets a release have more than one statement. A signature is one of `ssh-keygen -Y sign -n
  * approval@tallyman` over the statement's bytes. The statement is one JSON object:
  *
- *      { "fleet": "acme", "environment": "prod", "app": "shop", "release": "sha256:<64 hex digits>", "meaning": "retry",
+ *      { "fleet": "acme", "environment": "prod", "app": "shop", "release": "sha256:<64 hex digits>", "meaning":
+ *      "retry",
  *        "reason": "the database was down", "at": "2026-11-23T10:00:00Z", "expires": "2026-11-24T10:00:00Z" }
  *
  * `reason`, `at` and `expires` may be absent; times are RFC 3339. Every other key, a repeated one, and a file beyond
@@ -34,9 +35,9 @@ extern const char *const approval_meaning_names[]; /* approve reject confirm ret
 struct approval {
         struct text_at fleet, environment, app, release;
         enum approval_meaning meaning;
-        const char *reason;       /* harmless for terminals; NULL: none given */
-        int64_t at;               /* wall ms; 0: not said */
-        int64_t expires_at;       /* wall ms; 0: never */
+        const char *reason; /* harmless for terminals; NULL: none given */
+        int64_t at;         /* wall ms; 0: not said */
+        int64_t expires_at; /* wall ms; 0: never */
 };
 
 extern const struct table approval_table;
@@ -52,10 +53,10 @@ int approval_read(const char *name, const void *bytes, size_t size, struct arena
 int approval_write(const struct approval *approval, struct buffer *out, struct fault *reterr);
 
 enum approval_file {
-        APPROVAL_NONE,       /* not under approvals/, or a README.md or a dot file there */
+        APPROVAL_NONE, /* not under approvals/, or a README.md or a dot file there */
         APPROVAL_STATEMENT,
         APPROVAL_SIGNATURE,
-        APPROVAL_MISPLACED,  /* under approvals/, but nothing that is looked at */
+        APPROVAL_MISPLACED, /* under approvals/, but nothing that is looked at */
         APPROVAL_FILE_MAX_,
 };
 
@@ -65,9 +66,9 @@ struct approval_path {
         enum approval_file file;
         /* For statements and signatures: */
         char environment[LIMIT_NAME_BYTES + 1], app[LIMIT_NAME_BYTES + 1];
-        char release[DIGEST_TEXT_MAX];               /* sha256:… */
-        char statement[APPROVAL_PREFIX_MAX];         /* the statement's file name without .json */
-        char principal[LIMIT_PRINCIPAL_BYTES + 1];   /* signatures only */
+        char release[DIGEST_TEXT_MAX];             /* sha256:… */
+        char statement[APPROVAL_PREFIX_MAX];       /* the statement's file name without .json */
+        char principal[LIMIT_PRINCIPAL_BYTES + 1]; /* signatures only */
 };
 
 /* What a path of the desired state is. A signature is told by its name, whether or not its statement is there. */

@@ -10,9 +10,12 @@ const char *const breaker_state_names[] = {
 };
 
 static const struct field repair_fields[] = {
-        { .key = "at", .type = FIELD_INTEGER, .at = offsetof(struct breaker_repair, at), .flags = FIELD_REQUIRED,
+        { .key = "at",
+          .type = FIELD_INTEGER,
+          .at = offsetof(struct breaker_repair, at),
+          .flags = FIELD_REQUIRED,
           .doc = "When, in milliseconds." },
-        { },
+        {},
 };
 
 static const struct table breaker_repair_table = {
@@ -24,23 +27,48 @@ static const struct table breaker_repair_table = {
 
 #define AT(member) offsetof(struct breaker, member)
 static const struct field fields[] = {
-        { .key = "state", .type = FIELD_ENUM, .at = AT(state), .names = breaker_state_names,
+        { .key = "state",
+          .type = FIELD_ENUM,
+          .at = AT(state),
+          .names = breaker_state_names,
           .doc = "Whether drift is repaired." },
-        { .key = "repairs", .type = FIELD_INTEGER, .at = AT(repairs), .flags = FIELD_OMIT,
+        { .key = "repairs",
+          .type = FIELD_INTEGER,
+          .at = AT(repairs),
+          .flags = FIELD_OMIT,
           .doc = "Repairs since the last hour without drift." },
-        { .key = "recent", .type = FIELD_STRUCT_LIST, .at = AT(recent), .flags = FIELD_OMIT, .sub = &breaker_repair_table,
+        { .key = "recent",
+          .type = FIELD_STRUCT_LIST,
+          .at = AT(recent),
+          .flags = FIELD_OMIT,
+          .sub = &breaker_repair_table,
           .doc = "The repairs of the last hour." },
-        { .key = "next_at", .type = FIELD_INTEGER, .at = AT(next_at), .flags = FIELD_OMIT,
+        { .key = "next_at",
+          .type = FIELD_INTEGER,
+          .at = AT(next_at),
+          .flags = FIELD_OMIT,
           .doc = "No repair before this, in milliseconds." },
-        { .key = "opened_at", .type = FIELD_INTEGER, .at = AT(opened_at), .flags = FIELD_OMIT,
+        { .key = "opened_at",
+          .type = FIELD_INTEGER,
+          .at = AT(opened_at),
+          .flags = FIELD_OMIT,
           .doc = "When it last opened, in milliseconds." },
-        { .key = "open_ms", .type = FIELD_INTEGER, .at = AT(open_ms), .flags = FIELD_OMIT,
+        { .key = "open_ms",
+          .type = FIELD_INTEGER,
+          .at = AT(open_ms),
+          .flags = FIELD_OMIT,
           .doc = "For how long it opened then, in milliseconds." },
-        { .key = "tried_at", .type = FIELD_INTEGER, .at = AT(tried_at), .flags = FIELD_OMIT,
+        { .key = "tried_at",
+          .type = FIELD_INTEGER,
+          .at = AT(tried_at),
+          .flags = FIELD_OMIT,
           .doc = "When the repair that is on trial was made, in milliseconds." },
-        { .key = "quiet_at", .type = FIELD_INTEGER, .at = AT(quiet_at), .flags = FIELD_OMIT,
+        { .key = "quiet_at",
+          .type = FIELD_INTEGER,
+          .at = AT(unchanged_at),
+          .flags = FIELD_OMIT,
           .doc = "Since when there is no drift, in milliseconds." },
-        { },
+        {},
 };
 #undef AT
 

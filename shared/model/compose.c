@@ -19,27 +19,53 @@ static int read_project(const struct node *node, void *slot, struct arena *a, st
         *(const char **)slot = text.text;
         if (name_is_valid(text.text))
                 return 0;
-        r = fault_set_code_at(reterr, &text.at, REASON_LOAD_INVALID, "'%s' is not the name of a project",
-                              text.text);
+        r = fault_set_code_at(reterr, &text.at, REASON_LOAD_INVALID, "'%s' is not the name of a project", text.text);
         fault_hint(reterr, "lower-case letters, digits, '-' and '_', beginning with a letter or digit");
         return r;
 }
 
 static const struct field draft_fields[] = {
-        { .key = "name", .type = FIELD_CUSTOM, COMPOSE_AT(compose_draft, name), .read = read_project,
-          .schema = COMPOSE_SCHEMA_STRING, .doc = "The project; default: the app's name." },
-        { .key = "version", .type = FIELD_STRING, COMPOSE_AT(compose_draft, version),
-          .flags = FIELD_SCALAR | FIELD_NULLABLE | FIELD_HIDDEN, .doc = "Obsolete, without effect." },
-        { .key = "services", .type = FIELD_STRUCT_MAP, COMPOSE_AT(compose_draft, services), .flags = FIELD_REQUIRED,
-          .sub = &compose_service_table, .doc = "What runs." },
-        { .key = "networks", .type = FIELD_STRUCT_MAP, COMPOSE_AT(compose_draft, networks), .flags = FIELD_NULLABLE,
-          .sub = &compose_network_table, .doc = "Networks." },
-        { .key = "volumes", .type = FIELD_STRUCT_MAP, COMPOSE_AT(compose_draft, volumes), .flags = FIELD_NULLABLE,
-          .sub = &compose_volume_table, .doc = "Volumes." },
-        { .key = "configs", .type = FIELD_STRUCT_MAP, COMPOSE_AT(compose_draft, configs), .flags = FIELD_NULLABLE,
-          .sub = &compose_content_table, .doc = "Configs." },
-        { .key = "secrets", .type = FIELD_STRUCT_MAP, COMPOSE_AT(compose_draft, secrets), .flags = FIELD_NULLABLE,
-          .sub = &compose_content_table, .doc = "Secrets." },
+        { .key = "name",
+          .type = FIELD_CUSTOM,
+          COMPOSE_AT(compose_draft, name),
+          .read = read_project,
+          .schema = COMPOSE_SCHEMA_STRING,
+          .doc = "The project; default: the app's name." },
+        { .key = "version",
+          .type = FIELD_STRING,
+          COMPOSE_AT(compose_draft, version),
+          .flags = FIELD_SCALAR | FIELD_NULLABLE | FIELD_HIDDEN,
+          .doc = "Obsolete, without effect." },
+        { .key = "services",
+          .type = FIELD_STRUCT_MAP,
+          COMPOSE_AT(compose_draft, services),
+          .flags = FIELD_REQUIRED,
+          .sub = &compose_service_table,
+          .doc = "What runs." },
+        { .key = "networks",
+          .type = FIELD_STRUCT_MAP,
+          COMPOSE_AT(compose_draft, networks),
+          .flags = FIELD_NULLABLE,
+          .sub = &compose_network_table,
+          .doc = "Networks." },
+        { .key = "volumes",
+          .type = FIELD_STRUCT_MAP,
+          COMPOSE_AT(compose_draft, volumes),
+          .flags = FIELD_NULLABLE,
+          .sub = &compose_volume_table,
+          .doc = "Volumes." },
+        { .key = "configs",
+          .type = FIELD_STRUCT_MAP,
+          COMPOSE_AT(compose_draft, configs),
+          .flags = FIELD_NULLABLE,
+          .sub = &compose_content_table,
+          .doc = "Configs." },
+        { .key = "secrets",
+          .type = FIELD_STRUCT_MAP,
+          COMPOSE_AT(compose_draft, secrets),
+          .flags = FIELD_NULLABLE,
+          .sub = &compose_content_table,
+          .doc = "Secrets." },
         { .key = NULL },
 };
 
@@ -66,11 +92,8 @@ static int read_image(const struct compose_context *x, struct compose_service *s
 
 static int resolve_service(const struct compose_context *x, struct service_draft *d, struct fault *reterr) {
         static int (*const stages[])(const struct compose_context *x, struct service_draft *d, struct fault *reterr) = {
-                compose_resolve_env,
-                compose_resolve_mounts,
-                compose_resolve_grants,
-                compose_resolve_security,
-                compose_resolve_attachments,
+                compose_resolve_env,      compose_resolve_mounts,      compose_resolve_grants,
+                compose_resolve_security, compose_resolve_attachments,
         };
         int r = read_image(x, &d->s, reterr);
 
@@ -111,12 +134,10 @@ static int check_contents(const struct compose_context *x, const struct struct_l
 
 static int check_size(const struct compose_draft *draft, struct fault *reterr) {
         if (draft->services.n == 0)
-                return fault_set_code_at(reterr, &draft->at, REASON_LOAD_INVALID,
-                                         "the compose file has no services");
+                return fault_set_code_at(reterr, &draft->at, REASON_LOAD_INVALID, "the compose file has no services");
         if (draft->services.n > LIMIT_SERVICES)
                 return fault_set_code_at(reterr, &draft->at, REASON_LOAD_LIMIT,
-                                         "the compose file has more than %d services (LIMIT_SERVICES)",
-                                         LIMIT_SERVICES);
+                                         "the compose file has more than %d services (LIMIT_SERVICES)", LIMIT_SERVICES);
         return 0;
 }
 

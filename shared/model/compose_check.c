@@ -17,8 +17,8 @@
 
 static int fault_many(const struct compose_service *s, const struct source_pos *at, const char *what,
                       struct fault *reterr) {
-        return fault_set_code_at(reterr, at, REASON_LOAD_INVALID, "service '%s' has %d replicas, but %s",
-                                 s->name.text, (int)s->replicas, what);
+        return fault_set_code_at(reterr, at, REASON_LOAD_INVALID, "service '%s' has %d replicas, but %s", s->name.text,
+                                 (int)s->replicas, what);
 }
 
 /* With more than one instance nothing may be there only once. */

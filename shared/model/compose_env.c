@@ -28,12 +28,22 @@ static int read_format(const struct node *node, void *slot, struct arena *a, str
 }
 
 static const struct field env_file_fields[] = {
-        { .key = "path", .type = FIELD_TEXT, COMPOSE_AT(env_file, path), .flags = FIELD_REQUIRED,
+        { .key = "path",
+          .type = FIELD_TEXT,
+          COMPOSE_AT(env_file, path),
+          .flags = FIELD_REQUIRED,
           .doc = "A file of the app." },
-        { .key = "required", .type = FIELD_BOOL, COMPOSE_AT(env_file, required), .absent = true,
+        { .key = "required",
+          .type = FIELD_BOOL,
+          COMPOSE_AT(env_file, required),
+          .absent = true,
           .doc = "Whether it must be there." },
-        { .key = "format", .type = FIELD_CUSTOM, COMPOSE_AT(env_file, raw), .read = read_format,
-          .schema = "{\"enum\":[\"raw\"]}", .doc = "raw: values as they stand." },
+        { .key = "format",
+          .type = FIELD_CUSTOM,
+          COMPOSE_AT(env_file, raw),
+          .read = read_format,
+          .schema = "{\"enum\":[\"raw\"]}",
+          .doc = "raw: values as they stand." },
         { .key = NULL },
 };
 

@@ -48,20 +48,34 @@ int compose_read_restart(const struct node *node, void *slot, struct arena *a, s
  */
 
 static const struct field ulimit_fields[] = {
-        { .key = "soft", .type = FIELD_INTEGER, COMPOSE_AT(compose_ulimit, soft), .flags = FIELD_REQUIRED,
-          .minimum = -1, .maximum = INT64_MAX, .doc = "The limit; -1: none." },
-        { .key = "hard", .type = FIELD_INTEGER, COMPOSE_AT(compose_ulimit, hard), .flags = FIELD_REQUIRED,
-          .minimum = -1, .maximum = INT64_MAX, .doc = "How far it may be raised; -1: without limit." },
+        { .key = "soft",
+          .type = FIELD_INTEGER,
+          COMPOSE_AT(compose_ulimit, soft),
+          .flags = FIELD_REQUIRED,
+          .minimum = -1,
+          .maximum = INT64_MAX,
+          .doc = "The limit; -1: none." },
+        { .key = "hard",
+          .type = FIELD_INTEGER,
+          COMPOSE_AT(compose_ulimit, hard),
+          .flags = FIELD_REQUIRED,
+          .minimum = -1,
+          .maximum = INT64_MAX,
+          .doc = "How far it may be raised; -1: without limit." },
         { .key = NULL },
 };
 static const struct table ulimit_table = {
-        .title = "Ulimit", .size = sizeof(struct compose_ulimit), .fields = ulimit_fields, .extension_prefix = "x-",
+        .title = "Ulimit",
+        .size = sizeof(struct compose_ulimit),
+        .fields = ulimit_fields,
+        .extension_prefix = "x-",
 };
 
-static int read_ulimit(const struct node *value, const struct node_entry *entry, void *item, struct arena *a, struct fault *reterr) {
+static int read_ulimit(const struct node *value, const struct node_entry *entry, void *item, struct arena *a,
+                       struct fault *reterr) {
         static const char *const known[] = {
-                "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss",
-                "rtprio", "rttime", "sigpending", "stack", NULL,
+                "as",     "core",  "cpu", "data",   "fsize",  "locks",      "memlock", "msgqueue", "nice",
+                "nofile", "nproc", "rss", "rtprio", "rttime", "sigpending", "stack",   NULL,
         };
         struct compose_ulimit *u = item;
         const char *closest;
@@ -159,16 +173,26 @@ int compose_read_extra_hosts(const struct node *node, void *slot, struct arena *
  */
 
 static const struct field device_fields[] = {
-        { .key = "source", .type = FIELD_STRING, COMPOSE_AT(compose_device, host), .flags = FIELD_REQUIRED,
+        { .key = "source",
+          .type = FIELD_STRING,
+          COMPOSE_AT(compose_device, host),
+          .flags = FIELD_REQUIRED,
           .doc = "The device on the host." },
-        { .key = "target", .type = FIELD_STRING, COMPOSE_AT(compose_device, container),
+        { .key = "target",
+          .type = FIELD_STRING,
+          COMPOSE_AT(compose_device, container),
           .doc = "Its path in the container; default: the same." },
-        { .key = "permissions", .type = FIELD_STRING, COMPOSE_AT(compose_device, permissions),
+        { .key = "permissions",
+          .type = FIELD_STRING,
+          COMPOSE_AT(compose_device, permissions),
           .doc = "Of r, w and m; default: all." },
         { .key = NULL },
 };
 static const struct table device_table = {
-        .title = "Device", .size = sizeof(struct compose_device), .fields = device_fields, .extension_prefix = "x-",
+        .title = "Device",
+        .size = sizeof(struct compose_device),
+        .fields = device_fields,
+        .extension_prefix = "x-",
 };
 
 static void split_device(const char *text, struct compose_device *d, struct arena *a) {
@@ -187,7 +211,8 @@ static void split_device(const char *text, struct compose_device *d, struct aren
         }
 }
 
-static int read_device(const struct node *node, const struct node_entry *entry, void *item, struct arena *a, struct fault *reterr) {
+static int read_device(const struct node *node, const struct node_entry *entry, void *item, struct arena *a,
+                       struct fault *reterr) {
         struct compose_device *d = item;
         int r;
 
@@ -208,8 +233,9 @@ static int read_device(const struct node *node, const struct node_entry *entry, 
                 d->permissions = "rwm";
         if (*d->host != '/' || *d->container != '/' || *d->permissions == '\0' ||
             d->permissions[strspn(d->permissions, "rwm")]) {
-                r = fault_set_code_at(reterr, &node->at, REASON_LOAD_INVALID,
-                                      "a device is an absolute path, with a path in the container and permissions or not");
+                r = fault_set_code_at(
+                        reterr, &node->at, REASON_LOAD_INVALID,
+                        "a device is an absolute path, with a path in the container and permissions or not");
                 fault_hint(reterr, "write \"/dev/ttyUSB0:/dev/ttyUSB0:rw\"");
         }
         return r;
@@ -238,19 +264,33 @@ static int read_depend_restart(const struct node *node, void *slot, struct arena
 }
 
 static const struct field depend_fields[] = {
-        { .key = "condition", .type = FIELD_ENUM, COMPOSE_AT(compose_depend, condition), .flags = FIELD_REQUIRED,
-          .names = depend_condition_names, .doc = "What must be true of it." },
-        { .key = "required", .type = FIELD_BOOL, COMPOSE_AT(compose_depend, required), .absent = true,
+        { .key = "condition",
+          .type = FIELD_ENUM,
+          COMPOSE_AT(compose_depend, condition),
+          .flags = FIELD_REQUIRED,
+          .names = depend_condition_names,
+          .doc = "What must be true of it." },
+        { .key = "required",
+          .type = FIELD_BOOL,
+          COMPOSE_AT(compose_depend, required),
+          .absent = true,
           .doc = "Whether this service does without it." },
-        { .key = "restart", .type = FIELD_CUSTOM, .read = read_depend_restart, .schema = "{\"const\":false}",
+        { .key = "restart",
+          .type = FIELD_CUSTOM,
+          .read = read_depend_restart,
+          .schema = "{\"const\":false}",
           .doc = "This service is not restarted with it." },
         { .key = NULL },
 };
 static const struct table compose_depend_table = {
-        .title = "DependsOn", .size = sizeof(struct compose_depend), .fields = depend_fields, .extension_prefix = "x-",
+        .title = "DependsOn",
+        .size = sizeof(struct compose_depend),
+        .fields = depend_fields,
+        .extension_prefix = "x-",
 };
 
-static int read_depend(const struct node *value, const struct node_entry *entry, void *item, struct arena *a, struct fault *reterr) {
+static int read_depend(const struct node *value, const struct node_entry *entry, void *item, struct arena *a,
+                       struct fault *reterr) {
         struct compose_depend *depend = item;
         int r;
 
@@ -264,7 +304,8 @@ static int read_depend(const struct node *value, const struct node_entry *entry,
 }
 
 int compose_read_depends_on(const struct node *node, void *slot, struct arena *a, struct fault *reterr) {
-        return compose_read_items(node, COMPOSE_LIST | COMPOSE_MAP, sizeof(struct compose_depend), read_depend, a, slot, reterr);
+        return compose_read_items(node, COMPOSE_LIST | COMPOSE_MAP, sizeof(struct compose_depend), read_depend, a, slot,
+                                  reterr);
 }
 
 /*
@@ -272,25 +313,52 @@ int compose_read_depends_on(const struct node *node, void *slot, struct arena *a
  */
 
 static const struct field healthcheck_fields[] = {
-        { .key = "test", .type = FIELD_CUSTOM, COMPOSE_AT(compose_healthcheck, test), .read = compose_read_strings,
-          .schema = COMPOSE_SCHEMA_STRINGS, .doc = "A shell command, or a list that begins with CMD, CMD-SHELL or NONE." },
-        { .key = "interval", .type = FIELD_CUSTOM, COMPOSE_AT(compose_healthcheck, interval_ns),
-          .read = compose_read_duration, .schema = COMPOSE_SCHEMA_STRING, .doc = "Time between two tests." },
-        { .key = "timeout", .type = FIELD_CUSTOM, COMPOSE_AT(compose_healthcheck, timeout_ns),
-          .read = compose_read_duration, .schema = COMPOSE_SCHEMA_STRING, .doc = "Time that one test may take." },
-        { .key = "start_period", .type = FIELD_CUSTOM, COMPOSE_AT(compose_healthcheck, start_period_ns),
-          .read = compose_read_duration, .schema = COMPOSE_SCHEMA_STRING,
+        { .key = "test",
+          .type = FIELD_CUSTOM,
+          COMPOSE_AT(compose_healthcheck, test),
+          .read = compose_read_strings,
+          .schema = COMPOSE_SCHEMA_STRINGS,
+          .doc = "A shell command, or a list that begins with CMD, CMD-SHELL or NONE." },
+        { .key = "interval",
+          .type = FIELD_CUSTOM,
+          COMPOSE_AT(compose_healthcheck, interval_ns),
+          .read = compose_read_duration,
+          .schema = COMPOSE_SCHEMA_STRING,
+          .doc = "Time between two tests." },
+        { .key = "timeout",
+          .type = FIELD_CUSTOM,
+          COMPOSE_AT(compose_healthcheck, timeout_ns),
+          .read = compose_read_duration,
+          .schema = COMPOSE_SCHEMA_STRING,
+          .doc = "Time that one test may take." },
+        { .key = "start_period",
+          .type = FIELD_CUSTOM,
+          COMPOSE_AT(compose_healthcheck, start_period_ns),
+          .read = compose_read_duration,
+          .schema = COMPOSE_SCHEMA_STRING,
           .doc = "Time in which failures do not count yet." },
-        { .key = "start_interval", .type = FIELD_CUSTOM, COMPOSE_AT(compose_healthcheck, start_interval_ns),
-          .read = compose_read_duration, .schema = COMPOSE_SCHEMA_STRING, .doc = "Time between two tests until then." },
-        { .key = "retries", .type = FIELD_INTEGER, COMPOSE_AT(compose_healthcheck, retries), .minimum = 0,
-          .maximum = INT32_MAX, .doc = "Failures in a row that make it unhealthy." },
-        { .key = "disable", .type = FIELD_BOOL, COMPOSE_AT(compose_healthcheck, disable),
+        { .key = "start_interval",
+          .type = FIELD_CUSTOM,
+          COMPOSE_AT(compose_healthcheck, start_interval_ns),
+          .read = compose_read_duration,
+          .schema = COMPOSE_SCHEMA_STRING,
+          .doc = "Time between two tests until then." },
+        { .key = "retries",
+          .type = FIELD_INTEGER,
+          COMPOSE_AT(compose_healthcheck, retries),
+          .minimum = 0,
+          .maximum = INT32_MAX,
+          .doc = "Failures in a row that make it unhealthy." },
+        { .key = "disable",
+          .type = FIELD_BOOL,
+          COMPOSE_AT(compose_healthcheck, disable),
           .doc = "Turn the image's own test off." },
         { .key = NULL },
 };
 static const struct table healthcheck_table = {
-        .title = "Healthcheck", .size = sizeof(struct compose_healthcheck), .fields = healthcheck_fields,
+        .title = "Healthcheck",
+        .size = sizeof(struct compose_healthcheck),
+        .fields = healthcheck_fields,
         .extension_prefix = "x-",
 };
 
@@ -303,8 +371,7 @@ static void set_test(struct compose_healthcheck *h, struct arena *a, const char 
         h->test = list;
 }
 
-static int check_test(struct compose_healthcheck *h, const struct node *test, struct arena *a,
-                      struct fault *reterr) {
+static int check_test(struct compose_healthcheck *h, const struct node *test, struct arena *a, struct fault *reterr) {
         const char *first = h->test.n > 0 ? h->test.items[0].text : NULL;
         int r;
 

@@ -23,7 +23,7 @@ struct flatten {
 /* One compose file, with all its paths as seen from the app's folder but those of other compose files. */
 struct file {
         const struct node *root;
-        const char *folder;             /* that it lies in */
+        const char *folder; /* that it lies in */
 };
 
 /*
@@ -44,12 +44,13 @@ static int fault_outside(const struct flatten *f, const struct text_at *path, co
         int r;
 
         if (is_remote(path->text)) {
-                r = fault_set_code_at(reterr, &path->at, REASON_LOAD_REFERENCE, "'%s' is remote: '%s' takes files of %s/ only",
-                                      path->text, key, folder);
+                r = fault_set_code_at(reterr, &path->at, REASON_LOAD_REFERENCE,
+                                      "'%s' is remote: '%s' takes files of %s/ only", path->text, key, folder);
                 fault_hint(reterr, "commit a copy there: what runs is what was signed");
                 return r;
         }
-        return fault_set_code_at(reterr, &path->at, REASON_LOAD_REFERENCE, "'%s' is outside of %s/", path->text, folder);
+        return fault_set_code_at(reterr, &path->at, REASON_LOAD_REFERENCE, "'%s' is outside of %s/", path->text,
+                                 folder);
 }
 
 /* The folder that @path lies in, seen from the app's. */
@@ -75,8 +76,8 @@ static int load(struct flatten *f, const struct text_at *written, const char *fo
                 return fault_set_code_at(reterr, &written->at, REASON_LOAD_LIMIT,
                                          "more than %d files are included or extended (LIMIT_COMPOSE_FILES)",
                                          LIMIT_COMPOSE_FILES);
-        r = yaml_parse(arena_printf(f->arena, "%s/%s", f->in->files->folder, path), file->bytes, file->size, f->arena, &root,
-                       reterr);
+        r = yaml_parse(arena_printf(f->arena, "%s/%s", f->in->files->folder, path), file->bytes, file->size, f->arena,
+                       &root, reterr);
         if (r == 0)
                 r = interpolate_node(root, f->in->variables, f->arena, &root, reterr);
         if (r < 0)
@@ -91,14 +92,16 @@ static int load(struct flatten *f, const struct text_at *written, const char *fo
  */
 
 static int fault_deep(const struct source_pos *at, const char *what, struct fault *reterr) {
-        return fault_set_code_at(reterr, at, REASON_LOAD_INVALID, "%s each other in a circle, or more than %d deep", what,
-                                 LIMIT_EXTENDS_DEPTH);
+        return fault_set_code_at(reterr, at, REASON_LOAD_INVALID, "%s each other in a circle, or more than %d deep",
+                                 what, LIMIT_EXTENDS_DEPTH);
 }
 
-static int fault_no_service(const struct node *services, const struct text_at *name, struct arena *a, struct fault *reterr) {
+static int fault_no_service(const struct node *services, const struct text_at *name, struct arena *a,
+                            struct fault *reterr) {
         size_t n = services && services->type == NODE_MAP ? services->n : 0;
         const char **known = arena_array(a, n + 1, sizeof(*known)), *closest;
-        int r = fault_set_code_at(reterr, &name->at, REASON_LOAD_REFERENCE, "there is no service '%s' to extend", name->text);
+        int r = fault_set_code_at(reterr, &name->at, REASON_LOAD_REFERENCE, "there is no service '%s' to extend",
+                                  name->text);
 
         for (size_t i = 0; i < n; i++)
                 known[i] = services->entries[i].key;
@@ -110,7 +113,8 @@ static int fault_no_service(const struct node *services, const struct text_at *n
 
 /* extends: name, or {service: name, file: path}. */
 static int read_extends(const struct node *node, struct text_at *service, struct text_at *file, struct fault *reterr) {
-        const struct node *name = node->type == NODE_MAP ? node_get(node, "service") : node, *path = node_get(node, "file");
+        const struct node *name = node->type == NODE_MAP ? node_get(node, "service") : node,
+                          *path = node_get(node, "file");
         int r;
 
         if (!name)
@@ -123,7 +127,8 @@ static int read_extends(const struct node *node, struct text_at *service, struct
 
 static int flatten_service(struct flatten *f, const struct file *file, const struct text_at *name, unsigned depth,
                            const struct node **ret, struct fault *reterr) {
-        const struct node *services = node_get(file->root, "services"), *service = node_get(services, name->text), *extends, *base;
+        const struct node *services = node_get(file->root, "services"), *service = node_get(services, name->text),
+                          *extends, *base;
         struct text_at from = { .text = NULL }, path = { .text = NULL };
         struct file other = *file;
         int r;
@@ -166,7 +171,8 @@ static int flatten_services(struct flatten *f, struct file *file, struct fault *
                 if (r < 0)
                         return r;
         }
-        file->root = node_with(file->root, "services", node_map(&services->at, entries, services->n, f->arena), f->arena);
+        file->root =
+                node_with(file->root, "services", node_map(&services->at, entries, services->n, f->arena), f->arena);
         return 0;
 }
 
@@ -190,7 +196,8 @@ static int add_resources(struct flatten *f, struct file *file, const struct node
 
                         if (node_get(ours, e->key))
                                 return fault_set_code_at(reterr, &e->at, REASON_LOAD_INVALID,
-                                                         "'%s' of '%s' is declared by another file, too", e->key, keys[k]);
+                                                         "'%s' of '%s' is declared by another file, too", e->key,
+                                                         keys[k]);
                         ours = node_with(ours, e->key, e->value, f->arena);
                 }
                 file->root = node_with(file->root, keys[k], ours, f->arena);
@@ -201,7 +208,8 @@ static int add_resources(struct flatten *f, struct file *file, const struct node
 static int flatten_file(struct flatten *f, struct file *file, unsigned depth, struct fault *reterr);
 
 /* include: path, or {path: path or [path], project_directory: folder}. */
-static int include_one(struct flatten *f, struct file *file, const struct node *item, unsigned depth, struct fault *reterr) {
+static int include_one(struct flatten *f, struct file *file, const struct node *item, unsigned depth,
+                       struct fault *reterr) {
         const struct node *path = item->type == NODE_MAP ? node_get(item, "path") : item,
                           *directory = node_get(item, "project_directory"), *env_file = node_get(item, "env_file");
         struct text_at written, folder = { .text = NULL };
@@ -210,9 +218,10 @@ static int include_one(struct flatten *f, struct file *file, const struct node *
         int r;
 
         if (env_file)
-                return fault_set_code_at(reterr, &env_file->at, REASON_LOAD_INVALID,
-                                         "an included file has no 'env_file' of its own: variables come from the app's .env and "
-                                         "the environment");
+                return fault_set_code_at(
+                        reterr, &env_file->at, REASON_LOAD_INVALID,
+                        "an included file has no 'env_file' of its own: variables come from the app's .env and "
+                        "the environment");
         if (path && path->type == NODE_LIST && path->n == 1)
                 path = path->items[0];
         if (!path)

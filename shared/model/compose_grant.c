@@ -15,9 +15,14 @@
 
 static const struct field content_fields[] = {
         { .key = "file", .type = FIELD_TEXT, COMPOSE_AT(content_draft, file), .doc = "A file of the app." },
-        { .key = "content", .type = FIELD_TEXT, COMPOSE_AT(content_draft, content), .flags = FIELD_SCALAR,
+        { .key = "content",
+          .type = FIELD_TEXT,
+          COMPOSE_AT(content_draft, content),
+          .flags = FIELD_SCALAR,
           .doc = "The content itself; configs only." },
-        { .key = "environment", .type = FIELD_TEXT, COMPOSE_AT(content_draft, environment),
+        { .key = "environment",
+          .type = FIELD_TEXT,
+          COMPOSE_AT(content_draft, environment),
           .doc = "A variable that holds the content; configs only." },
         { .key = "name", .type = FIELD_STRING, COMPOSE_AT(content_draft, name), .doc = "A name for people." },
         { .key = NULL },
@@ -63,16 +68,34 @@ static int read_id(const struct node *node, void *slot, struct arena *a, struct 
 }
 
 static const struct field grant_fields[] = {
-        { .key = "source", .type = FIELD_TEXT, COMPOSE_AT(grant_draft, source), .flags = FIELD_REQUIRED,
+        { .key = "source",
+          .type = FIELD_TEXT,
+          COMPOSE_AT(grant_draft, source),
+          .flags = FIELD_REQUIRED,
           .doc = "The key under the top level's configs or secrets." },
-        { .key = "target", .type = FIELD_TEXT, COMPOSE_AT(grant_draft, target), .format = "non-empty",
+        { .key = "target",
+          .type = FIELD_TEXT,
+          COMPOSE_AT(grant_draft, target),
+          .format = "non-empty",
           .doc = "The file in the container." },
-        { .key = "uid", .type = FIELD_CUSTOM, COMPOSE_AT(grant_draft, uid), .read = read_id,
-          .schema = COMPOSE_SCHEMA_BYTES, .doc = "Its owner." },
-        { .key = "gid", .type = FIELD_CUSTOM, COMPOSE_AT(grant_draft, gid), .read = read_id,
-          .schema = COMPOSE_SCHEMA_BYTES, .doc = "Its group." },
-        { .key = "mode", .type = FIELD_CUSTOM, COMPOSE_AT(grant_draft, mode), .read = compose_read_mode,
-          .schema = COMPOSE_SCHEMA_BYTES, .doc = "Permission bits, octal." },
+        { .key = "uid",
+          .type = FIELD_CUSTOM,
+          COMPOSE_AT(grant_draft, uid),
+          .read = read_id,
+          .schema = COMPOSE_SCHEMA_BYTES,
+          .doc = "Its owner." },
+        { .key = "gid",
+          .type = FIELD_CUSTOM,
+          COMPOSE_AT(grant_draft, gid),
+          .read = read_id,
+          .schema = COMPOSE_SCHEMA_BYTES,
+          .doc = "Its group." },
+        { .key = "mode",
+          .type = FIELD_CUSTOM,
+          COMPOSE_AT(grant_draft, mode),
+          .read = compose_read_mode,
+          .schema = COMPOSE_SCHEMA_BYTES,
+          .doc = "Permission bits, octal." },
         { .key = NULL },
 };
 
@@ -90,7 +113,8 @@ static const struct table grant_table = {
         .short_schema = COMPOSE_SCHEMA_STRING,
 };
 
-static int read_grant(const struct node *value, const struct node_entry *entry, void *item, struct arena *a, struct fault *reterr) {
+static int read_grant(const struct node *value, const struct node_entry *entry, void *item, struct arena *a,
+                      struct fault *reterr) {
         struct grant_draft *grant = item;
         int r = table_read(&grant_table, value, grant, a, reterr);
 
@@ -178,8 +202,8 @@ static int resolve_grant(const struct compose_context *x, const struct grant_dra
                 .at = d->at,
         };
         if (!g->target)
-                return fault_set_code_at(reterr, d->target.text ? &d->target.at : &d->source.at,
-                                         REASON_LOAD_INVALID, "'%s' is not a path in the container",
+                return fault_set_code_at(reterr, d->target.text ? &d->target.at : &d->source.at, REASON_LOAD_INVALID,
+                                         "'%s' is not a path in the container",
                                          d->target.text ? d->target.text : d->source.text);
         r = resolve_content(x, c, g, reterr);
         if (r < 0)
@@ -216,8 +240,7 @@ static int resolve_seccomp(const struct compose_context *x, struct text_at *opti
         if (!file)
                 return compose_fault_missing(reterr, &option->at, x->in->files, "the seccomp profile", name);
         if (!utf8_is_valid(file->bytes, file->size) || memchr(file->bytes, '\0', file->size))
-                return fault_set_code_at(reterr, &option->at, REASON_LOAD_INVALID,
-                                         "the seccomp profile is not text");
+                return fault_set_code_at(reterr, &option->at, REASON_LOAD_INVALID, "the seccomp profile is not text");
         option->text = arena_printf(x->arena, "seccomp=%.*s", (int)file->size, (const char *)file->bytes);
         return 0;
 }

@@ -71,7 +71,8 @@ static const struct node *names_as_map(const struct node *node, bool conditions,
                 if (!conditions)
                         continue;
                 condition = arena_new_of(a, struct node_entry);
-                *condition = (struct node_entry){ .key = "condition", .at = item->at,
+                *condition = (struct node_entry){ .key = "condition",
+                                                  .at = item->at,
                                                   .value = node_string(&item->at, "service_started", a) };
                 e->value = node_map(&item->at, condition, 1, a);
         }
@@ -107,8 +108,8 @@ static const char *mount_identity(const struct node *item, struct arena *a) {
 static const char *port_identity(const struct node *item, struct arena *a) {
         if (item->type != NODE_MAP)
                 return item->text;
-        return arena_printf(a, "%s|%s|%s|%s", text_of(item, "host_ip"), text_of(item, "published"), text_of(item, "target"),
-                            text_of(item, "protocol"));
+        return arena_printf(a, "%s|%s|%s|%s", text_of(item, "host_ip"), text_of(item, "published"),
+                            text_of(item, "target"), text_of(item, "protocol"));
 }
 
 static const char *grant_identity(const struct node *item, struct arena *a) {
@@ -126,8 +127,8 @@ static const char *key_identity(const struct node *item, struct arena *a) {
 }
 
 /* The later of two takes the earlier one's place. */
-static const struct node *unique(const struct node *list, const char *(*identity)(const struct node *item, struct arena *a),
-                                 struct arena *a) {
+static const struct node *unique(const struct node *list,
+                                 const char *(*identity)(const struct node *item, struct arena *a), struct arena *a) {
         const struct node **items = arena_array(a, list->n, sizeof(*items));
         own_json json_t *places = json_object();
         size_t n = 0;
@@ -150,10 +151,10 @@ static const struct node *unique(const struct node *list, const char *(*identity
 
 enum rule {
         RULE_PLAIN,
-        RULE_REPLACE,    /* the later one is all there is */
-        RULE_PAIRS,      /* a map, or a list of K=V */
-        RULE_HOSTS,      /* a map, or a list of K=V or K:V; a name may stand more than once */
-        RULE_LIST,       /* one, or a list */
+        RULE_REPLACE, /* the later one is all there is */
+        RULE_PAIRS,   /* a map, or a list of K=V */
+        RULE_HOSTS,   /* a map, or a list of K=V or K:V; a name may stand more than once */
+        RULE_LIST,    /* one, or a list */
         RULE_DEPENDS,
         RULE_NAMES,
         RULE_LOGGING,
@@ -249,8 +250,9 @@ static const struct node *hosts_as_list(const struct node *node, struct arena *a
                 const struct node *list = as_list(node->entries[i].value, a);
 
                 for (size_t k = 0; list->type == NODE_LIST && k < list->n; k++)
-                        *push_item(&items, &n, a) = node_string(&list->items[k]->at, arena_printf(a, "%s=%s", node->entries[i].key,
-                                                                                                  list->items[k]->text), a);
+                        *push_item(&items, &n, a) =
+                                node_string(&list->items[k]->at,
+                                            arena_printf(a, "%s=%s", node->entries[i].key, list->items[k]->text), a);
         }
         return node_list(&node->at, items, n, a);
 }
@@ -312,7 +314,8 @@ static const struct node *merge_maps(const struct node *base, const struct node 
                         continue;
                 }
                 e->at = later->at;
-                e->value = merge_value(e->value, later->value, find_special(table, e->key), table_below(table, e->key), a);
+                e->value =
+                        merge_value(e->value, later->value, find_special(table, e->key), table_below(table, e->key), a);
         }
         return node_map(&over->at, entries, n, a);
 }
@@ -370,7 +373,9 @@ static const char *rebase_path(const char *path, const char *folder, struct aren
 }
 
 static const struct node *rebase_text(const struct node *node, const char *folder, struct arena *a) {
-        return node_is_scalar(node) && node->type != NODE_NULL ? node_string(&node->at, rebase_path(node->text, folder, a), a) : node;
+        return node_is_scalar(node) && node->type != NODE_NULL
+                       ? node_string(&node->at, rebase_path(node->text, folder, a), a)
+                       : node;
 }
 
 static const struct node *rebase_key(const struct node *map, const char *key, const char *folder, struct arena *a) {
@@ -393,11 +398,13 @@ static const struct node *rebase_mount(const struct node *item, const char *fold
         rest = strchr(item->text, ':');
         if (!rest || item->text[0] != '.')
                 return item;
-        return node_string(&item->at, arena_printf(a, "%s%s", rebase_path(before(item->text, ':', a), folder, a), rest), a);
+        return node_string(&item->at, arena_printf(a, "%s%s", rebase_path(before(item->text, ':', a), folder, a), rest),
+                           a);
 }
 
 static const struct node *rebase_each(const struct node *list, const char *folder, struct arena *a,
-                                      const struct node *(*one)(const struct node *item, const char *folder, struct arena *a)) {
+                                      const struct node *(*one)(const struct node *item, const char *folder,
+                                                                struct arena *a)) {
         const struct node **items = arena_array(a, list->n, sizeof(*items));
 
         if (list->type != NODE_LIST)
@@ -428,7 +435,9 @@ const struct node *compose_rebase_document(const struct node *root, const char *
                 const char *key;
                 const struct node *(*one)(const struct node *item, const char *folder, struct arena *a);
         } maps[] = {
-                { "services", rebase_service }, { "configs", rebase_content }, { "secrets", rebase_content },
+                { "services", rebase_service },
+                { "configs", rebase_content },
+                { "secrets", rebase_content },
         };
 
         for (size_t m = 0; *folder && m < sizeof(maps) / sizeof(maps[0]); m++) {

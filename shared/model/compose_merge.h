@@ -15,8 +15,9 @@
 const struct node *compose_merge_service(const struct node *base, const struct node *over, struct arena *a);
 
 /*
- * A document whose relative paths are meant from @folder (in the app's folder; "" is that folder itself) as one whose paths
- * are meant from the app's folder: env_file, mounts, files of configs and secrets. Not those of include and extends.
+ * A document whose relative paths are meant from @folder (in the app's folder; "" is that folder itself) as one whose
+ * paths are meant from the app's folder: env_file, mounts, files of configs and secrets. Not those of include and
+ * extends.
  */
 const struct node *compose_rebase_document(const struct node *root, const char *folder, struct arena *a);
 

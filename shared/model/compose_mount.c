@@ -11,11 +11,8 @@
 #include "shared/base/text.h"
 
 const char *const compose_mount_type_names[] = {
-        [MOUNT_BIND] = "bind",
-        [MOUNT_VOLUME] = "volume",
-        [MOUNT_TMPFS] = "tmpfs",
-        [MOUNT_FILES] = "files",
-        [MOUNT_TYPE_MAX_] = NULL,
+        [MOUNT_BIND] = "bind",   [MOUNT_VOLUME] = "volume", [MOUNT_TMPFS] = "tmpfs",
+        [MOUNT_FILES] = "files", [MOUNT_TYPE_MAX_] = NULL,
 };
 
 /*
@@ -108,7 +105,10 @@ static int read_short(const struct node *node, void *object, struct arena *a, st
  */
 
 static const char *const long_types[] = {
-        [MOUNT_BIND] = "bind", [MOUNT_VOLUME] = "volume", [MOUNT_TMPFS] = "tmpfs", [MOUNT_FILES] = NULL,
+        [MOUNT_BIND] = "bind",
+        [MOUNT_VOLUME] = "volume",
+        [MOUNT_TMPFS] = "tmpfs",
+        [MOUNT_FILES] = NULL,
 };
 
 static int read_propagation(const struct node *node, void *slot, struct arena *a, struct fault *reterr) {
@@ -138,56 +138,104 @@ static int read_selinux(const struct node *node, void *slot, struct arena *a, st
 }
 
 static const struct field bind_fields[] = {
-        { .key = "propagation", .type = FIELD_CUSTOM, COMPOSE_AT(mount_bind, propagation), .read = read_propagation,
-          .schema = COMPOSE_SCHEMA_STRING, .doc = "How mounts below it spread." },
-        { .key = "create_host_path", .type = FIELD_BOOL, COMPOSE_AT(mount_bind, create_host_path), .absent = true,
+        { .key = "propagation",
+          .type = FIELD_CUSTOM,
+          COMPOSE_AT(mount_bind, propagation),
+          .read = read_propagation,
+          .schema = COMPOSE_SCHEMA_STRING,
+          .doc = "How mounts below it spread." },
+        { .key = "create_host_path",
+          .type = FIELD_BOOL,
+          COMPOSE_AT(mount_bind, create_host_path),
+          .absent = true,
           .doc = "Make the folder on the host when it is missing." },
-        { .key = "selinux", .type = FIELD_CUSTOM, COMPOSE_AT(mount_bind, selinux), .read = read_selinux,
-          .schema = COMPOSE_SCHEMA_STRING, .doc = "Relabel: z shared, Z private." },
+        { .key = "selinux",
+          .type = FIELD_CUSTOM,
+          COMPOSE_AT(mount_bind, selinux),
+          .read = read_selinux,
+          .schema = COMPOSE_SCHEMA_STRING,
+          .doc = "Relabel: z shared, Z private." },
         { .key = NULL },
 };
 static const struct field volume_fields[] = {
-        { .key = "nocopy", .type = FIELD_BOOL, COMPOSE_AT(mount_volume, nocopy),
+        { .key = "nocopy",
+          .type = FIELD_BOOL,
+          COMPOSE_AT(mount_volume, nocopy),
           .doc = "Leave a new volume empty instead of filling it from the image." },
-        { .key = "subpath", .type = FIELD_STRING, COMPOSE_AT(mount_volume, subpath), .format = "path",
+        { .key = "subpath",
+          .type = FIELD_STRING,
+          COMPOSE_AT(mount_volume, subpath),
+          .format = "path",
           .doc = "Mount only this part of the volume." },
         { .key = NULL },
 };
 static const struct field tmpfs_fields[] = {
-        { .key = "size", .type = FIELD_CUSTOM, COMPOSE_AT(mount_tmpfs, size), .read = compose_read_bytes,
-          .schema = COMPOSE_SCHEMA_BYTES, .doc = "How much it may hold." },
-        { .key = "mode", .type = FIELD_CUSTOM, COMPOSE_AT(mount_tmpfs, mode), .read = compose_read_mode,
-          .schema = COMPOSE_SCHEMA_BYTES, .doc = "Permission bits, octal." },
+        { .key = "size",
+          .type = FIELD_CUSTOM,
+          COMPOSE_AT(mount_tmpfs, size),
+          .read = compose_read_bytes,
+          .schema = COMPOSE_SCHEMA_BYTES,
+          .doc = "How much it may hold." },
+        { .key = "mode",
+          .type = FIELD_CUSTOM,
+          COMPOSE_AT(mount_tmpfs, mode),
+          .read = compose_read_mode,
+          .schema = COMPOSE_SCHEMA_BYTES,
+          .doc = "Permission bits, octal." },
         { .key = NULL },
 };
 
-#define PART(title_, type, fields_)                                                                           \
+#define PART(title_, type, fields_) \
         { .title = title_, .size = sizeof(struct type), .fields = fields_, .extension_prefix = "x-" }
 static const struct table bind_table = PART("MountBind", mount_bind, bind_fields);
 static const struct table volume_table = PART("MountVolume", mount_volume, volume_fields);
 static const struct table tmpfs_table = PART("MountTmpfs", mount_tmpfs, tmpfs_fields);
 
 static const struct field mount_fields[] = {
-        { .key = "type", .type = FIELD_ENUM, COMPOSE_AT(mount_draft, type), .flags = FIELD_REQUIRED,
-          .names = long_types, .doc = "What is mounted." },
-        { .key = "source", .type = FIELD_TEXT, COMPOSE_AT(mount_draft, source), .format = "non-empty",
+        { .key = "type",
+          .type = FIELD_ENUM,
+          COMPOSE_AT(mount_draft, type),
+          .flags = FIELD_REQUIRED,
+          .names = long_types,
+          .doc = "What is mounted." },
+        { .key = "source",
+          .type = FIELD_TEXT,
+          COMPOSE_AT(mount_draft, source),
+          .format = "non-empty",
           .doc = "A path on the host, a file of the app (./…), or a volume." },
-        { .key = "target", .type = FIELD_TEXT, COMPOSE_AT(mount_draft, target), .flags = FIELD_REQUIRED,
+        { .key = "target",
+          .type = FIELD_TEXT,
+          COMPOSE_AT(mount_draft, target),
+          .flags = FIELD_REQUIRED,
           .doc = "The path in the container." },
         { .key = "read_only", .type = FIELD_BOOL, COMPOSE_AT(mount_draft, read_only), .doc = "Without writing." },
-        { .key = "bind", .type = FIELD_STRUCT, COMPOSE_AT(mount_draft, bind), .sub = &bind_table,
+        { .key = "bind",
+          .type = FIELD_STRUCT,
+          COMPOSE_AT(mount_draft, bind),
+          .sub = &bind_table,
           .doc = "Options of a bind mount." },
-        { .key = "volume", .type = FIELD_STRUCT, COMPOSE_AT(mount_draft, volume), .sub = &volume_table,
+        { .key = "volume",
+          .type = FIELD_STRUCT,
+          COMPOSE_AT(mount_draft, volume),
+          .sub = &volume_table,
           .doc = "Options of a volume." },
-        { .key = "tmpfs", .type = FIELD_STRUCT, COMPOSE_AT(mount_draft, tmpfs), .sub = &tmpfs_table,
+        { .key = "tmpfs",
+          .type = FIELD_STRUCT,
+          COMPOSE_AT(mount_draft, tmpfs),
+          .sub = &tmpfs_table,
           .doc = "Options of a file system in memory." },
         { .key = NULL },
 };
 
 static int check_mount(void *object, const struct node *node, struct fault *reterr) {
         const struct mount_draft *m = object;
-        static const struct { const char *key; int type; } parts[] = {
-                { "bind", MOUNT_BIND }, { "volume", MOUNT_VOLUME }, { "tmpfs", MOUNT_TMPFS },
+        static const struct {
+                const char *key;
+                int type;
+        } parts[] = {
+                { "bind", MOUNT_BIND },
+                { "volume", MOUNT_VOLUME },
+                { "tmpfs", MOUNT_TMPFS },
         };
 
         for (size_t i = 0; i < 3; i++) {
@@ -201,8 +249,7 @@ static int check_mount(void *object, const struct node *node, struct fault *rete
         if (m->type == MOUNT_BIND && !m->source.text)
                 return fault_set_code_at(reterr, &node->at, REASON_LOAD_INVALID, "a bind mount needs a 'source'");
         if (m->type == MOUNT_TMPFS && m->source.text)
-                return fault_set_code_at(reterr, &m->source.at, REASON_LOAD_INVALID,
-                                         "a tmpfs mount has no 'source'");
+                return fault_set_code_at(reterr, &m->source.at, REASON_LOAD_INVALID, "a tmpfs mount has no 'source'");
         return 0;
 }
 
@@ -217,7 +264,8 @@ static const struct table mount_table = {
         .short_schema = COMPOSE_SCHEMA_STRING,
 };
 
-static int read_mount(const struct node *value, const struct node_entry *entry, void *item, struct arena *a, struct fault *reterr) {
+static int read_mount(const struct node *value, const struct node_entry *entry, void *item, struct arena *a,
+                      struct fault *reterr) {
         struct mount_draft *mount = item;
         int r = table_read(&mount_table, value, mount, a, reterr);
 

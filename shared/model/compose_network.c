@@ -16,29 +16,53 @@
 
 static const struct field subnet_fields[] = {
         { .key = "subnet", .type = FIELD_TEXT, COMPOSE_AT(compose_subnet, subnet), .doc = "In CIDR form." },
-        { .key = "ip_range", .type = FIELD_TEXT, COMPOSE_AT(compose_subnet, ip_range),
+        { .key = "ip_range",
+          .type = FIELD_TEXT,
+          COMPOSE_AT(compose_subnet, ip_range),
           .doc = "The part of it that containers get addresses from." },
         { .key = "gateway", .type = FIELD_TEXT, COMPOSE_AT(compose_subnet, gateway), .doc = "The host's address." },
-        { .key = "aux_addresses", .type = FIELD_CUSTOM, COMPOSE_AT(compose_subnet, aux_addresses),
-          .read = compose_read_string_map, .schema = COMPOSE_SCHEMA_MAP, .doc = "Addresses to leave alone." },
+        { .key = "aux_addresses",
+          .type = FIELD_CUSTOM,
+          COMPOSE_AT(compose_subnet, aux_addresses),
+          .read = compose_read_string_map,
+          .schema = COMPOSE_SCHEMA_MAP,
+          .doc = "Addresses to leave alone." },
         { .key = NULL },
 };
 static const struct table subnet_table = {
-        .title = "Subnet", .size = sizeof(struct compose_subnet), .fields = subnet_fields, .extension_prefix = "x-",
+        .title = "Subnet",
+        .size = sizeof(struct compose_subnet),
+        .fields = subnet_fields,
+        .extension_prefix = "x-",
 };
 
-struct ipam { const char *driver; struct struct_list config; struct string_map options; };
+struct ipam {
+        const char *driver;
+        struct struct_list config;
+        struct string_map options;
+};
 
 static const struct field ipam_fields[] = {
         { .key = "driver", .type = FIELD_STRING, COMPOSE_AT(ipam, driver), .doc = "Who gives out addresses." },
-        { .key = "config", .type = FIELD_STRUCT_LIST, COMPOSE_AT(ipam, config), .flags = FIELD_NULLABLE,
-          .sub = &subnet_table, .doc = "The subnets." },
-        { .key = "options", .type = FIELD_CUSTOM, COMPOSE_AT(ipam, options), .read = compose_read_string_map,
-          .schema = COMPOSE_SCHEMA_MAP, .doc = "Options of that driver." },
+        { .key = "config",
+          .type = FIELD_STRUCT_LIST,
+          COMPOSE_AT(ipam, config),
+          .flags = FIELD_NULLABLE,
+          .sub = &subnet_table,
+          .doc = "The subnets." },
+        { .key = "options",
+          .type = FIELD_CUSTOM,
+          COMPOSE_AT(ipam, options),
+          .read = compose_read_string_map,
+          .schema = COMPOSE_SCHEMA_MAP,
+          .doc = "Options of that driver." },
         { .key = NULL },
 };
 static const struct table ipam_table = {
-        .title = "Ipam", .size = sizeof(struct ipam), .fields = ipam_fields, .extension_prefix = "x-",
+        .title = "Ipam",
+        .size = sizeof(struct ipam),
+        .fields = ipam_fields,
+        .extension_prefix = "x-",
 };
 
 static int read_ipam(const struct node *node, void *slot, struct arena *a, struct fault *reterr) {
@@ -58,25 +82,54 @@ static int read_ipam(const struct node *node, void *slot, struct arena *a, struc
 }
 
 static const struct field network_fields[] = {
-        { .key = "name", .type = FIELD_STRING, COMPOSE_AT(network_draft, n.name), .format = "non-empty",
+        { .key = "name",
+          .type = FIELD_STRING,
+          COMPOSE_AT(network_draft, n.name),
+          .format = "non-empty",
           .doc = "Its name at the engine; default: <project>_<key>." },
-        { .key = "external", .type = FIELD_BOOL, COMPOSE_AT(network_draft, n.external),
+        { .key = "external",
+          .type = FIELD_BOOL,
+          COMPOSE_AT(network_draft, n.external),
           .doc = "It must be there already and is left alone." },
         { .key = "driver", .type = FIELD_STRING, COMPOSE_AT(network_draft, n.driver), .doc = "bridge, macvlan, …" },
-        { .key = "driver_opts", .type = FIELD_CUSTOM, COMPOSE_AT(network_draft, n.driver_opts),
-          .read = compose_read_string_map, .schema = COMPOSE_SCHEMA_MAP, .doc = "Options of the driver." },
-        { .key = "internal", .type = FIELD_BOOL, COMPOSE_AT(network_draft, n.internal),
+        { .key = "driver_opts",
+          .type = FIELD_CUSTOM,
+          COMPOSE_AT(network_draft, n.driver_opts),
+          .read = compose_read_string_map,
+          .schema = COMPOSE_SCHEMA_MAP,
+          .doc = "Options of the driver." },
+        { .key = "internal",
+          .type = FIELD_BOOL,
+          COMPOSE_AT(network_draft, n.internal),
           .doc = "Without a way to the outside." },
-        { .key = "attachable", .type = FIELD_BOOL, COMPOSE_AT(network_draft, n.attachable),
+        { .key = "attachable",
+          .type = FIELD_BOOL,
+          COMPOSE_AT(network_draft, n.attachable),
           .doc = "Other containers may join." },
-        { .key = "enable_ipv4", .type = FIELD_CUSTOM, COMPOSE_AT(network_draft, n.enable_ipv4),
-          .read = compose_read_bool, .schema = COMPOSE_SCHEMA_BOOL, .doc = "With IPv4." },
-        { .key = "enable_ipv6", .type = FIELD_CUSTOM, COMPOSE_AT(network_draft, n.enable_ipv6),
-          .read = compose_read_bool, .schema = COMPOSE_SCHEMA_BOOL, .doc = "With IPv6." },
-        { .key = "labels", .type = FIELD_CUSTOM, COMPOSE_AT(network_draft, n.labels), .read = compose_read_string_map,
-          .schema = COMPOSE_SCHEMA_MAP, .doc = "Labels." },
-        { .key = "ipam", .type = FIELD_CUSTOM, COMPOSE_AT(network_draft, n), .read = read_ipam,
-          .schema = "{\"type\":\"object\"}", .doc = "Addresses." },
+        { .key = "enable_ipv4",
+          .type = FIELD_CUSTOM,
+          COMPOSE_AT(network_draft, n.enable_ipv4),
+          .read = compose_read_bool,
+          .schema = COMPOSE_SCHEMA_BOOL,
+          .doc = "With IPv4." },
+        { .key = "enable_ipv6",
+          .type = FIELD_CUSTOM,
+          COMPOSE_AT(network_draft, n.enable_ipv6),
+          .read = compose_read_bool,
+          .schema = COMPOSE_SCHEMA_BOOL,
+          .doc = "With IPv6." },
+        { .key = "labels",
+          .type = FIELD_CUSTOM,
+          COMPOSE_AT(network_draft, n.labels),
+          .read = compose_read_string_map,
+          .schema = COMPOSE_SCHEMA_MAP,
+          .doc = "Labels." },
+        { .key = "ipam",
+          .type = FIELD_CUSTOM,
+          COMPOSE_AT(network_draft, n),
+          .read = read_ipam,
+          .schema = "{\"type\":\"object\"}",
+          .doc = "Addresses." },
         { .key = NULL },
 };
 
@@ -116,15 +169,28 @@ const struct table compose_network_table = {
  */
 
 static const struct field volume_fields[] = {
-        { .key = "name", .type = FIELD_STRING, COMPOSE_AT(volume_draft, v.name), .format = "non-empty",
+        { .key = "name",
+          .type = FIELD_STRING,
+          COMPOSE_AT(volume_draft, v.name),
+          .format = "non-empty",
           .doc = "Its name at the engine; default: <project>_<key>." },
-        { .key = "external", .type = FIELD_BOOL, COMPOSE_AT(volume_draft, v.external),
+        { .key = "external",
+          .type = FIELD_BOOL,
+          COMPOSE_AT(volume_draft, v.external),
           .doc = "It must be there already." },
         { .key = "driver", .type = FIELD_STRING, COMPOSE_AT(volume_draft, v.driver), .doc = "local, …" },
-        { .key = "driver_opts", .type = FIELD_CUSTOM, COMPOSE_AT(volume_draft, v.driver_opts),
-          .read = compose_read_string_map, .schema = COMPOSE_SCHEMA_MAP, .doc = "Options of the driver." },
-        { .key = "labels", .type = FIELD_CUSTOM, COMPOSE_AT(volume_draft, v.labels), .read = compose_read_string_map,
-          .schema = COMPOSE_SCHEMA_MAP, .doc = "Labels." },
+        { .key = "driver_opts",
+          .type = FIELD_CUSTOM,
+          COMPOSE_AT(volume_draft, v.driver_opts),
+          .read = compose_read_string_map,
+          .schema = COMPOSE_SCHEMA_MAP,
+          .doc = "Options of the driver." },
+        { .key = "labels",
+          .type = FIELD_CUSTOM,
+          COMPOSE_AT(volume_draft, v.labels),
+          .read = compose_read_string_map,
+          .schema = COMPOSE_SCHEMA_MAP,
+          .doc = "Labels." },
         { .key = NULL },
 };
 
@@ -148,18 +214,35 @@ const struct table compose_volume_table = {
  */
 
 static const struct field attachment_fields[] = {
-        { .key = "aliases", .type = FIELD_STRING_LIST, COMPOSE_AT(compose_attachment, aliases), .flags = FIELD_NULLABLE,
-          .format = "non-empty", .doc = "Further names of it there." },
-        { .key = "ipv4_address", .type = FIELD_TEXT, COMPOSE_AT(compose_attachment, ipv4_address),
+        { .key = "aliases",
+          .type = FIELD_STRING_LIST,
+          COMPOSE_AT(compose_attachment, aliases),
+          .flags = FIELD_NULLABLE,
+          .format = "non-empty",
+          .doc = "Further names of it there." },
+        { .key = "ipv4_address",
+          .type = FIELD_TEXT,
+          COMPOSE_AT(compose_attachment, ipv4_address),
           .doc = "A fixed address." },
-        { .key = "ipv6_address", .type = FIELD_TEXT, COMPOSE_AT(compose_attachment, ipv6_address),
+        { .key = "ipv6_address",
+          .type = FIELD_TEXT,
+          COMPOSE_AT(compose_attachment, ipv6_address),
           .doc = "A fixed address." },
-        { .key = "link_local_ips", .type = FIELD_STRING_LIST, COMPOSE_AT(compose_attachment, link_local_ips),
-          .flags = FIELD_NULLABLE, .doc = "Link-local addresses." },
-        { .key = "mac_address", .type = FIELD_TEXT, COMPOSE_AT(compose_attachment, mac_address),
+        { .key = "link_local_ips",
+          .type = FIELD_STRING_LIST,
+          COMPOSE_AT(compose_attachment, link_local_ips),
+          .flags = FIELD_NULLABLE,
+          .doc = "Link-local addresses." },
+        { .key = "mac_address",
+          .type = FIELD_TEXT,
+          COMPOSE_AT(compose_attachment, mac_address),
           .doc = "A fixed hardware address." },
-        { .key = "priority", .type = FIELD_INTEGER, COMPOSE_AT(compose_attachment, priority),
-          .minimum = INT32_MIN, .maximum = INT32_MAX, .doc = "The highest is connected first." },
+        { .key = "priority",
+          .type = FIELD_INTEGER,
+          COMPOSE_AT(compose_attachment, priority),
+          .minimum = INT32_MIN,
+          .maximum = INT32_MAX,
+          .doc = "The highest is connected first." },
         { .key = NULL },
 };
 static const struct table attachment_table = {
@@ -171,7 +254,8 @@ static const struct table attachment_table = {
         .short_schema = "{\"type\":\"null\"}",
 };
 
-static int read_attachment(const struct node *value, const struct node_entry *entry, void *item, struct arena *a, struct fault *reterr) {
+static int read_attachment(const struct node *value, const struct node_entry *entry, void *item, struct arena *a,
+                           struct fault *reterr) {
         struct compose_attachment *attachment = item;
         struct text_at name = { 0 };
         int r;
@@ -188,7 +272,8 @@ static int read_attachment(const struct node *value, const struct node_entry *en
 }
 
 int compose_read_attachments(const struct node *node, void *slot, struct arena *a, struct fault *reterr) {
-        return compose_read_items(node, COMPOSE_LIST | COMPOSE_MAP, sizeof(struct compose_attachment), read_attachment, a, slot, reterr);
+        return compose_read_items(node, COMPOSE_LIST | COMPOSE_MAP, sizeof(struct compose_attachment), read_attachment,
+                                  a, slot, reterr);
 }
 
 static int compare_attachments(const void *a, const void *b) {
@@ -204,8 +289,8 @@ static int check_twice(const struct struct_list *list, struct fault *reterr) {
 
         for (size_t i = 1; i < list->n; i++)
                 if (str_eq(items[i - 1].network, items[i].network))
-                        return fault_set_code_at(reterr, &items[i].at, REASON_LOAD_INVALID,
-                                                 "'%s' stands here twice", items[i].network);
+                        return fault_set_code_at(reterr, &items[i].at, REASON_LOAD_INVALID, "'%s' stands here twice",
+                                                 items[i].network);
         return 0;
 }
 

@@ -17,7 +17,7 @@ struct order {
         const struct compose_service *services; /* sorted by name */
         size_t n;
         enum mark *marks;
-        size_t *path;                           /* the services being visited, outermost first */
+        size_t *path; /* the services being visited, outermost first */
         size_t depth;
         struct compose_service *out;
         size_t n_out;

@@ -18,8 +18,8 @@ static int compare_services(const void *a, const void *b) {
         return strcmp(x->name.text, y->name.text);
 }
 
-static int fault_unknown(const struct text_at *key, struct compose_service *const *services, size_t n,
-                         struct arena *a, struct fault *reterr) {
+static int fault_unknown(const struct text_at *key, struct compose_service *const *services, size_t n, struct arena *a,
+                         struct fault *reterr) {
         const char **known = arena_array(a, n + 1, sizeof(*known)), *closest;
         int r = fault_set_code_at(reterr, &key->at, REASON_LOAD_REFERENCE, "the compose file has no service '%s'",
                                   key->text);
@@ -78,8 +78,7 @@ static int require_digest(struct compose_service *s, struct arena *a, struct fau
 }
 
 int compose_pin(struct compose *c, const struct string_map *pins, struct arena *a, struct fault *reterr) {
-        struct compose_service *services = c->services.items,
-                               **sorted = arena_array(a, c->services.n, sizeof(*sorted));
+        struct compose_service *services = c->services.items, **sorted = arena_array(a, c->services.n, sizeof(*sorted));
         int r = 0;
 
         for (size_t i = 0; i < c->services.n; i++)

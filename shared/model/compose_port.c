@@ -131,21 +131,36 @@ struct port_long {
 };
 
 static const struct field port_fields[] = {
-        { .key = "target", .type = FIELD_INTEGER, COMPOSE_AT(port_long, target), .flags = FIELD_REQUIRED, .minimum = 1,
-          .maximum = 65535, .doc = "The container's port." },
-        { .key = "published", .type = FIELD_TEXT, COMPOSE_AT(port_long, published), .flags = FIELD_SCALAR,
+        { .key = "target",
+          .type = FIELD_INTEGER,
+          COMPOSE_AT(port_long, target),
+          .flags = FIELD_REQUIRED,
+          .minimum = 1,
+          .maximum = 65535,
+          .doc = "The container's port." },
+        { .key = "published",
+          .type = FIELD_TEXT,
+          COMPOSE_AT(port_long, published),
+          .flags = FIELD_SCALAR,
           .doc = "The host's port or range; without it the engine chooses." },
-        { .key = "host_ip", .type = FIELD_TEXT, COMPOSE_AT(port_long, host_ip),
+        { .key = "host_ip",
+          .type = FIELD_TEXT,
+          COMPOSE_AT(port_long, host_ip),
           .doc = "The host's address; without it every one." },
         { .key = "protocol", .type = FIELD_TEXT, COMPOSE_AT(port_long, protocol), .doc = "tcp, udp or sctp." },
-        { .key = "mode", .type = FIELD_STRING, COMPOSE_AT(port_long, mode),
+        { .key = "mode",
+          .type = FIELD_STRING,
+          COMPOSE_AT(port_long, mode),
           .doc = "host or ingress; the same on a single host." },
         { .key = "name", .type = FIELD_STRING, COMPOSE_AT(port_long, name), .doc = "A name for people." },
         { .key = "app_protocol", .type = FIELD_STRING, COMPOSE_AT(port_long, app_protocol), .doc = "For people." },
         { .key = NULL },
 };
 static const struct table port_table = {
-        .title = "Port", .size = sizeof(struct port_long), .fields = port_fields, .extension_prefix = "x-",
+        .title = "Port",
+        .size = sizeof(struct port_long),
+        .fields = port_fields,
+        .extension_prefix = "x-",
 };
 
 static int read_long(const struct node *node, struct port_draft *d, struct arena *a, struct fault *reterr) {
@@ -198,7 +213,8 @@ static int add_ports(struct struct_list *list, const struct port_draft *d, struc
         return 0;
 }
 
-static int read_port(const struct node *value, const struct node_entry *entry, void *item, struct arena *a, struct fault *reterr) {
+static int read_port(const struct node *value, const struct node_entry *entry, void *item, struct arena *a,
+                     struct fault *reterr) {
         struct port_draft *d = item;
         struct text_at text;
         int r;
@@ -210,7 +226,8 @@ static int read_port(const struct node *value, const struct node_entry *entry, v
         return r < 0 ? r : read_short(&text, d, a, reterr);
 }
 
-static int read_exposed(const struct node *value, const struct node_entry *entry, void *item, struct arena *a, struct fault *reterr) {
+static int read_exposed(const struct node *value, const struct node_entry *entry, void *item, struct arena *a,
+                        struct fault *reterr) {
         struct port_draft *d = item;
         struct text_at text;
         int r = compose_text(value, &text, reterr);
@@ -223,7 +240,8 @@ static int read_exposed(const struct node *value, const struct node_entry *entry
         return read_short(&text, d, a, reterr);
 }
 
-static int read_all(const struct node *node, compose_item_fn read, struct struct_list *ports, struct arena *a, struct fault *reterr) {
+static int read_all(const struct node *node, compose_item_fn read, struct struct_list *ports, struct arena *a,
+                    struct fault *reterr) {
         struct struct_list drafts = { 0 };
         int r = compose_read_items(node, COMPOSE_LIST, sizeof(struct port_draft), read, a, &drafts, reterr);
         const struct port_draft *items = drafts.items;

@@ -4,9 +4,9 @@
 /*
  * Compose, inside: what the tables read before it is resolved, and the readers that the files of this module share
  *
- * The tables (compose_service.c, compose_network.c, compose.c) give a draft: values are typed and short forms are expanded, but
- * nothing was looked up. compose_env.c, compose_mount.c and compose_network.c then resolve names, files and variables,
- * compose_check.c compares services, compose_order.c sorts them.
+ * The tables (compose_service.c, compose_network.c, compose.c) give a draft: values are typed and short forms are
+ * expanded, but nothing was looked up. compose_env.c, compose_mount.c and compose_network.c then resolve names, files
+ * and variables, compose_check.c compares services, compose_order.c sorts them.
  */
 
 #include "shared/model/compose.h"
@@ -20,7 +20,7 @@ struct env_file {
 };
 
 struct deploy_resources {
-        int64_t nano_cpus, memory, pids;        /* 0: absent */
+        int64_t nano_cpus, memory, pids; /* 0: absent */
         struct source_pos at;
 };
 
@@ -29,7 +29,7 @@ struct deploy_limits {
 };
 
 struct deploy {
-        int64_t replicas;                       /* -1: absent */
+        int64_t replicas; /* -1: absent */
         const char *mode;
         struct deploy_limits resources;
         struct source_pos at;
@@ -38,17 +38,25 @@ struct deploy {
 /* `configs:` and `secrets:` of a service. */
 struct grant_draft {
         struct text_at source, target;
-        int64_t uid, gid, mode;                 /* -1: absent */
+        int64_t uid, gid, mode; /* -1: absent */
         struct source_pos at;
 };
 
-struct mount_bind { const char *propagation, *selinux; bool create_host_path; };
-struct mount_volume { bool nocopy; const char *subpath; };
-struct mount_tmpfs { int64_t size, mode; };
+struct mount_bind {
+        const char *propagation, *selinux;
+        bool create_host_path;
+};
+struct mount_volume {
+        bool nocopy;
+        const char *subpath;
+};
+struct mount_tmpfs {
+        int64_t size, mode;
+};
 
 /* One of `volumes:` of a service, with sources as written. */
 struct mount_draft {
-        int type;                               /* enum compose_mount_type */
+        int type; /* enum compose_mount_type */
         struct text_at source, target;
         bool read_only;
         struct mount_bind bind;
@@ -59,12 +67,12 @@ struct mount_draft {
 
 struct service_draft {
         struct compose_service s;
-        struct string_map environment;          /* as written */
-        struct struct_list env_files;           /* struct env_file */
-        struct struct_list mounts;              /* struct mount_draft */
-        struct struct_list configs, secrets;    /* struct grant_draft */
+        struct string_map environment;       /* as written */
+        struct struct_list env_files;        /* struct env_file */
+        struct struct_list mounts;           /* struct mount_draft */
+        struct struct_list configs, secrets; /* struct grant_draft */
         const struct deploy *deploy;
-        int64_t scale;                          /* -1: absent */
+        int64_t scale; /* -1: absent */
         struct text_at network_mode;
 };
 
@@ -89,10 +97,10 @@ struct volume_draft {
 struct compose_draft {
         const char *name;
         const char *version;
-        struct struct_list services;            /* struct service_draft */
-        struct struct_list networks;            /* struct network_draft */
-        struct struct_list volumes;             /* struct volume_draft */
-        struct struct_list configs, secrets;    /* struct content_draft */
+        struct struct_list services;         /* struct service_draft */
+        struct struct_list networks;         /* struct network_draft */
+        struct struct_list volumes;          /* struct volume_draft */
+        struct struct_list configs, secrets; /* struct content_draft */
         struct source_pos at;
 };
 
@@ -152,25 +160,27 @@ int compose_read_env_files(const struct node *node, void *slot, struct arena *a,
 /* compose_network.c */
 int compose_read_attachments(const struct node *node, void *slot, struct arena *a, struct fault *reterr);
 
-#define COMPOSE_SCHEMA_STRINGS "{\"type\":[\"string\",\"array\"],\"items\":{\"type\":[\"string\",\"number\",\"boolean\"]}}"
-#define COMPOSE_SCHEMA_MAP "{\"type\":[\"object\",\"array\"]}"
-#define COMPOSE_SCHEMA_BYTES "{\"type\":[\"string\",\"integer\"]}"
+#define COMPOSE_SCHEMA_STRINGS \
+        "{\"type\":[\"string\",\"array\"],\"items\":{\"type\":[\"string\",\"number\",\"boolean\"]}}"
+#define COMPOSE_SCHEMA_MAP    "{\"type\":[\"object\",\"array\"]}"
+#define COMPOSE_SCHEMA_BYTES  "{\"type\":[\"string\",\"integer\"]}"
 #define COMPOSE_SCHEMA_STRING "{\"type\":\"string\"}"
-#define COMPOSE_SCHEMA_BOOL "{\"type\":\"boolean\"}"
+#define COMPOSE_SCHEMA_BOOL   "{\"type\":\"boolean\"}"
 
 /* Any scalar but null, as text. */
 int compose_text(const struct node *node, struct text_at *ret, struct fault *reterr);
 /* "expected %s, found a list" at @node. */
 int compose_expected(const struct node *node, const char *what, struct fault *reterr);
 /*
- * What a list or a map holds, one by one, into @ret (items of @size bytes in @a). A null is none of them; what is not of one of the @shapes is
- * refused at its place.
+ * What a list or a map holds, one by one, into @ret (items of @size bytes in @a). A null is none of them; what is not
+ * of one of the @shapes is refused at its place.
  */
 enum compose_shape { COMPOSE_LIST = 1, COMPOSE_MAP = 2 };
 /* @entry: whose value it is; NULL: it stands in a list. @item is zero. */
-typedef int (*compose_item_fn)(const struct node *value, const struct node_entry *entry, void *item, struct arena *a, struct fault *reterr);
-int compose_read_items(const struct node *node, unsigned shapes, size_t size, compose_item_fn read, struct arena *a, struct struct_list *ret,
-                       struct fault *reterr);
+typedef int (*compose_item_fn)(const struct node *value, const struct node_entry *entry, void *item, struct arena *a,
+                               struct fault *reterr);
+int compose_read_items(const struct node *node, unsigned shapes, size_t size, compose_item_fn read, struct arena *a,
+                       struct struct_list *ret, struct fault *reterr);
 /* "missing in the app's folder" at @at: @path as written. */
 int compose_fault_missing(struct fault *reterr, const struct source_pos *at, const struct app_files *files,
                           const char *what, const char *path);

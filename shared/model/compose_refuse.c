@@ -11,7 +11,7 @@
 
 struct refusal {
         const char *key;
-        const char *hint;  /* NULL: the one that fits all */
+        const char *hint; /* NULL: the one that fits all */
 };
 
 static const char use_compose[] =
@@ -19,7 +19,9 @@ static const char use_compose[] =
         "whole file to docker compose";
 
 static const struct refusal of_document[] = {
-        { "include", NULL }, { "models", NULL }, { .key = NULL },
+        { "include", NULL },
+        { "models", NULL },
+        { .key = NULL },
 };
 
 static const struct refusal of_service[] = {
@@ -75,19 +77,28 @@ static const struct refusal of_reservations[] = {
 };
 static const struct refusal of_network[] = { { "config_only", NULL }, { "config_from", NULL }, { .key = NULL } };
 static const struct refusal of_attachment[] = {
-        { "driver_opts", NULL }, { "gw_priority", NULL }, { "interface_name", NULL }, { .key = NULL },
+        { "driver_opts", NULL },
+        { "gw_priority", NULL },
+        { "interface_name", NULL },
+        { .key = NULL },
 };
 static const struct refusal of_content[] = {
-        { "driver", NULL }, { "driver_opts", NULL }, { "external", "docker has these only as a swarm" },
+        { "driver", NULL }, { "driver_opts", NULL },     { "external", "docker has these only as a swarm" },
         { "labels", NULL }, { "template_driver", NULL }, { .key = NULL },
 };
 static const struct refusal of_secret[] = {
         { "content", "put it in a file" },
         { "environment", "put it in a file" },
-        { "driver", NULL }, { "driver_opts", NULL }, { "external", "docker has these only as a swarm" },
-        { "labels", NULL }, { "template_driver", NULL }, { .key = NULL },
+        { "driver", NULL },
+        { "driver_opts", NULL },
+        { "external", "docker has these only as a swarm" },
+        { "labels", NULL },
+        { "template_driver", NULL },
+        { .key = NULL },
 };
-static const struct refusal of_mount[] = { { "consistency", NULL }, { "image", NULL }, { "cluster", NULL }, { .key = NULL } };
+static const struct refusal of_mount[] = {
+        { "consistency", NULL }, { "image", NULL }, { "cluster", NULL }, { .key = NULL }
+};
 static const struct refusal of_mount_bind[] = { { "recursive", NULL }, { .key = NULL } };
 static const struct refusal of_mount_volume[] = { { "labels", NULL }, { .key = NULL } };
 
@@ -143,7 +154,10 @@ static int refuse_in_mounts(const struct node *mounts, struct fault *reterr) {
 
 static int refuse_in_service(const struct node *service, struct fault *reterr) {
         const struct node *deploy = node_get(service, "deploy"), *resources = node_get(deploy, "resources");
-        const struct { const struct node *node; const struct refusal *table; } places[] = {
+        const struct {
+                const struct node *node;
+                const struct refusal *table;
+        } places[] = {
                 { service, of_service },
                 { deploy, of_deploy },
                 { node_get(resources, "limits"), of_limits },
@@ -159,8 +173,13 @@ static int refuse_in_service(const struct node *service, struct fault *reterr) {
 }
 
 int compose_refuse(const struct node *root, struct fault *reterr) {
-        const struct { const char *key; const struct refusal *table; } maps[] = {
-                { "networks", of_network }, { "configs", of_content }, { "secrets", of_secret },
+        const struct {
+                const char *key;
+                const struct refusal *table;
+        } maps[] = {
+                { "networks", of_network },
+                { "configs", of_content },
+                { "secrets", of_secret },
         };
         const struct node *services = node_get(root, "services");
         int r = refuse_keys(root, of_document, reterr);
@@ -177,7 +196,8 @@ int compose_refuse(const struct node *root, struct fault *reterr) {
  */
 
 static const struct refusal whole_document[] = {
-        { "models", "run the model as a service of its own" }, { .key = NULL },
+        { "models", "run the model as a service of its own" },
+        { .key = NULL },
 };
 
 static const struct refusal whole_service[] = {
@@ -195,7 +215,8 @@ static const struct refusal whole_service[] = {
 };
 
 static const struct refusal whole_content[] = {
-        { "external", "docker has these only as a swarm" }, { .key = NULL },
+        { "external", "docker has these only as a swarm" },
+        { .key = NULL },
 };
 static const struct refusal whole_secret[] = {
         { "content", "put it in a file" },
@@ -214,9 +235,10 @@ static int refuse_borrowed(const struct node *service, struct fault *reterr) {
 
                 if (!value || !node_is_scalar(value) || !str_after(value->text, "service:"))
                         continue;
-                r = fault_set_code_at(reterr, &value->at, REASON_LOAD_INVALID,
-                                      "'%s: %s' is not carried out: it would end with the other container's replacement",
-                                      keys[i], value->text);
+                r = fault_set_code_at(
+                        reterr, &value->at, REASON_LOAD_INVALID,
+                        "'%s: %s' is not carried out: it would end with the other container's replacement", keys[i],
+                        value->text);
                 fault_hint(reterr, "put both services on one network, or both programs into one image");
                 return r;
         }
@@ -245,8 +267,8 @@ static int refuse_volumes_whole(const struct node *volumes, struct fault *reterr
                 if (!device || !o || !node_is_scalar(device) || !node_is_scalar(o) || !strstr(o->text, "bind") ||
                     device->text[0] == '/')
                         continue;
-                r = fault_set_code_at(reterr, &device->at, REASON_LOAD_INVALID, "'%s' is not an absolute path of the host",
-                                      device->text);
+                r = fault_set_code_at(reterr, &device->at, REASON_LOAD_INVALID,
+                                      "'%s' is not an absolute path of the host", device->text);
                 fault_hint(reterr, "files of the app are mounted by the service: `volumes: [./…:/…]`");
                 return r;
         }
@@ -255,8 +277,12 @@ static int refuse_volumes_whole(const struct node *volumes, struct fault *reterr
 
 int compose_refuse_whole(const struct node *root, struct fault *reterr) {
         const struct node *services = node_get(root, "services");
-        const struct { const char *key; const struct refusal *table; } maps[] = {
-                { "configs", whole_content }, { "secrets", whole_secret },
+        const struct {
+                const char *key;
+                const struct refusal *table;
+        } maps[] = {
+                { "configs", whole_content },
+                { "secrets", whole_secret },
         };
         int r = refuse_for("compose", root, whole_document, reterr);
 

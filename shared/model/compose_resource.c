@@ -66,8 +66,7 @@ static int use_networks(const struct compose_service *s, struct declared *d, str
 
         for (size_t i = 0; i < s->networks.n; i++) {
                 struct network_draft key = { .key.text = attachments[i].network };
-                const struct network_draft *found =
-                        bsearch(&key, items, d->list.n, sizeof(*items), compare_networks);
+                const struct network_draft *found = bsearch(&key, items, d->list.n, sizeof(*items), compare_networks);
 
                 if (!found)
                         return fault_undeclared(&attachments[i].at, "network", attachments[i].network, reterr);

@@ -43,15 +43,18 @@ const char *compose_target(const char *path, struct arena *a) {
         return n == 1 || path_is_inside(path + 1) ? path : NULL;
 }
 
-int compose_read_items(const struct node *node, unsigned shapes, size_t size, compose_item_fn read, struct arena *a, struct struct_list *ret,
-                       struct fault *reterr) {
-        static const char *const names[] = { [COMPOSE_LIST] = "a list", [COMPOSE_MAP] = "a map", [COMPOSE_LIST | COMPOSE_MAP] = "a list or a map" };
+int compose_read_items(const struct node *node, unsigned shapes, size_t size, compose_item_fn read, struct arena *a,
+                       struct struct_list *ret, struct fault *reterr) {
+        static const char *const names[] = {
+                [COMPOSE_LIST] = "a list", [COMPOSE_MAP] = "a map", [COMPOSE_LIST | COMPOSE_MAP] = "a list or a map"
+        };
         char *items;
         int r = 0;
 
         if (node->type == NODE_NULL)
                 return 0;
-        if (!(node->type == NODE_LIST && (shapes & COMPOSE_LIST)) && !(node->type == NODE_MAP && (shapes & COMPOSE_MAP)))
+        if (!(node->type == NODE_LIST && (shapes & COMPOSE_LIST)) &&
+            !(node->type == NODE_MAP && (shapes & COMPOSE_MAP)))
                 return compose_expected(node, names[shapes], reterr);
         items = arena_array(a, node->n, size);
         for (size_t i = 0; r == 0 && i < node->n; i++) {
@@ -256,8 +259,7 @@ int compose_read_cpus(const struct node *node, void *slot, struct arena *a, stru
         if (r < 0)
                 return r;
         if (parse_nano(text.text, slot) < 0) {
-                r = fault_set_code_at(reterr, &text.at, REASON_LOAD_INVALID, "'%s' is not a number of CPUs",
-                                      text.text);
+                r = fault_set_code_at(reterr, &text.at, REASON_LOAD_INVALID, "'%s' is not a number of CPUs", text.text);
                 fault_hint(reterr, "write a decimal number: 2, 0.5");
                 return r;
         }

@@ -3,9 +3,9 @@
 /*
  * Whole: a compose file that docker compose carries out
  *
- * The strict tables read what we decide about and bring ourselves. So the file is flattened, and what the tables would not know is
- * left out before they read it: it stays in each service's node, which is what docker compose is given. A key
- * that nobody knows is docker compose's to refuse, unless it is nearly one that we know.
+ * The strict tables read what we decide about and bring ourselves. So the file is flattened, and what the tables would
+ * not know is left out before they read it: it stays in each service's node, which is what docker compose is given. A
+ * key that nobody knows is docker compose's to refuse, unless it is nearly one that we know.
  */
 
 #include <string.h>
@@ -21,18 +21,20 @@
 
 struct keep {
         const char *key;
-        const struct keep *of_map;   /* of the value, a map; NULL: all of it */
-        const struct keep *of_each;  /* of each value of that map, or item of that list; NULL: all of it */
+        const struct keep *of_map;  /* of the value, a map; NULL: all of it */
+        const struct keep *of_each; /* of each value of that map, or item of that list; NULL: all of it */
 };
 
 static const struct keep keep_depend[] = { { .key = "condition" }, { .key = "required" }, { .key = NULL } };
 static const struct keep keep_attachment[] = {
-        { .key = "aliases" },        { .key = "ipv4_address" }, { .key = "ipv6_address" },
-        { .key = "link_local_ips" }, { .key = "mac_address" },  { .key = "priority" },
-        { .key = NULL },
+        { .key = "aliases" },     { .key = "ipv4_address" }, { .key = "ipv6_address" }, { .key = "link_local_ips" },
+        { .key = "mac_address" }, { .key = "priority" },     { .key = NULL },
 };
 static const struct keep keep_bind[] = {
-        { .key = "propagation" }, { .key = "create_host_path" }, { .key = "selinux" }, { .key = NULL },
+        { .key = "propagation" },
+        { .key = "create_host_path" },
+        { .key = "selinux" },
+        { .key = NULL },
 };
 static const struct keep keep_volume_options[] = { { .key = "nocopy" }, { .key = "subpath" }, { .key = NULL } };
 static const struct keep keep_tmpfs[] = { { .key = "size" }, { .key = "mode" }, { .key = NULL } };
@@ -252,8 +254,8 @@ static const struct node *none_at(const struct source_pos *at, struct arena *a) 
 /* @whole as the tables read it: @plain, with what is said elsewhere. */
 static const struct node *adjust_service(const struct node *whole, const struct node *plain, const char *profiles,
                                          struct arena *a) {
-        const struct node *policy = node_get(node_get(whole, "deploy"), "restart_policy"), *mounts = node_get(plain, "volumes"),
-                          *mode = node_get(whole, "network_mode");
+        const struct node *policy = node_get(node_get(whole, "deploy"), "restart_policy"),
+                          *mounts = node_get(plain, "volumes"), *mode = node_get(whole, "network_mode");
 
         if (whole->type != NODE_MAP)
                 return plain;
@@ -268,7 +270,8 @@ static const struct node *adjust_service(const struct node *whole, const struct 
         return plain;
 }
 
-static const struct node *adjust(const struct node *whole, const struct node *plain, const char *profiles, struct arena *a) {
+static const struct node *adjust(const struct node *whole, const struct node *plain, const char *profiles,
+                                 struct arena *a) {
         const struct node *services = node_get(plain, "services"), *from = node_get(whole, "services");
         struct node_entry *entries;
 
@@ -306,7 +309,8 @@ static int check_keys(const struct node *service, struct arena *a, struct fault 
                 closest = is_known ? NULL : closest_name(key, known);
                 if (!closest)
                         continue;
-                r = fault_set_code_at(reterr, &service->entries[i].at, REASON_LOAD_INVALID, "there is no key '%s'", key);
+                r = fault_set_code_at(reterr, &service->entries[i].at, REASON_LOAD_INVALID, "there is no key '%s'",
+                                      key);
                 fault_hint(reterr, "did you mean '%s'?", closest);
                 return r;
         }

@@ -64,7 +64,8 @@ int fleet_resolve(const struct fleet *f, const struct release *release, struct a
                 .files = files,
         };
         struct digest id;
-        int r = app_files_make(arena_printf(a, "apps/%s", app->app.text), app->entries, app->n_entries, a, files, reterr);
+        int r = app_files_make(arena_printf(a, "apps/%s", app->app.text), app->entries, app->n_entries, a, files,
+                               reterr);
 
         if (r == 0)
                 r = read_variables(d.environment, files, a, variables, reterr);

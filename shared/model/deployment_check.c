@@ -19,8 +19,8 @@ static int refuse_service(const struct deployment *d, const struct text_at *name
         const struct compose_service *services = d->compose.services.items;
         own_arena struct arena *scratch = arena_new();
         const char **known = arena_array(scratch, d->compose.services.n + 1, sizeof(*known)), *closest;
-        int r = fault_set_code_at(reterr, &name->at, REASON_LOAD_REFERENCE, "app '%s' has no service '%s'", d->app->app.text,
-                                  name->text);
+        int r = fault_set_code_at(reterr, &name->at, REASON_LOAD_REFERENCE, "app '%s' has no service '%s'",
+                                  d->app->app.text, name->text);
 
         for (size_t i = 0; i < d->compose.services.n; i++)
                 known[i] = services[i].name.text;

@@ -14,14 +14,16 @@
 enum claim_kind { CLAIM_CONTAINER, CLAIM_NETWORK, CLAIM_VOLUME };
 
 static const char *const claim_words[] = {
-        [CLAIM_CONTAINER] = "container", [CLAIM_NETWORK] = "network", [CLAIM_VOLUME] = "volume",
+        [CLAIM_CONTAINER] = "container",
+        [CLAIM_NETWORK] = "network",
+        [CLAIM_VOLUME] = "volume",
 };
 
 struct claim {
         enum claim_kind kind;
         const char *name;
         const struct source_pos *at;
-        size_t app;                     /* index of its deployment */
+        size_t app; /* index of its deployment */
 };
 
 struct host_claims {
@@ -48,8 +50,8 @@ static int fault_port(const struct host_claims *h, const struct port_binding *x,
         const struct port_binding *later = x->app > y->app ? x : y, *earlier = later == x ? y : x;
         int r = fault_set_code_at(reterr, &later->port->at, REASON_LOAD_INVALID,
                                   "port %d/%s of host '%s' is published by app '%s' already",
-                                  (int)later->port->published, compose_protocol_names[later->port->protocol],
-                                  h->host, app_name(h, earlier->app));
+                                  (int)later->port->published, compose_protocol_names[later->port->protocol], h->host,
+                                  app_name(h, earlier->app));
 
         hint_where(&earlier->port->at, reterr);
         return r;

@@ -8,9 +8,9 @@
 #include "shared/model/fleet_private.h"
 
 #define AT(type, member) .at = offsetof(struct type, member)
-#define POSITION(type) .position = offsetof(struct type, at) + 1
-#define SECOND INT64_C(1000)
-#define DAY (24 * 60 * 60 * SECOND)
+#define POSITION(type)   .position = offsetof(struct type, at) + 1
+#define SECOND           INT64_C(1000)
+#define DAY              (24 * 60 * 60 * SECOND)
 
 const char *const rollout_order_names[] = {
         [ORDER_AUTO] = "auto",
@@ -46,17 +46,23 @@ const char *const rollout_failure_names[] = {
 };
 
 const char *const rollout_strategy_names[] = {
-        [STRATEGY_RECREATE] = "recreate",
-        [STRATEGY_ROLLING] = "rolling",
-        [STRATEGY_CANARY] = "canary",
-        [STRATEGY_BLUE_GREEN] = "blue-green",
-        [STRATEGY_MAX_] = NULL,
+        [STRATEGY_RECREATE] = "recreate",     [STRATEGY_ROLLING] = "rolling", [STRATEGY_CANARY] = "canary",
+        [STRATEGY_BLUE_GREEN] = "blue-green", [STRATEGY_MAX_] = NULL,
 };
 
 static const struct field canary_fields[] = {
-        { .key = "weight", .type = FIELD_INTEGER, AT(canary_step, weight), .flags = FIELD_REQUIRED, .minimum = 1, .maximum = 100,
+        { .key = "weight",
+          .type = FIELD_INTEGER,
+          AT(canary_step, weight),
+          .flags = FIELD_REQUIRED,
+          .minimum = 1,
+          .maximum = 100,
           .doc = "The new release's share, percent." },
-        { .key = "hold", .type = FIELD_DURATION, AT(canary_step, hold_ms), .minimum = 0, .maximum = 7 * DAY,
+        { .key = "hold",
+          .type = FIELD_DURATION,
+          AT(canary_step, hold_ms),
+          .minimum = 0,
+          .maximum = 7 * DAY,
           .doc = "How long it must hold; default 0s." },
         { .key = NULL },
 };
@@ -70,13 +76,32 @@ static const struct table canary_table = {
 };
 
 static const struct field progression_fields[] = {
-        { .key = "kind", .type = FIELD_ENUM, AT(progression, kind), .flags = FIELD_REQUIRED, .names = progression_kind_names,
+        { .key = "kind",
+          .type = FIELD_ENUM,
+          AT(progression, kind),
+          .flags = FIELD_REQUIRED,
+          .names = progression_kind_names,
           .doc = "The rule by which the share grows." },
-        { .key = "start", .type = FIELD_INTEGER, AT(progression, start), .absent = 10, .minimum = 1, .maximum = 99,
+        { .key = "start",
+          .type = FIELD_INTEGER,
+          AT(progression, start),
+          .absent = 10,
+          .minimum = 1,
+          .maximum = 99,
           .doc = "The first share, percent; default 10." },
-        { .key = "step", .type = FIELD_INTEGER, AT(progression, step), .flags = FIELD_OMIT, .minimum = 0, .maximum = 100,
+        { .key = "step",
+          .type = FIELD_INTEGER,
+          AT(progression, step),
+          .flags = FIELD_OMIT,
+          .minimum = 0,
+          .maximum = 100,
           .doc = "What is added each time (linear; default: start), or the factor (exponential; default 2)." },
-        { .key = "hold", .type = FIELD_DURATION, AT(progression, hold_ms), .absent = 30 * SECOND, .minimum = 0, .maximum = 7 * DAY,
+        { .key = "hold",
+          .type = FIELD_DURATION,
+          AT(progression, hold_ms),
+          .absent = 30 * SECOND,
+          .minimum = 0,
+          .maximum = 7 * DAY,
           .doc = "How long each share must hold; default 30s." },
         { .key = NULL },
 };
@@ -95,7 +120,8 @@ static int check_canary(const struct rollout_settings *s, const struct node *nod
         if (s->strategy != STRATEGY_CANARY && (s->steps.n > 0 || s->progression))
                 return fault_set_code_at(reterr, &node_get(node, s->progression ? "progression" : "steps")->at,
                                          REASON_LOAD_INVALID, "only the strategy canary has %s, and this one is %s",
-                                         s->progression ? "a progression" : "steps", rollout_strategy_names[s->strategy]);
+                                         s->progression ? "a progression" : "steps",
+                                         rollout_strategy_names[s->strategy]);
         if (s->steps.n > 0 && s->progression)
                 return fault_set_code_at(reterr, &node_get(node, "progression")->at, REASON_LOAD_INVALID,
                                          "a canary has steps or a progression, not both");
@@ -115,7 +141,8 @@ static int check_rollout(void *object, const struct node *node, struct fault *re
         if (r < 0)
                 return r;
         if (s->strategy == STRATEGY_CANARY && s->steps.n == 0 && !s->progression) {
-                r = fault_set_code_at(reterr, strategy ? &strategy->at : &node->at, REASON_LOAD_INVALID, "a canary without steps");
+                r = fault_set_code_at(reterr, strategy ? &strategy->at : &node->at, REASON_LOAD_INVALID,
+                                      "a canary without steps");
                 fault_hint(reterr, "write for example steps: [{weight: 10, hold: 1m}, {weight: 50, hold: 5m}]");
                 return r;
         }
@@ -127,26 +154,69 @@ static int check_rollout(void *object, const struct node *node, struct fault *re
 }
 
 static const struct field rollout_settings_fields[] = {
-        { .key = "strategy", .type = FIELD_ENUM, AT(rollout_settings, strategy), .flags = FIELD_OMIT,
-          .names = rollout_strategy_names, .doc = "How the old instances are replaced." },
-        { .key = "order", .type = FIELD_ENUM, AT(rollout_settings, order), .flags = FIELD_OMIT, .names = rollout_order_names,
+        { .key = "strategy",
+          .type = FIELD_ENUM,
+          AT(rollout_settings, strategy),
+          .flags = FIELD_OMIT,
+          .names = rollout_strategy_names,
+          .doc = "How the old instances are replaced." },
+        { .key = "order",
+          .type = FIELD_ENUM,
+          AT(rollout_settings, order),
+          .flags = FIELD_OMIT,
+          .names = rollout_order_names,
           .doc = "What is first of starting the new and stopping the old; auto: starting, where a service can run twice." },
-        { .key = "max_parallel", .type = FIELD_INTEGER, AT(rollout_settings, max_parallel), .absent = 1, .minimum = 0,
-          .maximum = LIMIT_REPLICAS, .doc = "Rolling: how many instances of a service are replaced at a time; 0: all. Default 1." },
-        { .key = "steps", .type = FIELD_STRUCT_LIST, AT(rollout_settings, steps), .flags = FIELD_OMIT, .sub = &canary_table,
+        { .key = "max_parallel",
+          .type = FIELD_INTEGER,
+          AT(rollout_settings, max_parallel),
+          .absent = 1,
+          .minimum = 0,
+          .maximum = LIMIT_REPLICAS,
+          .doc = "Rolling: how many instances of a service are replaced at a time; 0: all. Default 1." },
+        { .key = "steps",
+          .type = FIELD_STRUCT_LIST,
+          AT(rollout_settings, steps),
+          .flags = FIELD_OMIT,
+          .sub = &canary_table,
           .doc = "Canary: the shares, and how long each must hold." },
-        { .key = "progression", .type = FIELD_STRUCT_PTR, AT(rollout_settings, progression), .flags = FIELD_OMIT,
-          .sub = &progression_table, .doc = "Canary: the shares by a rule." },
-        { .key = "bake", .type = FIELD_DURATION, AT(rollout_settings, bake_ms), .absent = FLEET_BAKE_MS, .minimum = 0,
-          .maximum = 7 * DAY, .doc = "Blue-green: how long the old set runs on after the switch; default 10s." },
-        { .key = "min_healthy_time", .type = FIELD_DURATION, AT(rollout_settings, min_healthy_ms), .absent = FLEET_MIN_HEALTHY_MS,
-          .minimum = 0, .maximum = DAY, .doc = "How long the new instances must stay healthy." },
-        { .key = "healthy_deadline", .type = FIELD_DURATION, AT(rollout_settings, healthy_deadline_ms), .absent = FLEET_HEALTHY_DEADLINE_MS,
-          .minimum = SECOND, .maximum = 7 * DAY, .doc = "How long they may take to become healthy." },
-        { .key = "progress_deadline", .type = FIELD_DURATION, AT(rollout_settings, progress_deadline_ms),
-          .absent = FLEET_PROGRESS_DEADLINE_MS, .minimum = SECOND, .maximum = 7 * DAY,
+        { .key = "progression",
+          .type = FIELD_STRUCT_PTR,
+          AT(rollout_settings, progression),
+          .flags = FIELD_OMIT,
+          .sub = &progression_table,
+          .doc = "Canary: the shares by a rule." },
+        { .key = "bake",
+          .type = FIELD_DURATION,
+          AT(rollout_settings, bake_ms),
+          .absent = FLEET_BAKE_MS,
+          .minimum = 0,
+          .maximum = 7 * DAY,
+          .doc = "Blue-green: how long the old set runs on after the switch; default 10s." },
+        { .key = "min_healthy_time",
+          .type = FIELD_DURATION,
+          AT(rollout_settings, min_healthy_ms),
+          .absent = FLEET_MIN_HEALTHY_MS,
+          .minimum = 0,
+          .maximum = DAY,
+          .doc = "How long the new instances must stay healthy." },
+        { .key = "healthy_deadline",
+          .type = FIELD_DURATION,
+          AT(rollout_settings, healthy_deadline_ms),
+          .absent = FLEET_HEALTHY_DEADLINE_MS,
+          .minimum = SECOND,
+          .maximum = 7 * DAY,
+          .doc = "How long they may take to become healthy." },
+        { .key = "progress_deadline",
+          .type = FIELD_DURATION,
+          AT(rollout_settings, progress_deadline_ms),
+          .absent = FLEET_PROGRESS_DEADLINE_MS,
+          .minimum = SECOND,
+          .maximum = 7 * DAY,
           .doc = "How long a rollout may make no progress." },
-        { .key = "on_failure", .type = FIELD_ENUM, AT(rollout_settings, on_failure), .names = rollout_failure_names,
+        { .key = "on_failure",
+          .type = FIELD_ENUM,
+          AT(rollout_settings, on_failure),
+          .names = rollout_failure_names,
           .doc = "What follows a rollout that failed." },
         { .key = NULL },
 };
@@ -171,7 +241,8 @@ static int check_roles(const struct app *app, struct fault *reterr) {
                 while (role < ROLE_MAX_ && !str_eq(service_role_names[role], word->text))
                         role++;
                 if (role == ROLE_MAX_) {
-                        int r = fault_set_code_at(reterr, &word->at, REASON_LOAD_INVALID, "'%s' is not a role", word->text);
+                        int r = fault_set_code_at(reterr, &word->at, REASON_LOAD_INVALID, "'%s' is not a role",
+                                                  word->text);
 
                         fault_hint(reterr, "the roles are primary, init, migration, sidecar and hook");
                         return r;
@@ -206,7 +277,8 @@ int app_complete(struct app *app, struct arena *a, struct fault *reterr) {
         for (size_t i = 0; i < app->checks.n; i++)
                 if (!checks[i].name.text)
                         checks[i].name = (struct text_at){
-                                .text = arena_printf(a, "%s-%s", checks[i].service.text, check_kind_names[check_kind_of(&checks[i])]),
+                                .text = arena_printf(a, "%s-%s", checks[i].service.text,
+                                                     check_kind_names[check_kind_of(&checks[i])]),
                                 .at = checks[i].at,
                         };
         for (size_t i = 0; i < app->checks.n; i++)
@@ -238,27 +310,67 @@ static int check_app(void *object, const struct node *node, struct fault *reterr
 }
 
 static const struct field app_fields[] = {
-        { .key = "app", .type = FIELD_TEXT, AT(app, app), .flags = FIELD_REQUIRED, .format = "name",
+        { .key = "app",
+          .type = FIELD_TEXT,
+          AT(app, app),
+          .flags = FIELD_REQUIRED,
+          .format = "name",
           .doc = "The app's name, as the folder's." },
-        { .key = "runtime", .type = FIELD_ENUM, AT(app, runtime), .names = app_runtime_names,
-          .hidden_from = APP_FAKE, .doc = "What runs it." },
-        { .key = "file", .type = FIELD_TEXT, AT(app, file), .flags = FIELD_OMIT, .format = "path",
+        { .key = "runtime",
+          .type = FIELD_ENUM,
+          AT(app, runtime),
+          .names = app_runtime_names,
+          .hidden_from = APP_FAKE,
+          .doc = "What runs it." },
+        { .key = "file",
+          .type = FIELD_TEXT,
+          AT(app, file),
+          .flags = FIELD_OMIT,
+          .format = "path",
           .doc = "The compose file in the app's folder; default compose.yaml." },
-        { .key = "rollout", .type = FIELD_STRUCT, AT(app, rollout), .sub = &rollout_settings_table,
+        { .key = "rollout",
+          .type = FIELD_STRUCT,
+          AT(app, rollout),
+          .sub = &rollout_settings_table,
           .doc = "How a new release takes over." },
-        { .key = "roles", .type = FIELD_STRING_MAP, AT(app, roles), .flags = FIELD_OMIT,
+        { .key = "roles",
+          .type = FIELD_STRING_MAP,
+          AT(app, roles),
+          .flags = FIELD_OMIT,
           .doc = "What services are for: primary (the default), init, migration, sidecar or hook." },
-        { .key = "checks", .type = FIELD_STRUCT_LIST, AT(app, checks), .flags = FIELD_OMIT, .sub = &check_table,
+        { .key = "checks",
+          .type = FIELD_STRUCT_LIST,
+          AT(app, checks),
+          .flags = FIELD_OMIT,
+          .sub = &check_table,
           .doc = "How new instances are judged, beyond the engine's health checks." },
-        { .key = "traffic", .type = FIELD_STRUCT_PTR, AT(app, traffic), .flags = FIELD_OMIT, .sub = &traffic_table,
+        { .key = "traffic",
+          .type = FIELD_STRUCT_PTR,
+          AT(app, traffic),
+          .flags = FIELD_OMIT,
+          .sub = &traffic_table,
           .doc = "The router that carries the app's requests." },
-        { .key = "steps", .type = FIELD_STRUCT_LIST, AT(app, steps), .flags = FIELD_OMIT, .sub = &plan_step_table,
+        { .key = "steps",
+          .type = FIELD_STRUCT_LIST,
+          AT(app, steps),
+          .flags = FIELD_OMIT,
+          .sub = &plan_step_table,
           .doc = "The steps of a rollout, instead of those that the strategy gives." },
-        { .key = "drift", .type = FIELD_ENUM, AT(app, drift), .names = drift_mode_names,
+        { .key = "drift",
+          .type = FIELD_ENUM,
+          AT(app, drift),
+          .names = drift_mode_names,
           .doc = "Whether changes made by hand are put right or only reported." },
-        { .key = "prune", .type = FIELD_BOOL, AT(app, prune),
+        { .key = "prune",
+          .type = FIELD_BOOL,
+          AT(app, prune),
           .doc = "Remove instances that the app does not declare any more; volumes never." },
-        { .key = "keep", .type = FIELD_INTEGER, AT(app, keep), .absent = 1, .minimum = 0, .maximum = 100,
+        { .key = "keep",
+          .type = FIELD_INTEGER,
+          AT(app, keep),
+          .absent = 1,
+          .minimum = 0,
+          .maximum = 100,
           .doc = "Of how many older releases the images stay on the host." },
         { .key = NULL },
 };

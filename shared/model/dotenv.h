@@ -17,7 +17,7 @@
 #include "shared/model/interpolate.h"
 
 struct dotenv_input {
-        const char *name;                     /* as positions call the file: "apps/shop/web.env" */
+        const char *name; /* as positions call the file: "apps/shop/web.env" */
         const void *bytes;
         size_t size;
         /* `format: raw`: no quotes, no variables, no comments behind values */
@@ -26,7 +26,7 @@ struct dotenv_input {
 };
 
 /*
- * The pairs in the order written, repeated keys included; value.text is NULL for a KEY alone. All in @a, a copy of the text for positions
- * too. FAULT_CONFIG with position; code LOAD_INVALID, LOAD_REFERENCE or LOAD_LIMIT.
+ * The pairs in the order written, repeated keys included; value.text is NULL for a KEY alone. All in @a, a copy of the
+ * text for positions too. FAULT_CONFIG with position; code LOAD_INVALID, LOAD_REFERENCE or LOAD_LIMIT.
  */
 int dotenv_parse(const struct dotenv_input *in, struct arena *a, struct string_map *ret, struct fault *reterr);

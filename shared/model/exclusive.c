@@ -18,7 +18,7 @@ static bool mount_is_written(const struct compose_mount *m) {
 enum claim {
         CLAIM_NOTHING,
         CLAIM_NAME,
-        CLAIM_NETWORK,      /* the host's */
+        CLAIM_NETWORK, /* the host's */
         CLAIM_PORT,
         CLAIM_DATA,
         CLAIM_ADDRESS,
@@ -27,13 +27,14 @@ enum claim {
 struct reason {
         enum claim claim;
         struct source_pos at;
-        const char *why;    /* for people */
+        const char *why; /* for people */
 };
 
 static struct reason claims_name(const struct compose_service *s, struct arena *a) {
         if (!s->container_name.text)
                 return (struct reason){ .claim = CLAIM_NOTHING };
-        return (struct reason){ CLAIM_NAME, s->container_name.at, arena_printf(a, "it has the container_name %s", s->container_name.text) };
+        return (struct reason){ CLAIM_NAME, s->container_name.at,
+                                arena_printf(a, "it has the container_name %s", s->container_name.text) };
 }
 
 static struct reason claims_network(const struct compose_service *s, struct arena *a) {
@@ -48,7 +49,8 @@ static struct reason claims_port(const struct compose_service *s, struct arena *
         for (size_t i = 0; i < s->ports.n; i++)
                 if (port_is_fixed(&ports[i]))
                         return (struct reason){ CLAIM_PORT, ports[i].at,
-                                                arena_printf(a, "it publishes port %lld of the host", (long long)ports[i].published) };
+                                                arena_printf(a, "it publishes port %lld of the host",
+                                                             (long long)ports[i].published) };
         return (struct reason){ .claim = CLAIM_NOTHING };
 }
 
@@ -58,7 +60,9 @@ static struct reason claims_data(const struct compose_service *s, struct arena *
         for (size_t i = 0; i < s->mounts.n; i++)
                 if (mount_is_written(&mounts[i]))
                         return (struct reason){ CLAIM_DATA, mounts[i].at,
-                                                arena_printf(a, "it writes to the %s %s", mounts[i].type == MOUNT_VOLUME ? "volume" : "host's folder",
+                                                arena_printf(a, "it writes to the %s %s",
+                                                             mounts[i].type == MOUNT_VOLUME ? "volume"
+                                                                                            : "host's folder",
                                                              mounts[i].source) };
         return (struct reason){ .claim = CLAIM_NOTHING };
 }
@@ -75,10 +79,12 @@ static struct reason claims_address(const struct compose_service *s, struct aren
 
                 if (address->text)
                         return (struct reason){ CLAIM_ADDRESS, address->at,
-                                                arena_printf(a, "it has the fixed address %s on the network %s", address->text, n->network) };
+                                                arena_printf(a, "it has the fixed address %s on the network %s",
+                                                             address->text, n->network) };
         }
         if (mac && node_is_scalar(mac) && mac->type != NODE_NULL)
-                return (struct reason){ CLAIM_ADDRESS, mac->at, arena_printf(a, "it has the fixed address %s", mac->text) };
+                return (struct reason){ CLAIM_ADDRESS, mac->at,
+                                        arena_printf(a, "it has the fixed address %s", mac->text) };
         return (struct reason){ .claim = CLAIM_NOTHING };
 }
 
@@ -101,16 +107,22 @@ const char *exclusive_why(const struct compose_service *s, struct arena *a) {
         return find_reason(s, a).why;
 }
 
-static int refuse(const struct deployment *d, const struct compose_service *s, const struct reason *reason, struct fault *reterr) {
+static int refuse(const struct deployment *d, const struct compose_service *s, const struct reason *reason,
+                  struct fault *reterr) {
         int r = fault_set_code_at(reterr, &reason->at, REASON_ROLLOUT_EXCLUSIVE,
                                   "strategy %s needs two of %s at a time, and it cannot run twice: %s",
                                   rollout_strategy_names[d->app->rollout.strategy], s->name.text, reason->why);
 
         if (reason->claim == CLAIM_PORT)
-                fault_hint(reterr, "let the engine choose the port and put a router before it; or have it replaced in place, in app.yaml: "
-                           "roles: {%s: sidecar}", s->name.text);
+                fault_hint(
+                        reterr,
+                        "let the engine choose the port and put a router before it; or have it replaced in place, in app.yaml: "
+                        "roles: {%s: sidecar}",
+                        s->name.text);
         else
-                fault_hint(reterr, "leave it out; or have the service replaced in place, in app.yaml: roles: {%s: sidecar}", s->name.text);
+                fault_hint(reterr,
+                           "leave it out; or have the service replaced in place, in app.yaml: roles: {%s: sidecar}",
+                           s->name.text);
         return r;
 }
 

@@ -23,14 +23,14 @@ enum desired_type {
 
 /* One entry of the accepted commit's tree. Borrowed by everything made from it. */
 struct desired_entry {
-        const char *path;      /* from the root: "apps/shop/compose.yaml" */
+        const char *path; /* from the root: "apps/shop/compose.yaml" */
         enum desired_type type;
-        const void *bytes;     /* NULL: known to be there, but not read */
+        const void *bytes; /* NULL: known to be there, but not read */
         size_t size;
 };
 
 struct app_file {
-        const char *path;      /* from the app's folder: "conf/nginx.conf" */
+        const char *path; /* from the app's folder: "conf/nginx.conf" */
         bool executable;
         const void *bytes;
         size_t size;
@@ -38,15 +38,15 @@ struct app_file {
 };
 
 struct app_files {
-        const char *folder;    /* "apps/shop", for messages */
+        const char *folder;           /* "apps/shop", for messages */
         const struct app_file *items; /* sorted by path */
         size_t n;
 };
 
 /*
- * The files of @folder ("apps/shop") among @n sorted or unsorted @entries; entries elsewhere are skipped. FAULT_CONFIG for
- * a symlink, a submodule, a path that is not inside, more than LIMIT_APP_FILES or LIMIT_APP_BYTES (code LOAD_LIMIT);
- * FAULT_INTERNAL when an entry was not read.
+ * The files of @folder ("apps/shop") among @n sorted or unsorted @entries; entries elsewhere are skipped. FAULT_CONFIG
+ * for a symlink, a submodule, a path that is not inside, more than LIMIT_APP_FILES or LIMIT_APP_BYTES (code
+ * LOAD_LIMIT); FAULT_INTERNAL when an entry was not read.
  */
 int app_files_make(const char *folder, const struct desired_entry *entries, size_t n, struct arena *a,
                    struct app_files *ret, struct fault *reterr);

@@ -72,8 +72,7 @@ bool release_selects(const struct release *r, const struct host *h) {
         return true;
 }
 
-const struct release *const *fleet_select(const struct fleet *f, const struct host *h, struct arena *a,
-                                          size_t *ret_n) {
+const struct release *const *fleet_select(const struct fleet *f, const struct host *h, struct arena *a, size_t *ret_n) {
         const struct release **selected = NULL;
         size_t n = 0;
 
@@ -112,9 +111,9 @@ static int check_name(struct loader *l, const struct text_at *name, const char *
 
         if (str_eq(name->text, expected))
                 return 0;
-        r = fault_set_code_at(l->reterr, &name->at, REASON_LOAD_REFERENCE, "this %s is called '%s', its %s '%s'",
-                              what, name->text,
-                              str_eq(what, "host") || str_eq(what, "release") ? "file" : "folder", expected);
+        r = fault_set_code_at(l->reterr, &name->at, REASON_LOAD_REFERENCE, "this %s is called '%s', its %s '%s'", what,
+                              name->text, str_eq(what, "host") || str_eq(what, "release") ? "file" : "folder",
+                              expected);
         fault_hint(l->reterr, "write '%s' here, or rename it", expected);
         return r;
 }
@@ -138,8 +137,8 @@ static int load_host(struct loader *l, const struct desired_entry *entry, const 
 }
 
 static struct environment *add_environment(struct loader *l, const char *name) {
-        struct environment *last = l->fleet->n_environments ? &l->fleet->environments[l->fleet->n_environments - 1]
-                                                            : NULL;
+        struct environment *last =
+                l->fleet->n_environments ? &l->fleet->environments[l->fleet->n_environments - 1] : NULL;
 
         /* Entries come sorted, so those of one folder follow each other. */
         if (last && str_eq(last->environment.text, name))
@@ -200,10 +199,11 @@ static int load_app(struct loader *l, const struct desired_entry *entry, const s
 }
 
 static int refuse_name(struct loader *l, const struct desired_entry *entry, const struct fleet_path *p) {
-        int r = fault_set_code(l->reterr, FAULT_CONFIG, REASON_LOAD_INVALID, "%s: nothing reads a file of this name here",
-                               entry->path);
+        int r = fault_set_code(l->reterr, FAULT_CONFIG, REASON_LOAD_INVALID,
+                               "%s: nothing reads a file of this name here", entry->path);
 
-        fault_hint(l->reterr, "documents end in .yaml; names are lower-case letters, digits and . _ -, up to %d of them",
+        fault_hint(l->reterr,
+                   "documents end in .yaml; names are lower-case letters, digits and . _ -, up to %d of them",
                    LIMIT_NAME_BYTES);
         return r;
 }
@@ -254,7 +254,11 @@ static const struct desired_entry *sort_entries(const struct desired_entry *entr
 
 /* Names in paths are sorted with their folders: "a-b/" stands before "a/". */
 static void sort_fleet(struct fleet *f) {
-        const struct { void *items; size_t n, size; int (*compare)(const void *, const void *); } lists[] = {
+        const struct {
+                void *items;
+                size_t n, size;
+                int (*compare)(const void *, const void *);
+        } lists[] = {
                 { f->hosts, f->n_hosts, sizeof(*f->hosts), compare_texts },
                 { f->environments, f->n_environments, sizeof(*f->environments), compare_texts },
                 { f->apps, f->n_apps, sizeof(*f->apps), compare_texts },
@@ -266,7 +270,8 @@ static void sort_fleet(struct fleet *f) {
                         qsort(lists[i].items, lists[i].n, lists[i].size, lists[i].compare);
 }
 
-int fleet_read(const struct desired_entry *entries, size_t n, struct arena *a, struct fleet *ret, struct fault *reterr) {
+int fleet_read(const struct desired_entry *entries, size_t n, struct arena *a, struct fleet *ret,
+               struct fault *reterr) {
         struct fleet fleet = { .name = "fleet" };
         struct loader l = { .fleet = &fleet, .arena = a, .reterr = reterr };
         const struct desired_entry *sorted = sort_entries(entries, n, a);

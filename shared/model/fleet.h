@@ -21,8 +21,8 @@
 
 enum host_state {
         HOST_ACTIVE,
-        HOST_RETIRED,   /* gone on purpose: nothing is addressed to it, its ledger stays valid */
-        HOST_REVOKED,   /* its key is not trusted any more */
+        HOST_RETIRED, /* gone on purpose: nothing is addressed to it, its ledger stays valid */
+        HOST_REVOKED, /* its key is not trusted any more */
         HOST_STATE_MAX_,
 };
 extern const char *const host_state_names[]; /* active retired revoked */
@@ -38,7 +38,8 @@ extern const char *const rollout_failure_names[]; /* rollback pause */
 enum drift_mode { DRIFT_REPAIR, DRIFT_REPORT, DRIFT_MODE_MAX_ };
 extern const char *const drift_mode_names[]; /* repair report */
 enum app_runtime { APP_DOCKER, APP_COMPOSE, APP_FAKE, APP_RUNTIME_MAX_ };
-extern const char *const app_runtime_names[]; /* docker compose fake; the last runs nothing, is for tests and offered to nobody */
+/* docker compose fake; the last runs nothing, is for tests and offered to nobody */
+extern const char *const app_runtime_names[];
 
 /* What holds when a rollout says nothing. */
 #define FLEET_MIN_HEALTHY_MS       INT64_C(2000)
@@ -47,29 +48,29 @@ extern const char *const app_runtime_names[]; /* docker compose fake; the last r
 #define FLEET_PROGRESS_DEADLINE_MS (INT64_C(10) * 60 * 1000)
 
 struct host {
-        struct text_at host;            /* first, as the name is in all of these */
+        struct text_at host; /* first, as the name is in all of these */
         struct text_at environment;
         struct string_map labels;
-        struct text_at key;             /* "ssh-ed25519 AAAA… comment"; text NULL: not enrolled yet */
+        struct text_at key; /* "ssh-ed25519 AAAA… comment"; text NULL: not enrolled yet */
         enum host_state state;
         struct source_pos at;
 };
 
 struct promotion {
-        struct text_at from;            /* environment */
+        struct text_at from; /* environment */
 };
 
 struct environment {
-        struct text_at environment;     /* set from the folder's name when there is no environment.yaml */
-        int64_t order;                  /* for display and promotion, lowest first */
+        struct text_at environment;        /* set from the folder's name when there is no environment.yaml */
+        int64_t order;                     /* for display and promotion, lowest first */
         const struct promotion *promotion; /* NULL: none */
-        struct string_map variables;    /* for the compose files of this environment; win over the app's .env */
+        struct string_map variables;       /* for the compose files of this environment; win over the app's .env */
         struct source_pos at;
 };
 
 /* A step of a canary: this share of new instances (and of the requests, with a router), and how long it must hold. */
 struct canary_step {
-        int64_t weight;                 /* percent */
+        int64_t weight; /* percent */
         int64_t hold_ms;
         struct source_pos at;
 };
@@ -77,36 +78,38 @@ struct canary_step {
 /* Shares that grow by a rule until they are 100. */
 struct progression {
         enum progression_kind kind;
-        int64_t start;                  /* the first share, percent: default 10 */
-        int64_t step;                   /* linear: added each time (default: start); exponential: the factor (default 2) */
-        int64_t hold_ms;                /* how long each must hold: default 30s */
+        int64_t start; /* the first share, percent: default 10 */
+        /* linear: added each time (default: start); exponential: the factor (default 2) */
+        int64_t step;
+        int64_t hold_ms; /* how long each must hold: default 30s */
 };
 
 struct rollout_settings {
         enum rollout_strategy strategy;
-        enum rollout_order order;       /* auto: start-first where a service can run twice */
-        int64_t max_parallel;           /* rolling: how many instances of a service at a time: default 1; 0: all */
-        struct struct_list steps;       /* struct canary_step */
+        enum rollout_order order; /* auto: start-first where a service can run twice */
+        int64_t max_parallel;     /* rolling: how many instances of a service at a time: default 1; 0: all */
+        struct struct_list steps; /* struct canary_step */
         const struct progression *progression; /* NULL: none */
-        int64_t bake_ms;                /* blue-green: how long the old set is kept running after the switch: default 10s */
-        int64_t min_healthy_ms;         /* health must hold this long: default 2s */
-        int64_t healthy_deadline_ms;    /* default 5m */
-        int64_t progress_deadline_ms;   /* default 10m */
+        /* blue-green: how long the old set is kept running after the switch: default 10s */
+        int64_t bake_ms;
+        int64_t min_healthy_ms;       /* health must hold this long: default 2s */
+        int64_t healthy_deadline_ms;  /* default 5m */
+        int64_t progress_deadline_ms; /* default 10m */
         enum rollout_failure on_failure;
 };
 
 struct app {
-        struct text_at app;             /* set from the folder's name when there is no app.yaml */
-        enum app_runtime runtime;       /* app_runtime_names[] gives the runtime's name */
-        struct text_at file;            /* in the app's folder; default compose.yaml */
+        struct text_at app;       /* set from the folder's name when there is no app.yaml */
+        enum app_runtime runtime; /* app_runtime_names[] gives the runtime's name */
+        struct text_at file;      /* in the app's folder; default compose.yaml */
         struct rollout_settings rollout;
-        struct string_map roles;        /* service: role; default primary */
-        struct struct_list checks;      /* struct check, each with its name */
-        const struct traffic *traffic;  /* NULL: no router carries its requests */
-        struct struct_list steps;       /* struct plan_step; none: the strategy's plan */
+        struct string_map roles;       /* service: role; default primary */
+        struct struct_list checks;     /* struct check, each with its name */
+        const struct traffic *traffic; /* NULL: no router carries its requests */
+        struct struct_list steps;      /* struct plan_step; none: the strategy's plan */
         enum drift_mode drift;
-        bool prune;                     /* default false */
-        int64_t keep;                   /* images of how many older releases stay: default 1 */
+        bool prune;   /* default false */
+        int64_t keep; /* images of how many older releases stay: default 1 */
         struct source_pos at;
         const struct desired_entry *entries; /* under apps/<app>/, sorted by path */
         size_t n_entries;
@@ -119,25 +122,25 @@ struct release_source {
 struct release {
         struct text_at app;
         struct text_at version;
-        struct string_map images;       /* service: reference with a digest */
-        struct string_map on;           /* label selector; n 0: every host of the environment */
+        struct string_map images;            /* service: reference with a digest */
+        struct string_map on;                /* label selector; n 0: every host of the environment */
         const struct release_source *source; /* NULL: absent */
-        const char *created, *by;       /* what `tally lock` wrote down; NULL: absent */
+        const char *created, *by;            /* what `tally lock` wrote down; NULL: absent */
         struct source_pos at;
-        const char *environment;        /* from the path */
-        const struct app *of;           /* the app */
+        const char *environment; /* from the path */
+        const struct app *of;    /* the app */
 };
 
 struct fleet {
-        const char *name;               /* of fleet.yaml; "fleet" when there is none */
-        const char *description;        /* NULL: none */
-        struct host *hosts;             /* sorted by name, as all of these */
+        const char *name;        /* of fleet.yaml; "fleet" when there is none */
+        const char *description; /* NULL: none */
+        struct host *hosts;      /* sorted by name, as all of these */
         size_t n_hosts;
         struct environment *environments;
         size_t n_environments;
         struct app *apps;
         size_t n_apps;
-        struct release *releases;       /* by environment, then app */
+        struct release *releases; /* by environment, then app */
         size_t n_releases;
 };
 
@@ -147,9 +150,10 @@ extern const struct table fleet_table, host_table, environment_table, app_table,
 extern const struct table *const fleet_tables[];
 
 /*
- * Read the desired state. @entries (any order) and what they point at are borrowed. Entries whose bytes are NULL are known to be
- * there and not read: that is enough for files under apps/ whose app is not resolved, and a fault for documents. Entries
- * that come sorted by path are used where they are, so the bytes of an app may be filled in before fleet_resolve().
+ * Read the desired state. @entries (any order) and what they point at are borrowed. Entries whose bytes are NULL are
+ * known to be there and not read: that is enough for files under apps/ whose app is not resolved, and a fault for
+ * documents. Entries that come sorted by path are used where they are, so the bytes of an app may be filled in before
+ * fleet_resolve().
  */
 int fleet_read(const struct desired_entry *entries, size_t n, struct arena *a, struct fleet *ret, struct fault *reterr);
 
@@ -177,19 +181,19 @@ struct deployment {
         const struct app *app;
         const struct environment *environment;
         const struct app_files *files;
-        struct compose compose;         /* with every image pinned */
-        const char *id;                 /* release id, sha256:… */
+        struct compose compose; /* with every image pinned */
+        const char *id;         /* release id, sha256:… */
 };
 
 /*
- * Read the app's compose file with the environment's variables, pin its images, compute the release id. The bytes of every
- * entry under apps/<app>/ must have been read.
+ * Read the app's compose file with the environment's variables, pin its images, compute the release id. The bytes of
+ * every entry under apps/<app>/ must have been read.
  */
 int fleet_resolve(const struct fleet *f, const struct release *r, struct arena *a, struct deployment *ret,
                   struct fault *reterr);
 
 /*
- * fleet_resolve() and exclusive_check() for every release, and deployment_clash() for every host: what `tally check` does. Stops at the
- * first fault. @ret (may be NULL): one for each release, in their order, in @a.
+ * fleet_resolve() and exclusive_check() for every release, and deployment_clash() for every host: what `tally check`
+ * does. Stops at the first fault. @ret (may be NULL): one for each release, in their order, in @a.
  */
 int fleet_check(const struct fleet *f, struct arena *a, struct deployment **ret, struct fault *reterr);

@@ -31,8 +31,7 @@ static int check_environment_exists(const struct fleet *f, const struct text_at 
 
         if (fleet_environment(f, name->text))
                 return 0;
-        r = fault_set_code_at(reterr, &name->at, REASON_LOAD_REFERENCE, "there is no environment '%s'",
-                              name->text);
+        r = fault_set_code_at(reterr, &name->at, REASON_LOAD_REFERENCE, "there is no environment '%s'", name->text);
         hint_environments(f, name->text, reterr);
         return r;
 }
@@ -120,8 +119,7 @@ static int check_keys(const struct fleet *f, struct fault *reterr) {
         for (size_t i = 1; i < n; i++)
                 if (same_key(hosts[i - 1], hosts[i])) {
                         int r = fault_set_code_at(reterr, &hosts[i]->key.at, REASON_LOAD_INVALID,
-                                                  "this key is the one of host '%s', too",
-                                                  hosts[i - 1]->host.text);
+                                                  "this key is the one of host '%s', too", hosts[i - 1]->host.text);
 
                         fault_hint(reterr, "each host makes a key of its own: `tally init` prints it");
                         return r;

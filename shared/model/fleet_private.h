@@ -7,14 +7,14 @@
 #include "shared/model/fleet.h"
 
 enum fleet_place {
-        PLACE_NONE,         /* nothing of ours */
-        PLACE_FLEET,        /* fleet.yaml */
-        PLACE_HOST,         /* hosts/<name>.yaml */
-        PLACE_ENVIRONMENT,  /* environments/<folder>/environment.yaml */
-        PLACE_RELEASE,      /* environments/<folder>/<name>.yaml */
-        PLACE_APP,          /* apps/<folder>/app.yaml */
-        PLACE_APP_FILE,     /* apps/<folder>/… */
-        PLACE_MISNAMED,     /* where a document stands, but with a name that is none: hosts/web1.yml, hosts/Web1.yaml */
+        PLACE_NONE,        /* nothing of ours */
+        PLACE_FLEET,       /* fleet.yaml */
+        PLACE_HOST,        /* hosts/<name>.yaml */
+        PLACE_ENVIRONMENT, /* environments/<folder>/environment.yaml */
+        PLACE_RELEASE,     /* environments/<folder>/<name>.yaml */
+        PLACE_APP,         /* apps/<folder>/app.yaml */
+        PLACE_APP_FILE,    /* apps/<folder>/… */
+        PLACE_MISNAMED,    /* where a document stands, but with a name that is none: hosts/web1.yml, hosts/Web1.yaml */
         PLACE_MAX_,
 };
 
@@ -26,7 +26,10 @@ struct fleet_path {
 
 struct fleet_path fleet_path_read(const char *path);
 
-/* What an app.yaml did not say, or all of it where there is none: defaults, names of checks. Names are unique afterwards. */
+/*
+ * What an app.yaml did not say, or all of it where there is none: defaults, names of checks. Names are unique
+ * afterwards.
+ */
 int app_complete(struct app *app, struct arena *a, struct fault *reterr);
 
 /* Services that app.yaml names are there, and those that steps run are hooks. FAULT_CONFIG at their position. */

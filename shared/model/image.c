@@ -132,7 +132,8 @@ static int check_digest(const struct text_at *text, const char *digest, struct f
         if (digest_is_valid(digest))
                 return 0;
         if (!str_after(digest, "sha256:"))
-                return refuse(text, "only sha256 digests are accepted", "write @sha256: and 64 hexadecimal digits", reterr);
+                return refuse(text, "only sha256 digests are accepted", "write @sha256: and 64 hexadecimal digits",
+                              reterr);
         return refuse(text, "a digest is sha256: and 64 lower-case hexadecimal digits", NULL, reterr);
 }
 
@@ -145,7 +146,8 @@ static int check_name(const struct text_at *text, const struct image_ref *ref, s
                 if (ref->repository[i] >= 'A' && ref->repository[i] <= 'Z')
                         return refuse(text, "a repository is written in lower case", NULL, reterr);
         if (!path_is_valid(ref->repository, n))
-                return refuse(text, "the repository is not a path of lower-case letters, digits and . _ -", NULL, reterr);
+                return refuse(text, "the repository is not a path of lower-case letters, digits and . _ -", NULL,
+                              reterr);
         if (n + strlen(ref->registry) + 1 > LIMIT_IMAGE_NAME_BYTES)
                 return refuse(text, "the name is too long", NULL, reterr);
         return 0;

@@ -17,11 +17,11 @@
 #include "shared/data/table.h"
 
 struct image_ref {
-        const char *registry;    /* "docker.io", "registry.example:5000", "[::1]:5000" */
-        const char *repository;  /* "library/nginx": the path at the registry */
-        const char *tag;         /* NULL: none was written. Only a comment once there is a digest */
-        const char *digest;      /* "sha256:…"; NULL: none was written */
-        struct source_pos at;    /* where the reference stands */
+        const char *registry;   /* "docker.io", "registry.example:5000", "[::1]:5000" */
+        const char *repository; /* "library/nginx": the path at the registry */
+        const char *tag;        /* NULL: none was written. Only a comment once there is a digest */
+        const char *digest;     /* "sha256:…"; NULL: none was written */
+        struct source_pos at;   /* where the reference stands */
 };
 
 /* Parse; strings live in @a. FAULT_CONFIG at the reference's position, code LOAD_INVALID. */

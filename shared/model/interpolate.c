@@ -149,12 +149,12 @@ static struct source_pos locate(const struct source_pos *at, const char *express
         return pos;
 }
 
-#define fail(x, code_, expression, n, ...)                                                     \
-        __extension__({                                                                        \
-                struct source_pos pos_ = locate((x)->at, (expression), (n));                   \
-                int r_ = fault_set_at((x)->reterr, &pos_, __VA_ARGS__);                        \
-                (x)->reterr->code = (code_);                                                   \
-                r_;                                                                            \
+#define fail(x, code_, expression, n, ...) \
+        __extension__({ \
+                struct source_pos pos_ = locate((x)->at, (expression), (n)); \
+                int r_ = fault_set_at((x)->reterr, &pos_, __VA_ARGS__); \
+                (x)->reterr->code = (code_); \
+                r_; \
         })
 
 static int fail_syntax(struct expansion *x, const char *start, const char *what) {
@@ -178,8 +178,8 @@ static int expand(struct expansion *x, const char **p, unsigned depth, bool live
 struct expression {
         const char *start;
         const char *name;
-        const char *value;  /* NULL: not set */
-        bool present;       /* set, and not empty where ':' asks for it */
+        const char *value; /* NULL: not set */
+        bool present;      /* set, and not empty where ':' asks for it */
         char operator;
 };
 
@@ -187,7 +187,7 @@ static int apply(struct expansion *x, const struct expression *e, size_t n, cons
                  struct buffer *out) {
         if (!live)
                 return 0;
-        if (e->operator == '+') {
+        if (e->operator== '+') {
                 if (e->present)
                         buffer_puts(out, buffer_str(word));
                 return 0;
@@ -196,11 +196,11 @@ static int apply(struct expansion *x, const struct expression *e, size_t n, cons
                 buffer_puts(out, e->value);
                 return 0;
         }
-        if (e->operator == '-') {
+        if (e->operator== '-') {
                 buffer_puts(out, buffer_str(word));
                 return 0;
         }
-        if (e->operator == '?' && word->size > 0)
+        if (e->operator== '?' && word->size> 0)
                 return fail(x, REASON_LOAD_REFERENCE, e->start, n, "variable '%s' is required: %s", e->name,
                             buffer_str(word));
         return fail_unset(x, e->start, n, e->name);
@@ -224,8 +224,8 @@ static int expand_braced(struct expansion *x, const char **p, unsigned depth, bo
         e.present = e.value && (!colon || *e.value);
 
         if (*q && strchr("-?+", *q)) {
-                e.operator = *q++;
-                int r = expand(x, &q, depth + 1, live && e.present == (e.operator == '+'), &word);
+                e.operator= * q++;
+                int r = expand(x, &q, depth + 1, live && e.present == (e.operator== '+'), &word);
                 if (r < 0)
                         return r;
                 if (word.failed)
@@ -297,9 +297,10 @@ int interpolate_text(const char *text, const struct source_pos *at, variable_loo
         if (r < 0)
                 return r;
         if (out.failed == EFBIG)
-                return fail(&x, REASON_LOAD_LIMIT, text, strlen(text),
-                            "the value has more than %d bytes once its variables are replaced (LIMIT_INTERPOLATION_BYTES)",
-                            LIMIT_INTERPOLATION_BYTES);
+                return fail(
+                        &x, REASON_LOAD_LIMIT, text, strlen(text),
+                        "the value has more than %d bytes once its variables are replaced (LIMIT_INTERPOLATION_BYTES)",
+                        LIMIT_INTERPOLATION_BYTES);
         r = buffer_check(&out, "interpolated value", reterr);
         if (r < 0)
                 return r;
@@ -364,8 +365,8 @@ static int interpolate_list(const struct node *list, const struct variables *v, 
         return 0;
 }
 
-static int interpolate_map(const struct node *map, const struct variables *v, struct arena *a,
-                           const struct node **ret, struct fault *reterr) {
+static int interpolate_map(const struct node *map, const struct variables *v, struct arena *a, const struct node **ret,
+                           struct fault *reterr) {
         struct node_entry *entries = arena_array(a, map->n, sizeof(*entries));
         struct node *copy;
         bool changed = false;

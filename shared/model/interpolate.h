@@ -10,9 +10,9 @@
  *      ${VAR:+r} ${VAR+r}     r when set and not empty; r when set; else nothing
  *      $$                     a dollar sign
  *
- * d and r may hold variables again, to LIMIT_INTERPOLATION_DEPTH. Variables come from the desired state only, never from a
- * process's environment: what runs is what was signed. For the same reason a variable that is set nowhere is an error
- * here, where docker compose warns and takes an empty text.
+ * d and r may hold variables again, to LIMIT_INTERPOLATION_DEPTH. Variables come from the desired state only, never
+ * from a process's environment: what runs is what was signed. For the same reason a variable that is set nowhere is an
+ * error here, where docker compose warns and takes an empty text.
  */
 
 #include "shared/data/table.h"
@@ -45,15 +45,15 @@ const char *variables_lookup(const void *variables, const char *name);
 
 /*
  * One text; the result is in @a (or @text itself when there is nothing in it to replace). Faults point at the
- * expression when it can be found in the source from @at on; code LOAD_INVALID, LOAD_REFERENCE for a variable that is not
- * set, LOAD_LIMIT. They name variables, never values.
+ * expression when it can be found in the source from @at on; code LOAD_INVALID, LOAD_REFERENCE for a variable that is
+ * not set, LOAD_LIMIT. They name variables, never values.
  */
 int interpolate_text(const char *text, const struct source_pos *at, variable_lookup lookup, const void *data,
                      struct arena *a, const char **ret, struct fault *reterr);
 
 /*
- * Every scalar value of a tree, keys are left alone. What changed becomes an integer or boolean when it reads as one, as
- * if it had been written plain. Unchanged parts are shared with @root.
+ * Every scalar value of a tree, keys are left alone. What changed becomes an integer or boolean when it reads as one,
+ * as if it had been written plain. Unchanged parts are shared with @root.
  */
 int interpolate_node(const struct node *root, const struct variables *v, struct arena *a, const struct node **ret,
                      struct fault *reterr);

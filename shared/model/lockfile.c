@@ -10,7 +10,8 @@
 
 /*
  * YAML as a subset that everybody reads alike: block maps and lists, two spaces a level, strings in double quotes with
- * JSON's escapes (YAML 1.2 takes them all), integers, true, false and null. A '$' is doubled, for docker compose would replace it.
+ * JSON's escapes (YAML 1.2 takes them all), integers, true, false and null. A '$' is doubled, for docker compose would
+ * replace it.
  */
 
 #define INDENT 2
@@ -214,7 +215,9 @@ static void write_environment(struct buffer *out, const struct compose_service *
 }
 
 static void write_labels(struct buffer *out, const struct compose_service *s, const struct lockfile_input *in) {
-        const struct { const char *key, *value; } ours[] = {
+        const struct {
+                const char *key, *value;
+        } ours[] = {
                 { "tallyman.app", in->app },         { "tallyman.environment", in->environment },
                 { "tallyman.host", in->host },       { "tallyman.image", s->pinned },
                 { "tallyman.release", in->release }, { "tallyman.service", s->name.text },
@@ -310,8 +313,7 @@ static void write_comment(struct buffer *out, const char *key, const char *value
         buffer_putc(out, '\n');
 }
 
-int lockfile_write(const struct compose *c, const struct lockfile_input *in, struct buffer *out,
-                   struct fault *reterr) {
+int lockfile_write(const struct compose *c, const struct lockfile_input *in, struct buffer *out, struct fault *reterr) {
         own_buffer struct buffer body = BUFFER_INIT;
         struct digest digest;
         int r;

@@ -129,7 +129,8 @@ int micro_read(const struct node *node, void *slot, struct arena *a, struct faul
                 return fault_set_code_at(reterr, &node->at, REASON_LOAD_INVALID,
                                          "this number is too large: 9223372036854 is the most");
         if (may && node->text[0])
-                return fault_set_code_at(reterr, &node->at, REASON_LOAD_INVALID, "this must be a number, not '%s'", node->text);
+                return fault_set_code_at(reterr, &node->at, REASON_LOAD_INVALID, "this must be a number, not '%s'",
+                                         node->text);
         return fault_set_code_at(reterr, &node->at, REASON_LOAD_INVALID, "this must be a number, not %s",
                                  node_type_to_string(node->type));
 }

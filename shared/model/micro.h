@@ -10,7 +10,7 @@
 
 #include "shared/data/table.h"
 
-#define MICRO INT64_C(1000000)
+#define MICRO          INT64_C(1000000)
 #define MICRO_TEXT_MAX 32
 
 /*

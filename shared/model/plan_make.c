@@ -25,8 +25,8 @@ static const struct plan_step *find(const struct struct_list *steps, const char 
 /* What a depth-first walk knows of a step. */
 struct visit {
         enum { UNSEEN, OPEN, DONE } state;
-        bool prepared;          /* a prepare stands before it */
-        int64_t weight;         /* of the heaviest stage before it, itself included */
+        bool prepared;  /* a prepare stands before it */
+        int64_t weight; /* of the heaviest stage before it, itself included */
 };
 
 struct walk {
@@ -62,11 +62,12 @@ static int visit_needs(struct walk *w, size_t at) {
                 size_t need;
 
                 if (!find(w->steps, name->text, &need))
-                        return fault_set_code_at(w->reterr, &name->at, REASON_LOAD_REFERENCE, "there is no step '%s'", name->text);
+                        return fault_set_code_at(w->reterr, &name->at, REASON_LOAD_REFERENCE, "there is no step '%s'",
+                                                 name->text);
                 if (w->visits[need].state == OPEN)
                         return fault_set_code_at(w->reterr, &name->at, REASON_LOAD_INVALID,
-                                                 "step '%s' needs '%s', which needs it: the steps go in a circle", s->name.text,
-                                                 name->text);
+                                                 "step '%s' needs '%s', which needs it: the steps go in a circle",
+                                                 s->name.text, name->text);
                 r = visit_need(w, at, need);
         }
         return r;
@@ -80,8 +81,10 @@ static int check_place(struct walk *w, size_t at) {
         if (s->prepare)
                 mine->prepared = true;
         if ((s->prepare || s->stage) && s->on_failure == STEP_CONTINUE)
-                return fault_set_code_at(w->reterr, &s->at, REASON_LOAD_INVALID,
-                                         "step '%s' cannot be gone on from when it failed: on_failure must be fail or pause", s->name.text);
+                return fault_set_code_at(
+                        w->reterr, &s->at, REASON_LOAD_INVALID,
+                        "step '%s' cannot be gone on from when it failed: on_failure must be fail or pause",
+                        s->name.text);
         if ((s->stage || (s->hook && s->hook->service.text)) && !mine->prepared)
                 return fault_set_code_at(w->reterr, &s->at, REASON_LOAD_INVALID,
                                          "step '%s' runs images, and no prepare step comes before it", s->name.text);
@@ -115,8 +118,8 @@ static int check_names(const struct struct_list *steps, struct fault *reterr) {
         for (size_t i = 0; i < steps->n; i++) {
                 (void)find(steps, items[i].name.text, &first);
                 if (first != i)
-                        return fault_set_code_at(reterr, &items[i].name.at, REASON_LOAD_INVALID, "there are two steps '%s'",
-                                                 items[i].name.text);
+                        return fault_set_code_at(reterr, &items[i].name.at, REASON_LOAD_INVALID,
+                                                 "there are two steps '%s'", items[i].name.text);
         }
         return 0;
 }
@@ -124,7 +127,9 @@ static int check_names(const struct struct_list *steps, struct fault *reterr) {
 int plan_check(const struct struct_list *steps, struct fault *reterr) {
         const struct plan_step *items = steps->items;
         own_arena struct arena *scratch = arena_new();
-        struct walk w = { .steps = steps, .visits = arena_array(scratch, steps->n, sizeof(struct visit)), .reterr = reterr };
+        struct walk w = { .steps = steps,
+                          .visits = arena_array(scratch, steps->n, sizeof(struct visit)),
+                          .reterr = reterr };
         int64_t heaviest = 0;
         int r = check_names(steps, reterr);
 
@@ -136,7 +141,8 @@ int plan_check(const struct struct_list *steps, struct fault *reterr) {
         if (r < 0 || steps->n == 0 || heaviest == 100)
                 return r;
         r = fault_set_code_at(reterr, &items[steps->n - 1].at, REASON_LOAD_INVALID,
-                              "the steps end with %lld %% of the new release; the last stage must be 100", (long long)heaviest);
+                              "the steps end with %lld %% of the new release; the last stage must be 100",
+                              (long long)heaviest);
         fault_hint(reterr, "add a step with `stage: 100`");
         return r;
 }
@@ -151,7 +157,8 @@ struct making {
 };
 
 static struct plan_step *add(struct making *m, const char *name) {
-        const char *before = m->out->n > 0 ? ((struct rollout_step *)m->out->items)[m->out->n - 1].step.name.text : NULL;
+        const char *before =
+                m->out->n > 0 ? ((struct rollout_step *)m->out->items)[m->out->n - 1].step.name.text : NULL;
         struct rollout_step *s = arena_push(m->arena, &m->out->items, &m->out->n, sizeof(struct rollout_step));
         struct text_at *need;
 
@@ -281,8 +288,9 @@ static void place(struct making *m, const struct struct_list *steps, bool *place
         out->step = *s;
         if (!s->needs_given && at > 0) {
                 out->step.needs = (struct string_list){ .items = NULL };
-                ((struct text_at *)arena_push(m->arena, &out->step.needs.items, &out->step.needs.n, sizeof(struct text_at)))->text =
-                        s[-1].name.text;
+                ((struct text_at *)arena_push(m->arena, &out->step.needs.items, &out->step.needs.n,
+                                              sizeof(struct text_at)))
+                        ->text = s[-1].name.text;
         }
         out->step.needs_given = true;
 }
@@ -300,14 +308,14 @@ static void make_own(struct making *m, const struct struct_list *steps) {
 
 static void dot_step(const struct rollout_step *s, struct buffer *out) {
         static const char *const colours[STEP_STATE_MAX_] = {
-                [STEP_PENDING] = "white", [STEP_READY] = "lightyellow", [STEP_RUNNING] = "lightblue",
-                [STEP_WAITING] = "khaki", [STEP_SUCCEEDED] = "palegreen", [STEP_FAILED] = "salmon",
+                [STEP_PENDING] = "white",     [STEP_READY] = "lightyellow",   [STEP_RUNNING] = "lightblue",
+                [STEP_WAITING] = "khaki",     [STEP_SUCCEEDED] = "palegreen", [STEP_FAILED] = "salmon",
                 [STEP_SKIPPED] = "lightgrey", [STEP_CANCELLED] = "lightgrey",
         };
 
         /* Names keep to a grammar without quotes. */
-        buffer_printf(out, "        \"%s\" [label=\"%s\\n%s\", style=filled, fillcolor=%s];\n", s->step.name.text, s->step.name.text,
-                      step_kind_names[plan_step_kind(&s->step)], colours[s->state]);
+        buffer_printf(out, "        \"%s\" [label=\"%s\\n%s\", style=filled, fillcolor=%s];\n", s->step.name.text,
+                      s->step.name.text, step_kind_names[plan_step_kind(&s->step)], colours[s->state]);
         for (size_t i = 0; i < s->step.needs.n; i++)
                 buffer_printf(out, "        \"%s\" -> \"%s\";\n", s->step.needs.items[i].text, s->step.name.text);
 }

@@ -4,8 +4,9 @@
 /*
  * Port bindings: which published ports of one host get in each other's way
  *
- * A port without an address stands in the way of every address, 0.0.0.0 of every IPv4 address, :: of every IPv6 address.
- * Ports that the engine chooses, alone or out of a range, and those of services without instances get in nobody's way.
+ * A port without an address stands in the way of every address, 0.0.0.0 of every IPv4 address, :: of every IPv6
+ * address. Ports that the engine chooses, alone or out of a range, and those of services without instances get in
+ * nobody's way.
  */
 
 #include "shared/model/compose.h"
@@ -13,7 +14,7 @@
 struct port_binding {
         const struct compose_service *service;
         const struct compose_port *port;
-        size_t app;                     /* a number for the app */
+        size_t app; /* a number for the app */
 };
 
 /* At least as many as port_bindings_put() writes. */

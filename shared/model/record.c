@@ -300,9 +300,10 @@ static const char *read_intents(const json_t *predicate, struct record_head *h) 
         h->open_intents = json_object_get(predicate, "openIntents");
         if (!json_is_array(h->open_intents))
                 return "openIntents is not a list";
-        json_array_foreach(h->open_intents, i, item)
-                if (!json_is_integer(item) || json_integer_value(item) <= 0 || json_integer_value(item) > h->seq)
-                        return "openIntents holds what is no number of an earlier record";
+        json_array_foreach(h->open_intents, i,
+                           item) if (!json_is_integer(item) || json_integer_value(item) <= 0 ||
+                                     json_integer_value(item) >
+                                             h->seq) return "openIntents holds what is no number of an earlier record";
         h->closes = json_get_integer(json_object_get(predicate, "execution"), "intentSeq", 0);
         if (h->closes < 0 || (h->closes > 0 && h->closes >= h->seq))
                 return "execution.intentSeq is no earlier record";

@@ -31,8 +31,7 @@ static json_t *files_of(const struct app_files *files) {
         return object;
 }
 
-struct digest release_id(const char *app, const char *version, const struct compose *c,
-                         const struct app_files *files) {
+struct digest release_id(const char *app, const char *version, const struct compose *c, const struct app_files *files) {
         own_json json_t *id = json_pack("{s:s, s:s, s:o, s:o}", "app", app, "version", version, "images", images_of(c),
                                         "files", files_of(files));
 

@@ -10,15 +10,27 @@ const char *const verdict_names[] = {
 };
 
 static const struct field verdict_fields[] = {
-        { .key = "gate", .type = FIELD_STRING, .at = offsetof(struct verdict, gate), .flags = FIELD_REQUIRED,
+        { .key = "gate",
+          .type = FIELD_STRING,
+          .at = offsetof(struct verdict, gate),
+          .flags = FIELD_REQUIRED,
           .doc = "The gate that spoke." },
-        { .key = "verdict", .type = FIELD_ENUM, .at = offsetof(struct verdict, verdict), .flags = FIELD_REQUIRED,
-          .names = verdict_names, .doc = "What it said." },
-        { .key = "reasons", .type = FIELD_STRING_LIST, .at = offsetof(struct verdict, reasons),
+        { .key = "verdict",
+          .type = FIELD_ENUM,
+          .at = offsetof(struct verdict, verdict),
+          .flags = FIELD_REQUIRED,
+          .names = verdict_names,
+          .doc = "What it said." },
+        { .key = "reasons",
+          .type = FIELD_STRING_LIST,
+          .at = offsetof(struct verdict, reasons),
           .doc = "Stable reason codes, sorted." },
-        { .key = "message", .type = FIELD_STRING, .at = offsetof(struct verdict, message), .flags = FIELD_OMIT,
+        { .key = "message",
+          .type = FIELD_STRING,
+          .at = offsetof(struct verdict, message),
+          .flags = FIELD_OMIT,
           .doc = "The same for people." },
-        { },
+        {},
 };
 
 const struct table verdict_table = {

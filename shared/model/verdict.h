@@ -6,7 +6,7 @@
 #include "shared/data/table.h"
 
 enum verdict_value {
-        VERDICT_DENY,     /* zero, so that a verdict nobody filled in denies */
+        VERDICT_DENY, /* zero, so that a verdict nobody filled in denies */
         VERDICT_PENDING,
         VERDICT_ALLOW,
         VERDICT_MAX_,
@@ -14,10 +14,10 @@ enum verdict_value {
 extern const char *const verdict_names[]; /* deny pending allow */
 
 struct verdict {
-        const char *gate;              /* "poison", "suspension", "ledger" */
+        const char *gate; /* "poison", "suspension", "ledger" */
         enum verdict_value verdict;
-        struct string_list reasons;    /* codes of shared/base/reason.h, sorted */
-        const char *message;           /* for people; NULL when allowed */
+        struct string_list reasons; /* codes of shared/base/reason.h, sorted */
+        const char *message;        /* for people; NULL when allowed */
 };
 
 extern const struct table verdict_table;

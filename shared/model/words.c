@@ -26,8 +26,8 @@ static int read_word(const char **p, char *out, const struct source_pos *at, str
         for (; **p && (quote || !is_blank(**p)); (*p)++) {
                 if (**p == '\\' && quote != '\'') {
                         if (*++*p == '\0')
-                                return refuse(at, "the command ends with a backslash",
-                                              "write it as a list of words", reterr);
+                                return refuse(at, "the command ends with a backslash", "write it as a list of words",
+                                              reterr);
                 } else if (quote ? **p == quote : **p == '\'' || **p == '"') {
                         quote = quote ? '\0' : **p;
                         continue;

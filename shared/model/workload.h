@@ -23,10 +23,10 @@ extern const char *const depend_condition_names[]; /* the Compose Specification'
 /* What a service is for. */
 enum service_role {
         ROLE_PRIMARY,
-        ROLE_INIT,                      /* runs to its end before the primaries of each release that changes it */
-        ROLE_MIGRATION,                 /* the same, before anything else of the app is touched */
-        ROLE_SIDECAR,                   /* beside the primaries; may be one that cannot run twice */
-        ROLE_HOOK,                      /* runs only when a step of the plan says so */
+        ROLE_INIT,      /* runs to its end before the primaries of each release that changes it */
+        ROLE_MIGRATION, /* the same, before anything else of the app is touched */
+        ROLE_SIDECAR,   /* beside the primaries; may be one that cannot run twice */
+        ROLE_HOOK,      /* runs only when a step of the plan says so */
         ROLE_MAX_,
 };
 extern const char *const service_role_names[]; /* primary init migration sidecar hook */
@@ -34,34 +34,38 @@ extern const char *const service_role_names[]; /* primary init migration sidecar
 struct depend {
         const char *service;
         enum depend_condition condition;
-        bool required;                  /* false: go on without it when it isn't there or fails */
+        bool required; /* false: go on without it when it isn't there or fails */
 };
 
 /* One service: `replicas` instances made from one specification. */
 struct workload_service {
         const char *name;
-        const char *image;              /* repository@sha256:…, as pinned, without tag */
-        const char *spec_digest;        /* sha256 of the canonical specification: label tallyman.spec */
+        const char *image;       /* repository@sha256:…, as pinned, without tag */
+        const char *spec_digest; /* sha256 of the canonical specification: label tallyman.spec */
         int64_t replicas;
         enum service_role role;
-        struct struct_list depends_on;  /* struct depend */
-        bool health_checked;            /* the container has a health check (its own or the image's is not known here) */
-        bool exclusive;                 /* cannot run beside its predecessor: host port, container_name, … */
-        const char *why_exclusive;      /* for people: "it publishes port 8080 of the host"; NULL when it can */
+        struct struct_list depends_on; /* struct depend */
+        /* the container has a health check (its own or the image's is not known here) */
+        bool health_checked;
+        bool exclusive;            /* cannot run beside its predecessor: host port, container_name, … */
+        const char *why_exclusive; /* for people: "it publishes port 8080 of the host"; NULL when it can */
         int64_t stop_grace_ms;
-        json_t *spec;                   /* the runtime's own instance specification; not in the world document, borrowed */
+        /* the runtime's own instance specification; not in the world document, borrowed */
+        json_t *spec;
 };
 
 struct workload {
         const char *app;
-        const char *release;            /* release id, sha256:… */
+        const char *release; /* release id, sha256:… */
         const char *version;
         const char *runtime;
-        struct struct_list services;    /* struct workload_service, in dependency order (a service stands after what it depends on) */
-        const struct traffic *traffic;  /* the router that carries its requests; NULL: none */
-        json_t *resources;              /* the runtime's networks, volumes and files to make first; not in the world document */
-        const char *artifact;           /* the immutable artifact (locked compose file), text */
-        const char *artifact_digest;    /* its sha256 */
+        /* struct workload_service, in dependency order (a service stands after what it depends on) */
+        struct struct_list services;
+        const struct traffic *traffic; /* the router that carries its requests; NULL: none */
+        /* the runtime's networks, volumes and files to make first; not in the world document */
+        json_t *resources;
+        const char *artifact;        /* the immutable artifact (locked compose file), text */
+        const char *artifact_digest; /* its sha256 */
 };
 
 extern const struct table depend_table;

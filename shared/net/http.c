@@ -14,10 +14,10 @@
 #include "shared/base/text.h"
 
 #define CONNECT_TIMEOUT_MS 10000
-#define STALL_TIMEOUT_MS 60000
+#define STALL_TIMEOUT_MS   60000
 
 struct http {
-        CURL *easy;          /* keeps the connections between requests */
+        CURL *easy; /* keeps the connections between requests */
         char *unix_socket;
         char *ca_file;
         char *user_agent;
@@ -31,9 +31,9 @@ struct exchange {
         struct http_response *response;
         size_t body_limit;
         size_t received;
-        bool begun;          /* the empty line behind the headers was there */
-        int stopped;         /* the errno for a callback that ended the transfer */
-        bool by_caller;      /* it was the caller's sink or upload */
+        bool begun;     /* the empty line behind the headers was there */
+        int stopped;    /* the errno for a callback that ended the transfer */
+        bool by_caller; /* it was the caller's sink or upload */
 };
 
 DEFINE_OWN(struct curl_slist, curl_slist_free_all)
@@ -285,8 +285,7 @@ static int add_header(struct curl_slist **list, const char *line) {
 
 static int build_headers(const struct http_request *req, struct curl_slist **ret, struct fault *reterr) {
         own(curl_slist_free_all_p) struct curl_slist *list = NULL;
-        int r = add_header(&list,
-                           "Expect:"); /* waiting for "100 Continue" only costs a second with most servers */
+        int r = add_header(&list, "Expect:"); /* waiting for "100 Continue" only costs a second with most servers */
 
         /* libcurl would call any body a web form. */
         if (r >= 0 && !has_header(req->headers, "Content-Type"))
@@ -465,8 +464,7 @@ static bool same_origin(const char *a, const char *b) {
 
         return x && y && curl_url_set(x, CURLUPART_URL, a, 0) == CURLUE_OK &&
                curl_url_set(y, CURLUPART_URL, b, CURLU_DISALLOW_USER) == CURLUE_OK &&
-               same_part(x, y, CURLUPART_SCHEME) && same_part(x, y, CURLUPART_HOST) &&
-               same_part(x, y, CURLUPART_PORT);
+               same_part(x, y, CURLUPART_SCHEME) && same_part(x, y, CURLUPART_HOST) && same_part(x, y, CURLUPART_PORT);
 }
 
 static bool is_redirect(int status) {
@@ -474,8 +472,7 @@ static bool is_redirect(int status) {
 }
 
 /* 1: *ret_url is the next one (owned). 0: the answer stands. */
-static int next_hop(const struct exchange *x, const char *url, const char *what, char **ret_url,
-                    struct fault *reterr) {
+static int next_hop(const struct exchange *x, const char *url, const char *what, char **ret_url, struct fault *reterr) {
         const char *method = method_of(x->req);
         char *target = NULL; /* borrowed from the handle */
 

@@ -26,9 +26,9 @@
 struct http;
 
 struct http_options {
-        const char *unix_socket;   /* path: connect here whatever the URL's host says; NULL: TCP */
-        const char *ca_file;       /* PEM bundle instead of the system's; NULL: the system's */
-        const char *user_agent;    /* NULL: "tally/<version>" */
+        const char *unix_socket; /* path: connect here whatever the URL's host says; NULL: TCP */
+        const char *ca_file;     /* PEM bundle instead of the system's; NULL: the system's */
+        const char *user_agent;  /* NULL: "tally/<version>" */
 };
 
 /* Strings are copied. */
@@ -39,21 +39,22 @@ DEFINE_OWN(struct http, http_free)
 #define own_http own(http_free_p)
 
 enum http_redirect {
-        HTTP_REDIRECT_NO = 0,      /* a 3xx is an answer like any other */
-        HTTP_REDIRECT_SAME_HOST,   /* up to LIMIT_HTTP_REDIRECTS, same scheme, host and port, GET and HEAD only; else FAULT_DENIED */
+        HTTP_REDIRECT_NO = 0, /* a 3xx is an answer like any other */
+        /* up to LIMIT_HTTP_REDIRECTS, same scheme, host and port, GET and HEAD only; else FAULT_DENIED */
+        HTTP_REDIRECT_SAME_HOST,
         HTTP_REDIRECT_MAX_,
 };
 
 struct http_request {
-        const char *method;              /* NULL: "GET", or "POST" with a body */
-        const char *url;                 /* Required. http(s)://host[:port]/path?query */
-        const char *const *headers;      /* "Name: value", NULL-terminated; NULL: none. Values may be secrets */
+        const char *method;         /* NULL: "GET", or "POST" with a body */
+        const char *url;            /* Required. http(s)://host[:port]/path?query */
+        const char *const *headers; /* "Name: value", NULL-terminated; NULL: none. Values may be secrets */
 
-        const void *body;                /* bytes to send; NULL: none */
+        const void *body; /* bytes to send; NULL: none */
         size_t body_size;
         /* Instead of @body: fills up to @room bytes, returns how many, 0 at the end, -errno to give up. */
         ssize_t (*upload)(void *buf, size_t room, void *userdata);
-        int64_t upload_size;             /* -1: not known, sent chunked */
+        int64_t upload_size; /* -1: not known, sent chunked */
 
         /*
          * Instead of response.body, for a 2xx answer: gets the bytes as they come; non-zero stops the transfer,
@@ -61,20 +62,22 @@ struct http_request {
          * Other answers always go to response.body, so that an error's text can be read.
          */
         int (*sink)(const void *bytes, size_t size, void *userdata);
-        void *userdata;                  /* for upload and sink */
+        void *userdata; /* for upload and sink */
 
-        int connect_timeout_ms;          /* 0: 10 s */
-        int timeout_ms;                  /* for the whole exchange; 0: none */
-        int stall_timeout_ms;            /* no byte either way for this long (whole seconds, rounded up); 0: 60 s; -1: never */
-        size_t max_body;                 /* 0: LIMIT_HTTP_BODY_BYTES; a body beyond it is FAULT_TRANSIENT/-EFBIG. For sinks: no limit when 0 */
+        int connect_timeout_ms; /* 0: 10 s */
+        int timeout_ms;         /* for the whole exchange; 0: none */
+        /* no byte either way for this long (whole seconds, rounded up); 0: 60 s; -1: never */
+        int stall_timeout_ms;
+        /* 0: LIMIT_HTTP_BODY_BYTES; a body beyond it is FAULT_TRANSIENT/-EFBIG. For sinks: no limit when 0 */
+        size_t max_body;
         enum http_redirect redirect;
-        bool direct;                     /* through no proxy, whatever the environment says: for this machine itself */
-        const char *reason;              /* reason code put into transient faults (static); NULL: none */
+        bool direct;        /* through no proxy, whatever the environment says: for this machine itself */
+        const char *reason; /* reason code put into transient faults (static); NULL: none */
 };
 
 struct http_response {
-        int status;                      /* 200, 404, … of the last answer */
-        struct buffer headers;           /* raw header lines of the last answer, at most LIMIT_HTTP_HEADER_BYTES */
+        int status;            /* 200, 404, … of the last answer */
+        struct buffer headers; /* raw header lines of the last answer, at most LIMIT_HTTP_HEADER_BYTES */
         struct buffer body;
 };
 

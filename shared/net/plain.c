@@ -66,7 +66,8 @@ static int read_header(const char *line, size_t size, int64_t *length) {
                         return -EPROTO;
                 memcpy(text, value, n);
                 text[n] = '\0';
-                if (strlen(text) != n || parse_u64(text, &u) < 0 || u > INT64_MAX || (*length >= 0 && *length != (int64_t)u))
+                if (strlen(text) != n || parse_u64(text, &u) < 0 || u > INT64_MAX ||
+                    (*length >= 0 && *length != (int64_t)u))
                         return -EPROTO;
                 *length = (int64_t)u;
         }
@@ -180,8 +181,8 @@ static int exchange(const char *socket, const char *path, size_t limit, int time
         return r < 0 ? r : receive_all(fd, limit, deadline_ns, answer);
 }
 
-int plain_get(const char *socket, const char *path, size_t max_body, int timeout_ms, int *ret_status, struct buffer *body,
-              struct fault *reterr) {
+int plain_get(const char *socket, const char *path, size_t max_body, int timeout_ms, int *ret_status,
+              struct buffer *body, struct fault *reterr) {
         own_buffer struct buffer answer = BUFFER_INIT;
         size_t begin = 0;
         int r = exchange(socket, path, max_body + LIMIT_HTTP_HEADER_BYTES, timeout_ms, &answer);

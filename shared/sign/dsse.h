@@ -5,8 +5,8 @@
  * DSSE: signed envelopes (secure-systems-lab/dsse, protocol.md and envelope.md, v1)
  *
  * Written: pure Ed25519 over the PAE, keyid the OpenSSH fingerprint (the one value that cosign takes), canonical JSON
- * without line end, so the same payload and key always give the same bytes. Read: standard or URL-safe base64, fields we
- * don't know are ignored. keyid is an unauthenticated hint and decides nothing.
+ * without line end, so the same payload and key always give the same bytes. Read: standard or URL-safe base64, fields
+ * we don't know are ignored. keyid is an unauthenticated hint and decides nothing.
  */
 
 #include "shared/base/arena.h"
@@ -15,17 +15,17 @@
 #define DSSE_TYPE_STATEMENT "application/vnd.in-toto+json"
 
 struct dsse_signature {
-        const char *keyid;          /* "" when absent */
+        const char *keyid; /* "" when absent */
         const unsigned char *sig;
         size_t size;
 };
 
 struct dsse {
         const char *payload_type;
-        const void *payload;        /* followed by a NUL that is not counted */
+        const void *payload; /* followed by a NUL that is not counted */
         size_t payload_size;
         struct dsse_signature *signatures;
-        size_t n;                   /* at least 1 */
+        size_t n; /* at least 1 */
 };
 
 /* Append "DSSEv1 SP len SP type SP len SP body". */

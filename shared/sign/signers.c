@@ -19,10 +19,10 @@
 struct reader {
         const struct source *source;
         struct arena *arena;
-        const char *line;      /* where it starts */
-        const char *p, *end;   /* what is left of it */
+        const char *line;    /* where it starts */
+        const char *p, *end; /* what is left of it */
         unsigned number;
-        unsigned seen;         /* options, as bits of their index */
+        unsigned seen; /* options, as bits of their index */
 };
 
 static int refuse(const struct reader *in, const char *at, const char *why, struct fault *reterr) {
@@ -35,7 +35,7 @@ static int refuse(const struct reader *in, const char *at, const char *why, stru
 
         reterr->code = REASON_TRUST_SIGNERS_INVALID;
         fault_hint(reterr, "a line is: principals [options] keytype base64 [comment]; see ssh-keygen(1), "
-                   "ALLOWED SIGNERS");
+                           "ALLOWED SIGNERS");
         return r;
 }
 
@@ -262,8 +262,10 @@ static int read_option(struct reader *in, struct signer *s, struct fault *reterr
                 in->p += n;
                 return options[i].read(in, s, reterr);
         }
-        return refuse(in, in->p, "this is neither a key type nor one of the options cert-authority, "
-                      "namespaces=\"…\", valid-after=\"…\" and valid-before=\"…\"", reterr);
+        return refuse(in, in->p,
+                      "this is neither a key type nor one of the options cert-authority, "
+                      "namespaces=\"…\", valid-after=\"…\" and valid-before=\"…\"",
+                      reterr);
 }
 
 static int read_options(struct reader *in, struct signer *s, struct fault *reterr) {
@@ -361,8 +363,7 @@ static int read_line(struct reader *in, struct signer *s, struct fault *reterr) 
 
         *s = (struct signer){ .line = in->number, .valid_after_ms = INT64_MIN, .valid_before_ms = INT64_MAX };
         r = read_principals(in, s, reterr);
-        if (r == 0 && in->p < in->end &&
-            sshkey_type_from_name(in->p, word_size(in)) == SSHKEY_TYPE_MAX_)
+        if (r == 0 && in->p < in->end && sshkey_type_from_name(in->p, word_size(in)) == SSHKEY_TYPE_MAX_)
                 r = read_options(in, s, reterr);
         if (r == 0)
                 r = read_key(in, s, reterr);

@@ -19,20 +19,20 @@
 
 struct signer {
         unsigned line;
-        const char *principals;   /* the field as written, unquoted */
-        const char *principal;    /* the first concrete one, else the first pattern; NULL: the line matches nobody */
+        const char *principals; /* the field as written, unquoted */
+        const char *principal;  /* the first concrete one, else the first pattern; NULL: the line matches nobody */
         enum sshkey_type type;
         const char *type_name;
-        unsigned char id[32];     /* SHA-256 of the key's wire blob */
-        bool cert_authority;      /* matches certificates only, so nothing here */
-        const char *namespaces;   /* pattern list; NULL: all */
-        int64_t valid_after_ms;   /* inclusive; INT64_MIN: since ever */
-        int64_t valid_before_ms;  /* inclusive (its whole second); INT64_MAX: for ever */
+        unsigned char id[32];    /* SHA-256 of the key's wire blob */
+        bool cert_authority;     /* matches certificates only, so nothing here */
+        const char *namespaces;  /* pattern list; NULL: all */
+        int64_t valid_after_ms;  /* inclusive; INT64_MIN: since ever */
+        int64_t valid_before_ms; /* inclusive (its whole second); INT64_MAX: for ever */
 };
 
 struct signers {
         struct source source;
-        struct signer *lines;   /* in the order of the file, without comments and blank lines */
+        struct signer *lines; /* in the order of the file, without comments and blank lines */
         size_t n;
         const struct signer **by_key; /* the same lines, sorted by key, then by line */
 };

@@ -14,19 +14,29 @@
 #include "shared/sign/wire.h"
 
 static const char *const type_names[SSHKEY_TYPE_MAX_] = {
-        [SSHKEY_ED25519]    = "ssh-ed25519",
+        [SSHKEY_ED25519] = "ssh-ed25519",
         [SSHKEY_SK_ED25519] = "sk-ssh-ed25519@openssh.com",
-        [SSHKEY_OTHER]      = "other",
+        [SSHKEY_OTHER] = "other",
 };
 
 /* What else may stand in an allowed_signers file: OpenSSH sshkey.c, keyimpls. */
 static const char *const other_names[] = {
-        "ssh-rsa", "ssh-dss", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
-        "sk-ecdsa-sha2-nistp256@openssh.com", "ssh-xmss@openssh.com",
-        "ssh-ed25519-cert-v01@openssh.com", "sk-ssh-ed25519-cert-v01@openssh.com", "ssh-rsa-cert-v01@openssh.com",
-        "ssh-dss-cert-v01@openssh.com", "ecdsa-sha2-nistp256-cert-v01@openssh.com",
-        "ecdsa-sha2-nistp384-cert-v01@openssh.com", "ecdsa-sha2-nistp521-cert-v01@openssh.com",
-        "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com", "ssh-xmss-cert-v01@openssh.com",
+        "ssh-rsa",
+        "ssh-dss",
+        "ecdsa-sha2-nistp256",
+        "ecdsa-sha2-nistp384",
+        "ecdsa-sha2-nistp521",
+        "sk-ecdsa-sha2-nistp256@openssh.com",
+        "ssh-xmss@openssh.com",
+        "ssh-ed25519-cert-v01@openssh.com",
+        "sk-ssh-ed25519-cert-v01@openssh.com",
+        "ssh-rsa-cert-v01@openssh.com",
+        "ssh-dss-cert-v01@openssh.com",
+        "ecdsa-sha2-nistp256-cert-v01@openssh.com",
+        "ecdsa-sha2-nistp384-cert-v01@openssh.com",
+        "ecdsa-sha2-nistp521-cert-v01@openssh.com",
+        "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com",
+        "ssh-xmss-cert-v01@openssh.com",
         NULL,
 };
 
@@ -68,9 +78,8 @@ int sshkey_parse_blob(const void *blob, size_t size, struct sshkey *ret, struct 
                 return refuse_type((const char *)name.data, name.size, reterr);
         if (!wire_take_fixed(&w, k.pk, sizeof(k.pk)))
                 return fault_set(reterr, FAULT_CONFIG, 0, "the public key does not hold 32 bytes");
-        if (k.type == SSHKEY_SK_ED25519 &&
-            (!wire_take_string(&w, &application) || application.size == 0 ||
-             !wire_copy_text(&application, k.application, sizeof(k.application))))
+        if (k.type == SSHKEY_SK_ED25519 && (!wire_take_string(&w, &application) || application.size == 0 ||
+                                            !wire_copy_text(&application, k.application, sizeof(k.application))))
                 return fault_set(reterr, FAULT_CONFIG, 0, "the security key's application is not valid");
         if (w.size > 0)
                 return fault_set(reterr, FAULT_CONFIG, 0, "%zu bytes follow the public key", w.size);
@@ -150,7 +159,7 @@ bool sshkey_equal(const struct sshkey *a, const struct sshkey *b) {
 
 #define KEY_HEAD    "-----BEGIN OPENSSH PRIVATE KEY-----\n"
 #define KEY_FOOT    "-----END OPENSSH PRIVATE KEY-----"
-#define KEY_MAGIC   "openssh-key-v1"   /* and a NUL */
+#define KEY_MAGIC   "openssh-key-v1" /* and a NUL */
 #define KEY_COLUMNS 70
 #define KEY_BLOCK   8
 

@@ -26,15 +26,15 @@ enum sshkey_type {
 #define FINGERPRINT_TEXT_MAX   52  /* "SHA256:" + 43 + NUL, rounded up */
 
 struct sshkey {
-        enum sshkey_type type;  /* never SSHKEY_OTHER */
+        enum sshkey_type type; /* never SSHKEY_OTHER */
         unsigned char pk[32];
         char application[SSHKEY_APPLICATION_MAX]; /* SSHKEY_SK_ED25519; else "" */
-        unsigned char id[32];   /* SHA-256 of the wire blob: what the fingerprint spells, and what lookups use */
+        unsigned char id[32]; /* SHA-256 of the wire blob: what the fingerprint spells, and what lookups use */
 };
 
 struct sshkey_private {
-        struct sshkey key;          /* SSHKEY_ED25519 */
-        unsigned char secret[64];   /* seed, then the public key: libsodium's and OpenSSH's order */
+        struct sshkey key;        /* SSHKEY_ED25519 */
+        unsigned char secret[64]; /* seed, then the public key: libsodium's and OpenSSH's order */
         char comment[SSHKEY_COMMENT_MAX];
 };
 
@@ -44,8 +44,8 @@ const char *sshkey_type_to_string(enum sshkey_type type);
 enum sshkey_type sshkey_type_from_name(const char *name, size_t n);
 
 /*
- * One public key line, "type base64 [comment]", without line end: single blanks, canonical base64, the type inside equal
- * to the type outside. FAULT_CONFIG, code TRUST_ALGORITHM when the type is not one of ours.
+ * One public key line, "type base64 [comment]", without line end: single blanks, canonical base64, the type inside
+ * equal to the type outside. FAULT_CONFIG, code TRUST_ALGORITHM when the type is not one of ours.
  */
 int sshkey_parse(const char *line, struct sshkey *ret, struct fault *reterr);
 /* The wire form: `string type, string pk [, string application]`, nothing after it. */

@@ -58,8 +58,7 @@ static int armour_open(const char *text, size_t size, struct buffer *ret_blob, s
 
         if (size > LIMIT_SIGNATURE_BYTES)
                 return refuse(reterr, "it is too large");
-        if (size >= 10 && memcmp(text, "-----BEGIN", 10) == 0 &&
-            (size < 15 || memcmp(text + 10, " SSH ", 5) != 0))
+        if (size >= 10 && memcmp(text, "-----BEGIN", 10) == 0 && (size < 15 || memcmp(text + 10, " SSH ", 5) != 0))
                 return fault_set_code(reterr, FAULT_DENIED, REASON_TRUST_ALGORITHM,
                                       "the signature is not an SSH signature");
         if (size > 0 && text[size - 1] == '\n')
@@ -213,8 +212,7 @@ int sshsig_verify_parts(const struct sshsig *s, const char *namespace, const str
 
         if (!str_eq(s->namespace, namespace))
                 return fault_set_code(reterr, FAULT_DENIED, REASON_TRUST_NAMESPACE,
-                                      "the signature is for the namespace \"%s\", not \"%s\"", s->namespace,
-                                      namespace);
+                                      "the signature is for the namespace \"%s\", not \"%s\"", s->namespace, namespace);
         put_signed_data(namespace, s->hash, parts, n, &data);
         if (s->key.type == SSHKEY_SK_ED25519 && !data.failed)
                 wrap_for_security_key(s, &data);

@@ -5,8 +5,8 @@
  * SSHSIG: signatures as `ssh-keygen -Y sign` makes them (OpenSSH PROTOCOL.sshsig)
  *
  * Reading is stricter than OpenSSH: the armour starts at the first byte and ends the text (one final LF may follow),
- * lines end in LF, base64 is canonical, `reserved` is empty (it is not covered by the signature, so anything in it would
- * make a second form of the same signature), and nothing follows the inner signature. Hashes: sha512 and sha256.
+ * lines end in LF, base64 is canonical, `reserved` is empty (it is not covered by the signature, so anything in it
+ * would make a second form of the same signature), and nothing follows the inner signature. Hashes: sha512 and sha256.
  * Keys: see sshkey.h. Everything else is refused; nothing is repaired.
  */
 
@@ -32,8 +32,8 @@ struct sshsig {
         char namespace[SSHSIG_NAMESPACE_MAX];
         enum sshsig_hash hash;
         unsigned char sig[64];
-        uint8_t flags;      /* SSHKEY_SK_ED25519; else 0 */
-        uint32_t counter;   /* likewise */
+        uint8_t flags;    /* SSHKEY_SK_ED25519; else 0 */
+        uint32_t counter; /* likewise */
 };
 
 /* "sha512", "sha256". */

@@ -4,7 +4,8 @@
 /*
  * Wire: SSH's data types (RFC 4251, section 5), read strictly
  *
- * A reader is a range of bytes that shrinks. Each take returns false, and changes nothing, when the bytes are not there.
+ * A reader is a range of bytes that shrinks. Each take returns false, and changes nothing, when the bytes are not
+ * there.
  */
 
 #include <stdbool.h>

@@ -5,9 +5,10 @@
  *
  *      pair RUNS COMMAND… -- COMMAND…
  *
- * Prints "wall_a wall_b least_a least_b cpu_a cpu_b rss_a rss_b": medians of the wall time, least wall times and medians of
- * user + system time in microseconds, and the largest resident set in KiB, as the kernel counts them. Output of the commands goes to
- * nowhere; one that fails ends this with 1, one that ends with 3 does not fail. The first runs warm the caches up and are not counted.
+ * Prints "wall_a wall_b least_a least_b cpu_a cpu_b rss_a rss_b": medians of the wall time, least wall times and
+ * medians of user + system time in microseconds, and the largest resident set in KiB, as the kernel counts them. Output
+ * of the commands goes to nowhere; one that fails ends this with 1, one that ends with 3 does not fail. The first runs
+ * warm the caches up and are not counted.
  */
 
 #include <errno.h>
@@ -22,9 +23,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WARM_UP 3
-#define UNDER_WAY 3     /* how tally ends while a rollout goes on */
-#define RUNS_MAX 10000
+#define WARM_UP   3
+#define UNDER_WAY 3 /* how tally ends while a rollout goes on */
+#define RUNS_MAX  10000
 
 struct side {
         char **argv;
@@ -109,7 +110,8 @@ int main(int argc, char **argv) {
         }
         printf("%lld %lld %lld %lld %lld %lld %ld %ld\n", (long long)sides[0].wall_us[runs / 2],
                (long long)sides[1].wall_us[runs / 2], (long long)sides[0].wall_us[0], (long long)sides[1].wall_us[0],
-               (long long)sides[0].cpu_us[runs / 2], (long long)sides[1].cpu_us[runs / 2], sides[0].rss_kib, sides[1].rss_kib);
+               (long long)sides[0].cpu_us[runs / 2], (long long)sides[1].cpu_us[runs / 2], sides[0].rss_kib,
+               sides[1].rss_kib);
         for (int k = 0; k < 2; k++) {
                 free(sides[k].wall_us);
                 free(sides[k].cpu_us);

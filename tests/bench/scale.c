@@ -6,22 +6,23 @@
  *      scale DIR ROUNDS     DIR/desired.git, branch main, with a release for every app on host web1
  *
  * The instances are what the docker runtime's rendering declares, all running; then every tenth is stopped. Prints
- * "services load render decide diff", least nanoseconds over the rounds: "decide" finds nothing to do, "diff" the stopped ones.
+ * "services load render decide diff", least nanoseconds over the rounds: "decide" finds nothing to do, "diff" the
+ * stopped ones.
  */
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "policies/gate.h"
-#include "providers/runtime.h"
-#include "reconciler/pass/decide.h"
+#include "providers/runtime/runtime.h"
+#include "reconciler/core/decide.h"
 #include "reconciler/pass/load.h"
 #include "shared/base/clock.h"
 #include "shared/base/text.h"
 
-#define HOST "web1"
+#define HOST  "web1"
 #define EVERY 10
-#define NOW INT64_C(1767225600000)
+#define NOW   INT64_C(1767225600000)
 
 enum stage { STAGE_LOAD, STAGE_RENDER, STAGE_DECIDE, STAGE_DIFF, STAGE_MAX_ };
 
@@ -54,9 +55,15 @@ static struct struct_list instances_of(const struct workload *w, struct arena *a
 
                         *o = (struct instance){
                                 .id = arena_printf(a, "%s-%s-%lld", w->app, services[i].name, (long long)index),
-                                .app = w->app, .service = services[i].name, .release = w->release,
-                                .version = w->version, .spec = services[i].spec_digest, .index = index,
-                                .image = services[i].image, .image_matches = true, .state = INSTANCE_RUNNING,
+                                .app = w->app,
+                                .service = services[i].name,
+                                .release = w->release,
+                                .version = w->version,
+                                .spec = services[i].spec_digest,
+                                .index = index,
+                                .image = services[i].image,
+                                .image_matches = true,
+                                .state = INSTANCE_RUNNING,
                                 .started_at = NOW - 3600000,
                         };
                         o->name = o->id;
@@ -64,26 +71,43 @@ static struct struct_list instances_of(const struct workload *w, struct arena *a
         return list;
 }
 
-static struct world world_of(const struct desired *d, struct workload *workloads, struct arena *a) {
-        struct world_app *apps = arena_array(a, d->n_deployments, sizeof(struct world_app));
+static struct decision_input world_of(const struct desired *d, struct workload *workloads, struct arena *a) {
+        struct app_input *apps = arena_array(a, d->n_deployments, sizeof(struct app_input));
 
         for (size_t i = 0; i < d->n_deployments; i++) {
                 struct workload *w = &workloads[i];
 
-                apps[i] = (struct world_app){
-                        .app = w->app, .runtime = w->runtime, .declared = true, .wanted = w, .settled = w,
-                        .settings = { .drift = DRIFT_REPAIR, .progress_deadline_ms = 600000, .healthy_deadline_ms = 300000 },
-                        .rollout = { .app = w->app, .phase = PHASE_SETTLED, .release = w->release, .version = w->version,
-                                     .settled_release = w->release, .settled_version = w->version, .intent = -1 },
-                        .instances = instances_of(w, a), .observed = true,
+                apps[i] = (struct app_input){
+                        .app = w->app,
+                        .runtime = w->runtime,
+                        .declared = true,
+                        .wanted = w,
+                        .current = w,
+                        .settings = { .drift = DRIFT_REPAIR,
+                                      .progress_deadline_ms = 600000,
+                                      .healthy_deadline_ms = 300000 },
+                        .rollout = { .app = w->app,
+                                     .phase = PHASE_SETTLED,
+                                     .release = w->release,
+                                     .version = w->version,
+                                     .current_release = w->release,
+                                     .current_version = w->version,
+                                     .intent = -1 },
+                        .instances = instances_of(w, a),
+                        .observed = true,
                 };
         }
-        return (struct world){ .schema = WORLD_SCHEMA, .host = HOST, .environment = d->host->environment.text, .commit = "",
-                               .now = NOW, .ledger_writable = true, .apps = { .items = apps, .n = d->n_deployments } };
+        return (struct decision_input){ .schema = DECISION_INPUT_SCHEMA,
+                                        .host = HOST,
+                                        .environment = d->host->environment.text,
+                                        .commit = "",
+                                        .now = NOW,
+                                        .ledger_writable = true,
+                                        .apps = { .items = apps, .n = d->n_deployments } };
 }
 
-static size_t stop_some(struct world *world) {
-        struct world_app *apps = world->apps.items;
+static size_t stop_some(struct decision_input *world) {
+        struct app_input *apps = world->apps.items;
         size_t n = 0, stopped = 0;
 
         for (size_t i = 0; i < world->apps.n; i++) {
@@ -99,7 +123,7 @@ static size_t stop_some(struct world *world) {
 }
 
 /* Judge and decide; returns how many drifts were found. */
-static size_t decide_once(struct world *world, struct arena *a, struct times *times, enum stage stage) {
+static size_t decide_once(struct decision_input *world, struct arena *a, struct times *times, enum stage stage) {
         struct decision decision = { .apps = { .items = NULL } };
         const struct decision_app *apps;
         size_t drifts = 0;
@@ -119,13 +143,14 @@ static size_t round_once(const char *dir, struct times *times) {
         own_fault struct fault fault = FAULT_INIT;
         own_mirror struct mirror *m = NULL;
         own_runtime struct runtime *runtime = NULL;
-        const struct runtime_settings settings = { .host = HOST, .environment = "prod", .endpoint = "unix:///run/docker.sock",
-                                                   .files = "/run/files" };
+        const struct runtime_settings settings = {
+                .host = HOST, .environment = "prod", .endpoint = "unix:///run/docker.sock", .files = "/run/files"
+        };
         const struct approval_rules rules = { .seen_at = clock_wall_ms() };
         struct object_id tip;
         struct desired desired;
         struct workload *workloads;
-        struct world world;
+        struct decision_input world;
         size_t services = 0, stopped;
         int64_t began;
 

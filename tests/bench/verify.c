@@ -3,11 +3,12 @@
 /*
  * verify: a long signed history, verified by us and by git
  *
- *      verify make DIR COMMITS           DIR/history.git with that many commits, each with a tree of its own, and DIR/allowed_signers
- *      verify measure DIR COMMITS SAMPLE  the newest COMMITS of it by trust_verify(), SAMPLE of them by `git verify-commit`
+ *      verify make DIR COMMITS DIR/history.git with that many commits, each with a tree of its own, and
+ *      DIR/allowed_signers verify measure DIR COMMITS SAMPLE the newest COMMITS of it by trust_verify(), SAMPLE of them
+ *      by `git verify-commit`
  *
- * "measure" goes in rounds, a part of the sample after each of our own, and prints "ours git again": the medians in nanoseconds
- * per commit, and how many commits a second verification with the memory of the first still verified.
+ * "measure" goes in rounds, a part of the sample after each of our own, and prints "ours git again": the medians in
+ * nanoseconds per commit, and how many commits a second verification with the memory of the first still verified.
  */
 
 #include <errno.h>
@@ -22,7 +23,7 @@
 #include <git2.h>
 
 #include "policies/trust.h"
-#include "reconciler/verified.h"
+#include "reconciler/state/verified.h"
 #include "shared/base/clock.h"
 #include "shared/base/file.h"
 #include "shared/base/text.h"
@@ -30,9 +31,9 @@
 #include "shared/sign/sshsig.h"
 
 #define REPOSITORY "history.git"
-#define BRANCH "refs/heads/main"
-#define ROUNDS 5
-#define START 1767225600 /* 2026-01-01 */
+#define BRANCH     "refs/heads/main"
+#define ROUNDS     5
+#define START      1767225600 /* 2026-01-01 */
 
 static void fine(int r, const struct fault *f) {
         if (r >= 0)
@@ -55,7 +56,7 @@ static void git_fine(int rc) {
 struct maker {
         struct sshkey_private key;
         struct git_odb *odb;
-        git_oid file, folder;   /* trust/allowed_signers, trust */
+        git_oid file, folder; /* trust/allowed_signers, trust */
 };
 
 /* A tree of one or two entries, by hand: libgit2's builder would look every object up. */
@@ -107,7 +108,8 @@ static void make_commit(struct maker *m, int n, git_oid *tip) {
                 git_oid_fmt(hex, tip);
                 buffer_printf(&head, "parent %s\n", hex);
         }
-        buffer_printf(&head, "author Bench <bench@example.org> %d +0000\ncommitter Bench <bench@example.org> %d +0000\n",
+        buffer_printf(&head,
+                      "author Bench <bench@example.org> %d +0000\ncommitter Bench <bench@example.org> %d +0000\n",
                       START + n, START + n);
         buffer_append(&all, head.data, head.size);
         buffer_printf(&all, "\nrelease %d\n", n);
@@ -198,7 +200,9 @@ static int64_t verify_git(const char *dir, const struct object_id *id) {
         if (asprintf(&repository, "%s/" REPOSITORY, dir) < 0 ||
             asprintf(&signers, "gpg.ssh.allowedSignersFile=%s/allowed_signers", dir) < 0)
                 exit(1);
-        const char *argv[] = { "git", "-C", repository, "-c", signers, "verify-commit", object_id_format(id, hex), NULL };
+        const char *argv[] = {
+                "git", "-C", repository, "-c", signers, "verify-commit", object_id_format(id, hex), NULL
+        };
 
         if (posix_spawn_file_actions_init(&nowhere) != 0 ||
             posix_spawn_file_actions_addopen(&nowhere, STDERR_FILENO, "/dev/null", O_WRONLY, 0) != 0 ||
@@ -255,7 +259,8 @@ static void measure(const char *dir, int commits, int sample) {
         fine(mirror_open(dir, REPOSITORY, &m, NULL, &fault), &fault);
         find_range(m, commits, ids);
         for (int round = 0; round < ROUNDS; round++) {
-                ours[round] = verify_ours(dir, ids, commits, (struct trust_memory){ .data = NULL }, &verified) / commits;
+                ours[round] =
+                        verify_ours(dir, ids, commits, (struct trust_memory){ .data = NULL }, &verified) / commits;
                 if (verified != (size_t)commits)
                         exit(1);
                 for (int k = 0; k < sample / ROUNDS; k++, n++)

@@ -37,10 +37,13 @@ static void nothing_is_there_before(void **state) {
 }
 
 static void what_was_applied_is_read_back(void **state) {
-        struct world *w = *state;
-        const struct { int64_t candidate; size_t n_a, n_b; } shapes[] = {
-                { 0, 1, 0 }, { 0, 2, 1 }, { 25, 2, 1 }, { 1, 1, 2 }, { 99, 2, 2 }, { 100, 2, 2 }, { 100, 0, 2 }, { 0, 2,
-                                                                                                                   0 }, { 0, 0, 0 },
+        struct decision_input *w = *state;
+        const struct {
+                int64_t candidate;
+                size_t n_a, n_b;
+        } shapes[] = {
+                { 0, 1, 0 },   { 0, 2, 1 },   { 25, 2, 1 }, { 1, 1, 2 }, { 99, 2, 2 },
+                { 100, 2, 2 }, { 100, 0, 2 }, { 0, 2, 0 },  { 0, 0, 0 },
         };
 
         for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
@@ -52,7 +55,7 @@ static void what_was_applied_is_read_back(void **state) {
 }
 
 static void what_is_declared_is_taken(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
 
         fine(router_check(w->router, "shop", &w->traffic, &fault));
 }
@@ -76,7 +79,7 @@ static void print_files(const char *folder, struct buffer *out) {
                 free(entries);
 }
 
-static void print_children(struct world *w, struct buffer *out) {
+static void print_children(struct decision_input *w, struct buffer *out) {
         own_buffer struct buffer path = BUFFER_INIT, pid = BUFFER_INIT, children = BUFFER_INIT;
         own_fault struct fault none = FAULT_INIT;
 
@@ -91,7 +94,7 @@ static void print_children(struct world *w, struct buffer *out) {
 }
 
 /* Inode numbers and times of all that lies in the folder, and what processes there are. */
-static void print(struct world *w, struct buffer *out) {
+static void print(struct decision_input *w, struct buffer *out) {
         own_buffer struct buffer folder = BUFFER_INIT;
 
         buffer_printf(&folder, "%s/tally.d", w->dir);
@@ -100,7 +103,7 @@ static void print(struct world *w, struct buffer *out) {
 }
 
 static void applied_twice_is_applied_once(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route route = route_to(w, 25, 2, 1);
         own_buffer struct buffer before = BUFFER_INIT, after = BUFFER_INIT;
 
@@ -113,7 +116,7 @@ static void applied_twice_is_applied_once(void **state) {
 }
 
 static void a_removed_app_is_gone(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route route = route_to(w, 25, 1, 1);
 
         apply(w, &route);
@@ -128,7 +131,7 @@ static void a_removed_app_is_gone(void **state) {
 }
 
 static void apps_do_not_disturb_each_other(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route shop = route_to(w, 25, 1, 1), other = route_to(w, 0, 2, 0);
         struct traffic traffic = w->traffic;
         struct route_state s;
@@ -149,7 +152,7 @@ static void apps_do_not_disturb_each_other(void **state) {
 }
 
 static void other_settings_are_put_into_force(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route route = route_to(w, 25, 1, 1);
 
         apply(w, &route);
@@ -164,11 +167,11 @@ static void other_settings_are_put_into_force(void **state) {
 }
 
 static void a_route_that_is_none_is_refused(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route_target t[2] = { { .address = "127.0.0.1:2" }, { .address = "127.0.0.1:1" } };
         struct route route = { .app = "shop", .targets = { .items = t, .n = 2 } };
-        const char *const bad[] = { "127.0.0.1", "127.0.0.1:80;", "a b:80", "host:80", "127.0.0.1:0", "[::1:80", "::1:80",
-                                    "127.0.0.01:80", "[::0001]:80" };
+        const char *const bad[] = { "127.0.0.1", "127.0.0.1:80;", "a b:80",        "host:80",    "127.0.0.1:0",
+                                    "[::1:80",   "::1:80",        "127.0.0.01:80", "[::0001]:80" };
         own_fault struct fault fault = FAULT_INIT;
 
         assert_true(router_apply(w->router, &w->traffic, &route, &fault) < 0);
@@ -187,7 +190,7 @@ static void a_route_that_is_none_is_refused(void **state) {
  * Somebody else
  */
 
-static const char *file_of(struct world *w, const char *ending) {
+static const char *file_of(struct decision_input *w, const char *ending) {
         return arena_printf(w->arena, "%s/tally_shop%s", w->settings.folder, ending);
 }
 
@@ -200,10 +203,12 @@ static void append(const char *path, const char *text) {
 }
 
 static const char *const endings[ROUTER_KIND_MAX_] = {
-        [ROUTER_NGINX] = ".conf", [ROUTER_HAPROXY] = ".cfg", [ROUTER_TRAEFIK] = ".yml",
+        [ROUTER_NGINX] = ".conf",
+        [ROUTER_HAPROXY] = ".cfg",
+        [ROUTER_TRAEFIK] = ".yml",
 };
 
-static void expect_altered_and_healed(struct world *w, const struct route *route) {
+static void expect_altered_and_healed(struct decision_input *w, const struct route *route) {
         struct route_state s = observe(w);
 
         assert_true(s.available);
@@ -214,7 +219,7 @@ static void expect_altered_and_healed(struct world *w, const struct route *route
 }
 
 static void a_file_that_somebody_changed_is_seen_and_healed(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route route = route_to(w, 25, 2, 1);
         const char *path = endings[w->kind] ? file_of(w, endings[w->kind]) : NULL;
 
@@ -232,7 +237,7 @@ static void a_file_that_somebody_changed_is_seen_and_healed(void **state) {
 }
 
 /* What @from says becomes what @to says, in a file of ours and in force. */
-static void replace(struct world *w, const char *path, const char *from, const char *to) {
+static void replace(struct decision_input *w, const char *path, const char *from, const char *to) {
         own_buffer struct buffer old = BUFFER_INIT, new = BUFFER_INIT;
         const char *rest, *at;
 
@@ -247,22 +252,25 @@ static void replace(struct world *w, const char *path, const char *from, const c
         clock_sleep_ms(500);
 }
 
-static void haproxy(struct world *w, const char *command) {
+static void haproxy(struct decision_input *w, const char *command) {
         own_buffer struct buffer answer = BUFFER_INIT;
 
         fine(haproxy_say(w->settings.socket, command, &answer, &fault));
 }
 
 /* A call of Caddy's admin API; @body may be NULL. */
-static void caddy(struct world *w, const char *method, const char *path, const char *body) {
-        const char *socket = arena_printf(w->arena, "%s/caddy.sock", w->dir), *url = arena_printf(w->arena, "http://x%s", path);
-        const char *const argv[] = { "curl", "-sf", "--unix-socket", socket, "-H", "Host;", "-H", "Content-Type: application/json", "-X", method,
-                                     url, body ? "-d" : NULL, body, NULL };
+static void caddy(struct decision_input *w, const char *method, const char *path, const char *body) {
+        const char *socket = arena_printf(w->arena, "%s/caddy.sock", w->dir),
+                   *url = arena_printf(w->arena, "http://x%s", path);
+        const char *const argv[] = {
+                "curl", "-sf", "--unix-socket",    socket, "-H", "Host;", "-H", "Content-Type: application/json", "-X",
+                method, url,   body ? "-d" : NULL, body,   NULL
+        };
 
         assert_int_equal(rig_run(argv, "/dev/null"), 0);
 }
 
-static const char *haproxy_map(struct world *w) {
+static const char *haproxy_map(struct decision_input *w) {
         const char *name;
         glob_t found;
 
@@ -273,7 +281,7 @@ static const char *haproxy_map(struct world *w) {
 }
 
 static void what_somebody_changed_in_the_running_router_is_seen_and_healed(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route route = route_to(w, 25, 2, 1);
 
         apply(w, &route);
@@ -316,8 +324,9 @@ static void what_somebody_changed_in_the_running_router_is_seen_and_healed(void 
 }
 
 /* Something in the operator's part of the configuration that does not validate. */
-static void break_elsewhere(struct world *w, bool broken) {
-        const char *path = arena_printf(w->arena, "%s/extra/broken.%s", w->dir, w->kind == ROUTER_NGINX ? "conf" : "cfg");
+static void break_elsewhere(struct decision_input *w, bool broken) {
+        const char *path =
+                arena_printf(w->arena, "%s/extra/broken.%s", w->dir, w->kind == ROUTER_NGINX ? "conf" : "cfg");
 
         if (broken)
                 append(path, "this is { no configuration\n");
@@ -330,7 +339,7 @@ static void read_whole(const char *path, struct buffer *out) {
 }
 
 static void what_does_not_validate_is_never_in_force(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route route = route_to(w, 0, 1, 0), next = route_to(w, 100, 1, 1);
         const struct traffic before = w->traffic;
         own_fault struct fault fault = FAULT_INIT, again = FAULT_INIT;
@@ -366,7 +375,7 @@ static void what_does_not_validate_is_never_in_force(void **state) {
 }
 
 static void many_targets_come_and_go(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route many = { .app = "shop", .candidate = 50 }, few = route_to(w, 0, 1, 0);
 
         for (int i = 0; i < 40; i++)
@@ -380,7 +389,7 @@ static void many_targets_come_and_go(void **state) {
 }
 
 static void the_doctor_says_how_it_is(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         json_t *lines = json_array();
 
         fine(router_doctor(w->router, lines, &fault));
@@ -402,7 +411,7 @@ static void the_doctor_says_how_it_is(void **state) {
 
 /* A second server of that name at that address would get no requests, and nginx only warns of it. */
 static void nginx_does_not_hide_a_conflict(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route route = route_to(w, 0, 1, 0);
         own_fault struct fault fault = FAULT_INIT;
 
@@ -410,7 +419,8 @@ static void nginx_does_not_hide_a_conflict(void **state) {
                 skip();
         w->traffic.server_name = "shop.example";
         append(arena_printf(w->arena, "%s/tally.d/another.conf", w->dir),
-               arena_printf(w->arena, "server {\n listen %s;\n server_name shop.example;\n return 204;\n}\n", w->traffic.listen));
+               arena_printf(w->arena, "server {\n listen %s;\n server_name shop.example;\n return 204;\n}\n",
+                            w->traffic.listen));
         assert_true(router_apply(w->router, &w->traffic, &route, &fault) < 0);
         assert_ptr_equal(fault.code, REASON_ROUTE_INVALID);
         assert_int_equal(access(file_of(w, ".conf"), F_OK), -1);
@@ -418,9 +428,9 @@ static void nginx_does_not_hide_a_conflict(void **state) {
 
 /* Even while somebody has broken the configuration: the way back must not depend on that. */
 static void haproxy_shifts_without_a_reload(void **state) {
-        struct world *w = *state;
-        struct route start = route_to(w, 0, 1, 0), next[] = { route_to(w, 5, 1, 2), route_to(w, 100, 1, 2),
-                                                              route_to(w, 0, 2, 0) };
+        struct decision_input *w = *state;
+        struct route start = route_to(w, 0, 1, 0),
+                     next[] = { route_to(w, 5, 1, 2), route_to(w, 100, 1, 2), route_to(w, 0, 2, 0) };
         own_buffer struct buffer before = BUFFER_INIT, after = BUFFER_INIT;
 
         if (w->kind != ROUTER_HAPROXY)
@@ -438,7 +448,7 @@ static void haproxy_shifts_without_a_reload(void **state) {
 }
 
 static void haproxy_has_one_app_at_an_address(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route route = route_to(w, 0, 1, 0);
         own_fault struct fault fault = FAULT_INIT;
 
@@ -456,7 +466,7 @@ static void haproxy_has_one_app_at_an_address(void **state) {
  */
 
 static void killed_anywhere_leaves_the_old_or_the_new(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route old = route_to(w, 0, 2, 0), new = route_to(w, 100, 2, 2);
 
         apply(w, &old);
@@ -486,7 +496,7 @@ static void killed_anywhere_leaves_the_old_or_the_new(void **state) {
 }
 
 static void a_router_that_is_down_is_not_available(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route route = route_to(w, 25, 2, 1);
         own_fault struct fault fault = FAULT_INIT;
 

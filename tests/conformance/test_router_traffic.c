@@ -21,7 +21,7 @@
 #define N 2000
 
 static void a_share_of_all_goes_to_the_candidate(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route route = route_to(w, 25, 2, 2);
         struct tally t;
 
@@ -35,7 +35,7 @@ static void a_share_of_all_goes_to_the_candidate(void **state) {
 }
 
 static void a_percent_is_a_percent(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route route = route_to(w, 1, 1, 1);
         struct tally t;
 
@@ -46,7 +46,7 @@ static void a_percent_is_a_percent(void **state) {
 }
 
 static void switches_in_one_move_and_back(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route blue = route_to(w, 0, 2, 2), green = route_to(w, 100, 2, 2);
         struct tally t;
 
@@ -61,7 +61,7 @@ static void switches_in_one_move_and_back(void **state) {
 }
 
 static void a_promoted_candidate_is_the_current_one(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route both = route_to(w, 100, 1, 1), promoted = route_to(w, 100, 0, 1);
         struct tally t;
 
@@ -74,7 +74,7 @@ static void a_promoted_candidate_is_the_current_one(void **state) {
         assert_int_equal(t.b[0], 50);
 }
 
-static void expect_told_apart(struct world *w, const char *with, const char *without) {
+static void expect_told_apart(struct decision_input *w, const char *with, const char *without) {
         struct route some = route_to(w, 50, 1, 1), none = route_to(w, 0, 1, 1), all = route_to(w, 100, 1, 1);
 
         apply(w, &some);
@@ -89,7 +89,7 @@ static void expect_told_apart(struct world *w, const char *with, const char *wit
 }
 
 static void a_header_tells_apart(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
 
         w->traffic.split = (struct split){ .by = SPLIT_HEADER, .name = "X-Canary", .value = "be.ta" };
         expect_told_apart(w, "x-canary: be.ta\r\n", "X-Canary: beXta\r\n");
@@ -100,7 +100,7 @@ static void a_header_tells_apart(void **state) {
 }
 
 static void a_cookie_tells_apart(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
 
         w->traffic.split = (struct split){ .by = SPLIT_COOKIE, .name = "canary", .value = "always" };
         expect_told_apart(w, "Cookie: a=b; canary=always; c=d\r\n", "Cookie: a=b; canary=never\r\n");
@@ -110,7 +110,7 @@ static void a_cookie_tells_apart(void **state) {
 }
 
 /* The tag that a client with this cookie meets, @n times; 0 when it is not always of one release. */
-static char meets(struct world *w, const char *cookie, int n) {
+static char meets(struct decision_input *w, const char *cookie, int n) {
         char header[300];
         struct tally t;
 
@@ -121,7 +121,7 @@ static char meets(struct world *w, const char *cookie, int n) {
 
 static void a_client_stays_with_the_release_that_it_met(void **state) {
         static const struct sticky sticky = { .cookie = "tally", .duration_ms = 90000 };
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route route = route_to(w, 50, 2, 2), back = route_to(w, 0, 2, 2);
         int met[2] = { 0 };
 
@@ -149,7 +149,7 @@ static void a_client_stays_with_the_release_that_it_met(void **state) {
 
 static void a_header_goes_before_what_was_met(void **state) {
         static const struct sticky sticky = { .cookie = "tally", .duration_ms = 90000 };
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route route = route_to(w, 50, 1, 1);
 
         w->traffic.split = (struct split){ .by = SPLIT_HEADER, .name = "X-Canary" };
@@ -163,7 +163,7 @@ static void a_header_goes_before_what_was_met(void **state) {
 }
 
 static void host_and_path_say_which_requests(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route route = route_to(w, 0, 1, 0);
 
         w->traffic.server_name = "shop.example";
@@ -182,8 +182,9 @@ static void host_and_path_say_which_requests(void **state) {
 }
 
 /* What an operator writes who has a server already. */
-static void refer_to_group(struct world *w) {
-        const char *path = arena_printf(w->arena, "%s/extra/operator.%s", w->dir, w->kind == ROUTER_NGINX ? "conf" : "cfg");
+static void refer_to_group(struct decision_input *w) {
+        const char *path =
+                arena_printf(w->arena, "%s/extra/operator.%s", w->dir, w->kind == ROUTER_NGINX ? "conf" : "cfg");
         FILE *f;
 
         if (w->kind == ROUTER_CADDY)
@@ -191,8 +192,10 @@ static void refer_to_group(struct world *w) {
         f = fopen(path, "w");
         assert_non_null(f);
         if (w->kind == ROUTER_NGINX)
-                (void)fprintf(f, "server {\n listen 127.0.0.1:%d;\n location / {\n proxy_pass http://$tally_ops;\n add_header Set-Cookie $tally_ops_cookie;\n }\n}\n",
-                              w->operator_port);
+                (void)fprintf(
+                        f,
+                        "server {\n listen 127.0.0.1:%d;\n location / {\n proxy_pass http://$tally_ops;\n add_header Set-Cookie $tally_ops_cookie;\n }\n}\n",
+                        w->operator_port);
         else
                 (void)fprintf(f, "frontend operator\n mode http\n bind 127.0.0.1:%d\n default_backend tally_ops\n",
                               w->operator_port);
@@ -204,7 +207,7 @@ static void refer_to_group(struct world *w) {
 
 static void an_operators_own_server_uses_the_group(void **state) {
         static const struct sticky sticky = { .cookie = "tally", .duration_ms = 90000 };
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route route = route_to(w, 50, 1, 1), all = route_to(w, 100, 1, 1);
         struct route_state s;
         int b = 0;
@@ -235,7 +238,7 @@ static void an_operators_own_server_uses_the_group(void **state) {
  */
 
 static void a_dead_target_is_passed_over(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route route = route_to(w, 50, 2, 1);
         struct tally t;
         int lost = 0;
@@ -251,13 +254,15 @@ static void a_dead_target_is_passed_over(void **state) {
         assert_int_equal(t.a[0], 300);
         for (int i = 0; i < 50; i++)
                 lost += ask_router(w->listen, "POST", "/", NULL, NULL).status != 200;
-        /* Debian's Caddy cannot send a body to a second target: the first of a second that meets the dead one is lost. */
+        /*
+         * Debian's Caddy cannot send a body to a second target: the first of a second that meets the dead one is lost.
+         */
         expect_between(lost, 0, w->kind == ROUTER_CADDY ? 3 : 0);
 }
 
 /* A published port without anybody behind it: what is safe to repeat is answered by somebody else. */
 static void a_target_that_only_closes_is_passed_over(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route route = route_to(w, 0, 2, 0), both = route_to(w, 50, 1, 1);
         int port = w->a[1].port;
 
@@ -274,12 +279,12 @@ static void a_target_that_only_closes_is_passed_over(void **state) {
         assert_int_equal(count(w, 200, NULL, NULL).a[0], 200);
 }
 
-static int64_t hits(const struct world *w) {
+static int64_t hits(const struct decision_input *w) {
         return *w->a[0].hits + *w->a[1].hits + *w->b[0].hits + *w->b[1].hits;
 }
 
 static void what_may_have_been_carried_out_is_not_sent_again(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route route = route_to(w, 50, 2, 2);
         int64_t before;
 
@@ -291,7 +296,7 @@ static void what_may_have_been_carried_out_is_not_sent_again(void **state) {
 }
 
 static void what_was_begun_is_finished(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route before = route_to(w, 0, 1, 0), after = route_to(w, 100, 0, 1);
         int status;
         pid_t pid;
@@ -316,7 +321,7 @@ struct load {
 };
 
 /* At most 200 requests a second and process, and at most a minute. */
-static pid_t load_start(struct world *w, struct load *load, const char *method) {
+static pid_t load_start(struct decision_input *w, struct load *load, const char *method) {
         pid_t pid = fork();
 
         assert_true(pid >= 0);
@@ -351,7 +356,7 @@ static bool sockets_migrate(void) {
 
 #define CLIENTS 3
 
-static struct load *load_begin(struct world *w, pid_t pids[static CLIENTS]) {
+static struct load *load_begin(struct decision_input *w, pid_t pids[static CLIENTS]) {
         struct load *load;
 
         if (w->kind == ROUTER_CADDY && !sockets_migrate())
@@ -364,20 +369,20 @@ static struct load *load_begin(struct world *w, pid_t pids[static CLIENTS]) {
         return load;
 }
 
-static void load_end(struct world *w, struct load *load, const pid_t pids[static CLIENTS], const char *what) {
+static void load_end(struct decision_input *w, struct load *load, const pid_t pids[static CLIENTS], const char *what) {
         load->stop = true;
         for (int i = 0; i < CLIENTS; i++)
                 (void)waitpid(pids[i], NULL, 0);
         print_message("# %s: %s, %lld requests, %lld lost%s%s\n", router_kind_names[w->kind], what,
-                      (long long)load->asked, (long long)load->failed,
-                      load->failed ? ": " : "", load->failed && load->last_lost[0] ? load->last_lost : "");
+                      (long long)load->asked, (long long)load->failed, load->failed ? ": " : "",
+                      load->failed && load->last_lost[0] ? load->last_lost : "");
         assert_true(load->asked > 100);
         assert_int_equal(load->failed, 0);
         (void)munmap(load, sizeof(*load));
 }
 
 /* Once candidates are out of the route they may end; others come at their addresses. */
-static void replace_candidates(struct world *w) {
+static void replace_candidates(struct decision_input *w) {
         struct route out = route_to(w, 0, 2, 0);
 
         apply(w, &out);
@@ -393,7 +398,7 @@ static void replace_candidates(struct world *w) {
 
 static void shifts_lose_nothing(void **state) {
         static const int64_t shares[] = { 5, 25, 50, 75, 100, 0 };
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route start = route_to(w, 0, 2, 0);
         pid_t pids[CLIENTS];
         struct load *load;
@@ -413,7 +418,7 @@ static void shifts_lose_nothing(void **state) {
 
 /* HAProxy has to load these. */
 static void other_settings_lose_nothing(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct route route = route_to(w, 50, 2, 2);
         struct sticky sticky = { .cookie = "tally" };
         pid_t pids[CLIENTS];

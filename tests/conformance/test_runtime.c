@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The contract of providers/runtime.h, held to by every runtime: the first part by the fake one, too, the second where there
- * is an engine. runtime.sh brings the engine and says which runtime it is.
+ * The contract of providers/runtime.h, held to by every runtime: the first part by the fake one, too, the second where
+ * there is an engine. runtime.sh brings the engine and says which runtime it is.
  */
 
 #include <signal.h>
@@ -16,7 +16,7 @@
  */
 
 static void looking_changes_nothing(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct workload load = simple(w, "1", env("TEST_V1"));
         struct observation o = rig_observe(&w->rig, &load);
 
@@ -29,7 +29,7 @@ static void looking_changes_nothing(void **state) {
 }
 
 static void a_deployed_instance_runs_the_pinned_image(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct workload load = simple(w, "1", env("TEST_V1"));
         const struct instance *in;
         const char *id;
@@ -55,7 +55,7 @@ static void a_deployed_instance_runs_the_pinned_image(void **state) {
 }
 
 static void doing_everything_twice_is_doing_it_once(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct workload load = simple(w, "1", env("TEST_V1"));
         const char *id = deploy(w, &load), *again = deploy(w, &load);
 
@@ -77,7 +77,7 @@ static void doing_everything_twice_is_doing_it_once(void **state) {
 }
 
 static void starting_what_is_gone_is_a_conflict(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct workload load = simple(w, "1", env("TEST_V1"));
         own_fault struct fault fault = FAULT_INIT;
         const char *id = deploy(w, &load);
@@ -88,7 +88,7 @@ static void starting_what_is_gone_is_a_conflict(void **state) {
 }
 
 static void a_new_release_of_the_same_specification_keeps_the_instance(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct workload one = simple(w, "1", env("TEST_V1")), two = simple(w, "1.1", env("TEST_V1"));
         struct workload other = simple(w, "2", env("TEST_V2"));
         const char *id = deploy(w, &one);
@@ -101,7 +101,7 @@ static void a_new_release_of_the_same_specification_keeps_the_instance(void **st
 }
 
 static void making_one_leaves_the_others_as_they_are(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct workload one = simple(w, "1", env("TEST_V1")), two = simple(w, "2", env("TEST_V2"));
         const char *first = deploy(w, &one), *second = create(w, &one, "web", 2), *third, *next;
         int64_t started = look(w, &one, first)->started_at;
@@ -126,7 +126,7 @@ static void making_one_leaves_the_others_as_they_are(void **state) {
 }
 
 static void a_stopped_instance_takes_over_again(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct workload one = simple(w, "1", env("TEST_V1")), two = simple(w, "2", env("TEST_V2"));
         const char *old = deploy(w, &one), *new = deploy(w, &two);
 
@@ -140,11 +140,14 @@ static void a_stopped_instance_takes_over_again(void **state) {
 }
 
 static void services_are_told_apart(void **state) {
-        struct world *w = *state;
-        struct workload load = rig_workload(&w->rig, "shop", "1", compose(w,
-                "services:\n"
-                "  web: {image: '%s', depends_on: [db], ports: ['127.0.0.1::80']}\n"
-                "  db: {image: '%s', container_name: the-db, deploy: {replicas: 1}}\n", env("TEST_V1"), env("TEST_V1")));
+        struct decision_input *w = *state;
+        struct workload load =
+                rig_workload(&w->rig, "shop", "1",
+                             compose(w,
+                                     "services:\n"
+                                     "  web: {image: '%s', depends_on: [db], ports: ['127.0.0.1::80']}\n"
+                                     "  db: {image: '%s', container_name: the-db, deploy: {replicas: 1}}\n",
+                                     env("TEST_V1"), env("TEST_V1")));
         const struct workload_service *services = load.services.items;
         const char *db, *web;
 
@@ -162,7 +165,7 @@ static void services_are_told_apart(void **state) {
 
 /* Known by its labels alone: nothing is lost when the desired state forgets an app. */
 static void what_nothing_declares_is_seen_and_can_go(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct workload load = simple(w, "1", env("TEST_V1"));
         const char *id = deploy(w, &load);
         const struct instance *in = look(w, NULL, id);
@@ -175,21 +178,23 @@ static void what_nothing_declares_is_seen_and_can_go(void **state) {
         assert_int_equal(rig_observe(&w->rig, NULL).instances.n, 0);
 }
 
-static void take_working_name(struct world *w, const struct workload *load) {
+static void take_working_name(struct decision_input *w, const struct workload *load) {
         static const char script[] = "{\"foreign\": [\"shop/web\"]}";
         char name[100] = "shop-web-1";
 
         if (!w->engine) {
-                rig_fine(file_write(AT_FDCWD, w->settings.endpoint + strlen("fake:"), script, strlen(script), 0600, &fault));
+                rig_fine(file_write(AT_FDCWD, w->settings.endpoint + strlen("fake:"), script, strlen(script), 0600,
+                                    &fault));
                 return;
         }
         if (is_runtime("docker"))
-                (void)snprintf(name, sizeof(name), "shop-web-1-%.8s", rig_service(load, "web")->spec_digest + strlen("sha256:"));
+                (void)snprintf(name, sizeof(name), "shop-web-1-%.8s",
+                               rig_service(load, "web")->spec_digest + strlen("sha256:"));
         (void)foreign_container(w, name);
 }
 
 static void a_working_name_that_is_taken_is_refused(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct workload load = simple(w, "1", env("TEST_V1"));
         own_fault struct fault fault = FAULT_INIT;
         const char *id;
@@ -207,7 +212,7 @@ static void a_working_name_that_is_taken_is_refused(void **state) {
  */
 
 /* As a pass that dies: everything up to @delay_ms of a create(). */
-static void create_and_die(struct world *w, const struct workload *load, int delay_ms) {
+static void create_and_die(struct decision_input *w, const struct workload *load, int delay_ms) {
         pid_t pid = fork();
         int status;
 
@@ -227,7 +232,7 @@ static void create_and_die(struct world *w, const struct workload *load, int del
 }
 
 /* What the dead one had begun may end meanwhile: a conflict is tried again, as the next pass would. */
-static const char *create_again(struct world *w, const struct workload *load) {
+static const char *create_again(struct decision_input *w, const struct workload *load) {
         const char *id = NULL;
 
         for (int i = 0; i < 50; i++) {
@@ -245,7 +250,7 @@ static const char *create_again(struct world *w, const struct workload *load) {
 
 static void whatever_a_kill_leaves_is_one_instance(void **state) {
         static const int delays[] = { 0, 5, 20, 40, 60, 90, 120, 160, 220, 300 };
-        struct world *w = *state;
+        struct decision_input *w = *state;
 
         for (size_t i = 0; i < sizeof(delays) / sizeof(delays[0]); i++) {
                 struct workload load = simple(w, "1", env("TEST_V1"));
@@ -264,7 +269,7 @@ static void whatever_a_kill_leaves_is_one_instance(void **state) {
 }
 
 int main(void) {
-        #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
                 CASE(looking_changes_nothing),
                 CASE(a_deployed_instance_runs_the_pinned_image),

@@ -7,7 +7,7 @@
 #include "tests/lib/runtime_world.h"
 
 static void an_engine_that_is_away_is_told_and_nothing_concluded(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct workload load = simple(w, "1", env("TEST_V1"));
         struct runtime_settings settings = w->settings;
         own_fault struct fault fault = FAULT_INIT;
@@ -28,8 +28,9 @@ static void an_engine_that_is_away_is_told_and_nothing_concluded(void **state) {
 }
 
 static void container_name_is_carried_by_the_one_in_service(void **state) {
-        static const char text[] = "services: {db: {image: '%s', container_name: the-db, stop_grace_period: 1s, environment: {V: '%d'}}}\n";
-        struct world *w = *state;
+        static const char text[] =
+                "services: {db: {image: '%s', container_name: the-db, stop_grace_period: 1s, environment: {V: '%d'}}}\n";
+        struct decision_input *w = *state;
         struct workload one = rig_workload(&w->rig, "shop", "1", compose(w, text, env("TEST_V1"), 1));
         struct workload two = rig_workload(&w->rig, "shop", "2", compose(w, text, env("TEST_V1"), 2));
         own_fault struct fault fault = FAULT_INIT;
@@ -56,13 +57,15 @@ static void container_name_is_carried_by_the_one_in_service(void **state) {
         (void)wait_for(w, &one, new, is_exited);
 }
 
-static const char *label_of(struct world *w, const char *id, const char *label) {
+static const char *label_of(struct decision_input *w, const char *id, const char *label) {
         return json_get_string(json_object_get(json_object_get(inspect(w, id), "Config"), "Labels"), label);
 }
 
 static void labels_say_what_it_is(void **state) {
-        struct world *w = *state;
-        struct workload load = rig_workload(&w->rig, "shop", "1.2", compose(w, "services: {web: {image: '%s', labels: {team: 'a$$b'}}}\n", env("TEST_V1")));
+        struct decision_input *w = *state;
+        struct workload load =
+                rig_workload(&w->rig, "shop", "1.2",
+                             compose(w, "services: {web: {image: '%s', labels: {team: 'a$$b'}}}\n", env("TEST_V1")));
         const struct workload_service *web = rig_service(&load, "web");
         const char *id = deploy(w, &load);
 
@@ -80,7 +83,9 @@ static void labels_say_what_it_is(void **state) {
 }
 
 static void restart_engine(void) {
-        const char *argv[] = { "bash", "-c", ". \"$0\"; engine_restart \"$1\"", env("TEST_ENGINE_SH"), env("TEST_ENGINE_DIR"), NULL };
+        const char *argv[] = {
+                "bash", "-c", ". \"$0\"; engine_restart \"$1\"", env("TEST_ENGINE_SH"), env("TEST_ENGINE_DIR"), NULL
+        };
         const struct process_request req = { .argv = argv, .envp = (const char *const *)environ, .timeout_ms = 120000 };
         own_process_result struct process_result result = { 0 };
 
@@ -90,7 +95,7 @@ static void restart_engine(void) {
 }
 
 static void no_engine_restart_brings_a_stopped_container_back(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct workload one = simple(w, "1", env("TEST_V1")), two = simple(w, "2", env("TEST_V2"));
         const char *old = deploy(w, &one), *new, *waiting;
 
@@ -107,19 +112,20 @@ static void no_engine_restart_brings_a_stopped_container_back(void **state) {
 }
 
 static void a_command_in_an_instance_says_how_it_ended(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct workload load = simple(w, "1", env("TEST_V1"));
         const char *id = deploy(w, &load), *output = NULL;
         struct text_at words[] = { { .text = "sh" }, { .text = "-c" }, { .text = "cat /www/index.html; exit 3" } };
         const struct string_list argv = { .items = words, .n = 3 };
         int64_t code = 0;
 
-        rig_fine(runtime_exec(w->rig.runtime, &(struct instance){ .id = id }, &argv, 10000, w->rig.arena, &code, &output, &fault));
+        rig_fine(runtime_exec(w->rig.runtime, &(struct instance){ .id = id }, &argv, 10000, w->rig.arena, &code,
+                              &output, &fault));
         assert_int_equal(code, 3);
         assert_string_equal(output, "version 1\n");
 }
 
-static const char *output_of(struct world *w, const struct workload *load, const char *service) {
+static const char *output_of(struct decision_input *w, const struct workload *load, const char *service) {
         const char *id = create(w, load, service, 1), *output = NULL;
 
         start(w, id);
@@ -137,7 +143,7 @@ static void the_end_of_what_it_printed_can_be_read_when_it_is_over(void **state)
                 "  terminal: {<<: *job, tty: true}\n"
                 "  silent: {<<: *job, logging: {driver: none}}\n"
                 "  mute: {<<: *job, command: ['true']}\n";
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct workload load = rig_workload(&w->rig, "shop", "1", compose(w, text, env("TEST_V1")));
         const char *output;
 
@@ -151,7 +157,8 @@ static void the_end_of_what_it_printed_can_be_read_when_it_is_over(void **state)
         assert_null(output_of(w, &load, "silent"));
         assert_string_equal(output_of(w, &load, "mute"), "");
         /* Nobody's business: what is gone, and what is not ours. */
-        rig_fine(runtime_output(w->rig.runtime, &(struct instance){ .id = "0123456789ab" }, w->rig.arena, &output, &fault));
+        rig_fine(runtime_output(w->rig.runtime, &(struct instance){ .id = "0123456789ab" }, w->rig.arena, &output,
+                                &fault));
         assert_null(output);
 }
 
@@ -166,7 +173,7 @@ static void count_bytes(void *data, const char *what, const char *subject, int64
 }
 
 static void a_pull_tells_its_progress_once_and_never_again(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct workload load = simple(w, "2", env("TEST_V2"));
         int64_t calls = 0;
         const struct progress progress = { .tell = count_bytes, .data = &calls };
@@ -181,7 +188,7 @@ static void a_pull_tells_its_progress_once_and_never_again(void **state) {
 }
 
 static void an_index_is_no_drift(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct workload load = simple(w, "1", env("TEST_INDEX"));
         const char *id = deploy(w, &load);
 
@@ -189,7 +196,7 @@ static void an_index_is_no_drift(void **state) {
 }
 
 static void a_container_of_another_image_with_our_labels_is_drift(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct workload load = simple(w, "1", env("TEST_V1")), other = simple(w, "2", env("TEST_V2"));
         own_json json_t *body = NULL;
         const char *id = deploy(w, &load), *forged;
@@ -197,19 +204,21 @@ static void a_container_of_another_image_with_our_labels_is_drift(void **state) 
 
         prepare(w, &other);
         labels = json_object_get(json_object_get(inspect(w, id), "Config"), "Labels");
-        body = json_pack("{ss sO s{ss}}", "Image", env("TEST_V2"), "Labels", labels, "HostConfig", "NetworkMode", "none");
+        body = json_pack("{ss sO s{ss}}", "Image", env("TEST_V2"), "Labels", labels, "HostConfig", "NetworkMode",
+                         "none");
         forged = json_get_string(engine(w, "POST", 201, body, "/containers/create?name=forged"), "Id");
         assert_false(look(w, &load, forged)->image_matches);
         assert_true(look(w, &load, id)->image_matches);
 }
 
 static void a_digest_that_the_registry_does_not_have_is_said_so(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         own_free char *image = NULL;
         own_fault struct fault fault = FAULT_INIT;
         struct workload load;
 
-        assert_true(asprintf(&image, "%.*s@sha256:%064d", (int)(strchr(env("TEST_V1"), '@') - env("TEST_V1")), env("TEST_V1"), 7) > 0);
+        assert_true(asprintf(&image, "%.*s@sha256:%064d", (int)(strchr(env("TEST_V1"), '@') - env("TEST_V1")),
+                             env("TEST_V1"), 7) > 0);
         load = simple(w, "1", image);
         assert_true(runtime_prepare(w->rig.runtime, &load, NULL, &fault) < 0);
         assert_string_equal(fault.code, REASON_IMAGE_NOT_FOUND);
@@ -218,7 +227,7 @@ static void a_digest_that_the_registry_does_not_have_is_said_so(void **state) {
 }
 
 static void bytes_that_do_not_match_the_pin_are_refused(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         own_fault struct fault fault = FAULT_INIT;
         struct workload load = simple(w, "1", env("TEST_BAD"));
 
@@ -234,7 +243,7 @@ static void write_config(const char *path, const char *registry, const char *aut
 }
 
 static void a_closed_registry_opens_with_credentials_only(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct workload load = simple(w, "1", env("TEST_CLOSED_IMAGE"));
         own_fault struct fault without = FAULT_INIT, wrong = FAULT_INIT;
         own_free char *path = NULL;
@@ -256,8 +265,10 @@ static void a_closed_registry_opens_with_credentials_only(void **state) {
  */
 
 static void a_container_that_is_not_ours_keeps_its_name(void **state) {
-        struct world *w = *state;
-        struct workload load = rig_workload(&w->rig, "shop", "1", compose(w, "services: {db: {image: '%s', container_name: taken}}\n", env("TEST_V1")));
+        struct decision_input *w = *state;
+        struct workload load =
+                rig_workload(&w->rig, "shop", "1",
+                             compose(w, "services: {db: {image: '%s', container_name: taken}}\n", env("TEST_V1")));
         own_fault struct fault fault = FAULT_INIT;
         const char *foreign, *id;
 
@@ -271,7 +282,7 @@ static void a_container_that_is_not_ours_keeps_its_name(void **state) {
 }
 
 static void a_container_without_our_label_is_never_touched(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct workload load = simple(w, "1", env("TEST_V1"));
         const struct instance foreign = { .id = (prepare(w, &load), foreign_container(w, "somebody")) };
         own_fault struct fault f1 = FAULT_INIT, f2 = FAULT_INIT, f3 = FAULT_INIT;
@@ -285,10 +296,21 @@ static void a_container_without_our_label_is_never_touched(void **state) {
 }
 
 static void foreign_networks_and_volumes_are_refused_and_external_ones_used(void **state) {
-        struct world *w = *state;
-        struct workload ours = rig_workload(&w->rig, "shop", "1", compose(w, "services: {web: {image: '%s', networks: [a]}}\nnetworks: {a: {name: town}}\n", env("TEST_V1")));
-        struct workload external = rig_workload(&w->rig, "shop", "1", compose(w, "services: {web: {image: '%s', networks: [a]}}\nnetworks: {a: {name: town, external: true}}\n", env("TEST_V1")));
-        struct workload volume = rig_workload(&w->rig, "shop", "1", compose(w, "services: {web: {image: '%s', volumes: ['v:/v']}}\nvolumes: {v: {name: well}}\n", env("TEST_V1")));
+        struct decision_input *w = *state;
+        struct workload ours =
+                rig_workload(&w->rig, "shop", "1",
+                             compose(w, "services: {web: {image: '%s', networks: [a]}}\nnetworks: {a: {name: town}}\n",
+                                     env("TEST_V1")));
+        struct workload external = rig_workload(
+                &w->rig, "shop", "1",
+                compose(w,
+                        "services: {web: {image: '%s', networks: [a]}}\nnetworks: {a: {name: town, external: true}}\n",
+                        env("TEST_V1")));
+        struct workload volume =
+                rig_workload(&w->rig, "shop", "1",
+                             compose(w,
+                                     "services: {web: {image: '%s', volumes: ['v:/v']}}\nvolumes: {v: {name: well}}\n",
+                                     env("TEST_V1")));
         own_fault struct fault missing = FAULT_INIT, foreign = FAULT_INIT, well = FAULT_INIT;
         own_json json_t *network = json_pack("{ss}", "Name", "town"), *body = json_pack("{ss}", "Name", "well");
 
@@ -305,9 +327,16 @@ static void foreign_networks_and_volumes_are_refused_and_external_ones_used(void
 }
 
 static void a_network_with_other_settings_is_said_so(void **state) {
-        struct world *w = *state;
-        struct workload one = rig_workload(&w->rig, "shop", "1", compose(w, "services: {web: {image: '%s', networks: [a]}}\nnetworks: {a: {}}\n", env("TEST_V1")));
-        struct workload two = rig_workload(&w->rig, "shop", "2", compose(w, "services: {web: {image: '%s', networks: [a]}}\nnetworks: {a: {internal: true}}\n", env("TEST_V1")));
+        struct decision_input *w = *state;
+        struct workload one =
+                rig_workload(&w->rig, "shop", "1",
+                             compose(w, "services: {web: {image: '%s', networks: [a]}}\nnetworks: {a: {}}\n",
+                                     env("TEST_V1")));
+        struct workload two =
+                rig_workload(&w->rig, "shop", "2",
+                             compose(w,
+                                     "services: {web: {image: '%s', networks: [a]}}\nnetworks: {a: {internal: true}}\n",
+                                     env("TEST_V1")));
         own_fault struct fault fault = FAULT_INIT;
 
         prepare(w, &one);
@@ -317,12 +346,13 @@ static void a_network_with_other_settings_is_said_so(void **state) {
 
 /* Somebody's `docker compose up` in a project of the same name. */
 static void containers_of_somebody_else_in_the_project_are_left_alone(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct workload load = simple(w, "1", env("TEST_V1"));
-        own_json json_t *body = json_pack("{ss s{ss} s{ss ss ss ss ss}}", "Image", env("TEST_V1"), "HostConfig", "NetworkMode",
-                                          "none", "Labels", "com.docker.compose.project", "shop", "com.docker.compose.service",
-                                          "web", "com.docker.compose.oneoff", "False", "com.docker.compose.container-number", "1",
-                                          "com.docker.compose.config-hash", "abc");
+        own_json json_t *body =
+                json_pack("{ss s{ss} s{ss ss ss ss ss}}", "Image", env("TEST_V1"), "HostConfig", "NetworkMode", "none",
+                          "Labels", "com.docker.compose.project", "shop", "com.docker.compose.service", "web",
+                          "com.docker.compose.oneoff", "False", "com.docker.compose.container-number", "1",
+                          "com.docker.compose.config-hash", "abc");
         const char *foreign, *id;
 
         prepare(w, &load);
@@ -342,8 +372,12 @@ static void containers_of_somebody_else_in_the_project_are_left_alone(void **sta
  */
 
 static void both_networks_are_attached_and_a_lost_one_is_seen_and_mended(void **state) {
-        struct world *w = *state;
-        struct workload load = rig_workload(&w->rig, "shop", "1", compose(w, "services: {web: {image: '%s', networks: {a: {aliases: [frontdoor]}, b: {}}}}\nnetworks: {a: {}, b: {}}\n", env("TEST_V1")));
+        struct decision_input *w = *state;
+        struct workload load = rig_workload(
+                &w->rig, "shop", "1",
+                compose(w,
+                        "services: {web: {image: '%s', networks: {a: {aliases: [frontdoor]}, b: {}}}}\nnetworks: {a: {}, b: {}}\n",
+                        env("TEST_V1")));
         const char *id = deploy(w, &load);
         own_json json_t *body = json_pack("{ss}", "Container", id);
         const struct instance *in = look(w, &load, id);
@@ -358,8 +392,9 @@ static void both_networks_are_attached_and_a_lost_one_is_seen_and_mended(void **
 }
 
 static void a_port_in_use_is_a_clear_fault(void **state) {
-        static const char text[] = "services: {web: {image: '%s', ports: ['127.0.0.1:%d:80'], environment: {V: '%d'}}}\n";
-        struct world *w = *state;
+        static const char text[] =
+                "services: {web: {image: '%s', ports: ['127.0.0.1:%d:80'], environment: {V: '%d'}}}\n";
+        struct decision_input *w = *state;
         int port = 40000 + getpid() % 20000;
         struct workload one = rig_workload(&w->rig, "shop", "1", compose(w, text, env("TEST_V1"), port, 1));
         struct workload two = rig_workload(&w->rig, "shop", "2", compose(w, text, env("TEST_V1"), port, 2));
@@ -376,8 +411,9 @@ static void a_port_in_use_is_a_clear_fault(void **state) {
 }
 
 static void health_is_seen(void **state) {
-        static const char text[] = "services: {web: {image: '%s', healthcheck: {test: [CMD, %s], interval: 1s, retries: 1}}}\n";
-        struct world *w = *state;
+        static const char text[] =
+                "services: {web: {image: '%s', healthcheck: {test: [CMD, %s], interval: 1s, retries: 1}}}\n";
+        struct decision_input *w = *state;
         struct workload good = rig_workload(&w->rig, "shop", "1", compose(w, text, env("TEST_V1"), "'true'"));
         struct workload bad = rig_workload(&w->rig, "shop", "2", compose(w, text, env("TEST_V1"), "'false'"));
         const char *id = deploy(w, &good), *other;
@@ -389,9 +425,14 @@ static void health_is_seen(void **state) {
 }
 
 static void an_exit_and_a_crash_loop_are_seen(void **state) {
-        struct world *w = *state;
-        struct workload once = rig_workload(&w->rig, "shop", "1", compose(w, "services: {job: {image: '%s', command: [sh, -c, exit 3]}}\n", env("TEST_V1")));
-        struct workload loop = rig_workload(&w->rig, "shop", "2", compose(w, "services: {job: {image: '%s', command: ['false'], restart: always}}\n", env("TEST_V1")));
+        struct decision_input *w = *state;
+        struct workload once =
+                rig_workload(&w->rig, "shop", "1",
+                             compose(w, "services: {job: {image: '%s', command: [sh, -c, exit 3]}}\n", env("TEST_V1")));
+        struct workload loop =
+                rig_workload(&w->rig, "shop", "2",
+                             compose(w, "services: {job: {image: '%s', command: ['false'], restart: always}}\n",
+                                     env("TEST_V1")));
         const struct instance *in = wait_for(w, &once, deploy(w, &once), is_exited);
 
         assert_int_equal(in->exit_code, 3);
@@ -399,8 +440,10 @@ static void an_exit_and_a_crash_loop_are_seen(void **state) {
 }
 
 static void a_command_that_is_not_in_the_image_says_so(void **state) {
-        struct world *w = *state;
-        struct workload load = rig_workload(&w->rig, "shop", "1", compose(w, "services: {job: {image: '%s', command: [no-such-program]}}\n", env("TEST_V1")));
+        struct decision_input *w = *state;
+        struct workload load = rig_workload(&w->rig, "shop", "1",
+                                            compose(w, "services: {job: {image: '%s', command: [no-such-program]}}\n",
+                                                    env("TEST_V1")));
         own_fault struct fault fault = FAULT_INIT;
         const char *id;
 
@@ -412,7 +455,7 @@ static void a_command_that_is_not_in_the_image_says_so(void **state) {
 }
 
 static void variables_are_those_of_file_and_environment(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct workload load;
         const json_t *variables;
         const char *found = NULL;
@@ -420,7 +463,10 @@ static void variables_are_those_of_file_and_environment(void **state) {
         json_t *item;
 
         rig_file(&w->rig, "web.env", "A=file\nB='a$b'\n");
-        load = rig_workload(&w->rig, "shop", "1", compose(w, "services: {web: {image: '%s', env_file: [web.env], environment: {A: 'x$$y'}}}\n", env("TEST_V1")));
+        load = rig_workload(&w->rig, "shop", "1",
+                            compose(w,
+                                    "services: {web: {image: '%s', env_file: [web.env], environment: {A: 'x$$y'}}}\n",
+                                    env("TEST_V1")));
         variables = json_object_get(json_object_get(inspect(w, deploy(w, &load)), "Config"), "Env");
         json_array_foreach(variables, i, item) {
                 assert_string_not_equal(json_string_value(item), "A=file");
@@ -433,8 +479,9 @@ static void variables_are_those_of_file_and_environment(void **state) {
 }
 
 static void files_of_the_repository_are_mounted_by_content(void **state) {
-        struct world *w = *state;
-        struct workload one = with_files(w, "1", "one\n"), two = with_files(w, "2", "two\n"), same = with_files(w, "3", "one\n");
+        struct decision_input *w = *state;
+        struct workload one = with_files(w, "1", "one\n"), two = with_files(w, "2", "two\n"),
+                        same = with_files(w, "3", "one\n");
         const char *id = deploy(w, &one);
         struct stat st;
         char secret[300];
@@ -455,7 +502,7 @@ static void files_of_the_repository_are_mounted_by_content(void **state) {
 }
 
 static void a_file_that_was_changed_on_the_host_is_seen_until_the_container_has_the_right_one(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct workload load = with_files(w, "1", "one\n");
         const char *id = deploy(w, &load), *path = source_of(w, id, "/etc/app.conf"), *again;
         const struct instance *in;
@@ -477,7 +524,7 @@ static void a_file_that_was_changed_on_the_host_is_seen_until_the_container_has_
 }
 
 static void a_file_more_in_a_mounted_folder_is_seen(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct workload load = with_files(w, "1", "one\n");
         const char *id = deploy(w, &load);
         char path[400];
@@ -494,8 +541,12 @@ static void a_file_more_in_a_mounted_folder_is_seen(void **state) {
  */
 
 static void named_volumes_stay_and_anonymous_ones_go(void **state) {
-        struct world *w = *state;
-        struct workload load = rig_workload(&w->rig, "shop", "1", compose(w, "services: {db: {image: '%s', stop_grace_period: 1s, volumes: ['data:/data', '/scratch']}}\nvolumes: {data: {}}\n", env("TEST_V1")));
+        struct decision_input *w = *state;
+        struct workload load = rig_workload(
+                &w->rig, "shop", "1",
+                compose(w,
+                        "services: {db: {image: '%s', stop_grace_period: 1s, volumes: ['data:/data', '/scratch']}}\nvolumes: {data: {}}\n",
+                        env("TEST_V1")));
         const char *id = deploy(w, &load);
         json_t *volumes = json_object_get(engine(w, "GET", 200, NULL, "/volumes"), "Volumes");
 
@@ -509,7 +560,7 @@ static void named_volumes_stay_and_anonymous_ones_go(void **state) {
 }
 
 static void collect_removes_what_nothing_needs_and_nothing_else(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct workload one = with_files(w, "1", "one\n"), two = simple(w, "2", env("TEST_V2"));
         own_json json_t *foreign = json_pack("{ss}", "Name", "somebodys");
         const char *id = deploy(w, &one);
@@ -519,14 +570,16 @@ static void collect_removes_what_nothing_needs_and_nothing_else(void **state) {
         (void)engine(w, "POST", 201, foreign, "/networks/create");
         (void)snprintf(path, sizeof(path), "%s", source_of(w, id, "/etc/app.conf"));
         /* A container holds everything of the first, and the second is wanted. */
-        rig_fine(runtime_collect(w->rig.runtime, &(struct runtime_keep){ .workloads = &two, .n_workloads = 1 }, &fault));
+        rig_fine(
+                runtime_collect(w->rig.runtime, &(struct runtime_keep){ .workloads = &two, .n_workloads = 1 }, &fault));
         assert_int_equal(access(path, F_OK), 0);
         (void)engine(w, "GET", 200, NULL, "/images/%s/json", env("TEST_V1"));
         (void)engine(w, "GET", 200, NULL, "/images/%s/json", env("TEST_V2"));
         (void)engine(w, "GET", 200, NULL, "/networks/shop_default");
         stop(w, id);
         remove_instance(w, id);
-        rig_fine(runtime_collect(w->rig.runtime, &(struct runtime_keep){ .workloads = &two, .n_workloads = 1 }, &fault));
+        rig_fine(
+                runtime_collect(w->rig.runtime, &(struct runtime_keep){ .workloads = &two, .n_workloads = 1 }, &fault));
         assert_int_equal(access(path, F_OK), -1);
         (void)engine(w, "GET", 404, NULL, "/images/%s/json", env("TEST_V1"));
         (void)engine(w, "GET", 200, NULL, "/images/%s/json", env("TEST_V2"));
@@ -542,7 +595,7 @@ static void collect_removes_what_nothing_needs_and_nothing_else(void **state) {
  */
 
 static void doctor_names_engine_and_storage(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         own_json json_t *out = json_array();
 
         rig_fine(runtime_doctor(w->rig.runtime, out, &fault));
@@ -553,36 +606,39 @@ static void doctor_names_engine_and_storage(void **state) {
 
 /* One of everything that the engine can say no to. */
 static void a_service_with_all_kinds_of_settings_runs(void **state) {
-        struct world *w = *state;
-        struct workload load = rig_workload(&w->rig, "shop", "1", compose(w,
-                "services:\n"
-                "  web:\n"
-                "    image: '%s'\n"
-                "    command: [sh, -c, 'trap \"exit 0\" TERM; while :; do sleep 1 & wait; done']\n"
-                "    environment: {A: one, B: ''}\n"
-                "    ports: ['127.0.0.1::80', '53/udp']\n"
-                "    tmpfs: ['/run:size=1m']\n"
-                "    volumes: [{type: tmpfs, target: /scratch, tmpfs: {size: 1m}}, '/tmp:/host-tmp:ro']\n"
-                "    labels: {com.example.team: shop}\n"
-                "    restart: 'on-failure:3'\n"
-                "    user: '1000:1000'\n"
-                "    working_dir: /tmp\n"
-                "    init: true\n"
-                "    read_only: true\n"
-                "    cap_drop: [ALL]\n"
-                "    cap_add: [NET_BIND_SERVICE]\n"
-                "    security_opt: ['no-new-privileges:true']\n"
-                "    ulimits: {nofile: {soft: 100, hard: 200}}\n"
-                "    sysctls: {net.ipv4.ip_unprivileged_port_start: '80'}\n"
-                "    devices: ['/dev/null:/dev/nothing:r']\n"
-                "    shm_size: 8m\n"
-                "    stop_signal: SIGTERM\n"
-                "    stop_grace_period: 1s\n"
-                "    hostname: web\n"
-                "    extra_hosts: ['db:10.0.0.1']\n"
-                "    dns: [127.0.0.1]\n"
-                "    logging: {driver: json-file, options: {max-size: 1m}}\n"
-                "    deploy: {resources: {limits: {cpus: '0.5', memory: 64m, pids: 50}}}\n", env("TEST_V1")));
+        struct decision_input *w = *state;
+        struct workload load = rig_workload(
+                &w->rig, "shop", "1",
+                compose(w,
+                        "services:\n"
+                        "  web:\n"
+                        "    image: '%s'\n"
+                        "    command: [sh, -c, 'trap \"exit 0\" TERM; while :; do sleep 1 & wait; done']\n"
+                        "    environment: {A: one, B: ''}\n"
+                        "    ports: ['127.0.0.1::80', '53/udp']\n"
+                        "    tmpfs: ['/run:size=1m']\n"
+                        "    volumes: [{type: tmpfs, target: /scratch, tmpfs: {size: 1m}}, '/tmp:/host-tmp:ro']\n"
+                        "    labels: {com.example.team: shop}\n"
+                        "    restart: 'on-failure:3'\n"
+                        "    user: '1000:1000'\n"
+                        "    working_dir: /tmp\n"
+                        "    init: true\n"
+                        "    read_only: true\n"
+                        "    cap_drop: [ALL]\n"
+                        "    cap_add: [NET_BIND_SERVICE]\n"
+                        "    security_opt: ['no-new-privileges:true']\n"
+                        "    ulimits: {nofile: {soft: 100, hard: 200}}\n"
+                        "    sysctls: {net.ipv4.ip_unprivileged_port_start: '80'}\n"
+                        "    devices: ['/dev/null:/dev/nothing:r']\n"
+                        "    shm_size: 8m\n"
+                        "    stop_signal: SIGTERM\n"
+                        "    stop_grace_period: 1s\n"
+                        "    hostname: web\n"
+                        "    extra_hosts: ['db:10.0.0.1']\n"
+                        "    dns: [127.0.0.1]\n"
+                        "    logging: {driver: json-file, options: {max-size: 1m}}\n"
+                        "    deploy: {resources: {limits: {cpus: '0.5', memory: 64m, pids: 50}}}\n",
+                        env("TEST_V1")));
         const char *id = deploy(w, &load);
         const json_t *host = json_object_get(inspect(w, id), "HostConfig");
 
@@ -594,7 +650,7 @@ static void a_service_with_all_kinds_of_settings_runs(void **state) {
 }
 
 int run_engine_contract(void) {
-        #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
                 CASE(an_engine_that_is_away_is_told_and_nothing_concluded),
                 CASE(container_name_is_carried_by_the_one_in_service),

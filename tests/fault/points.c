@@ -9,7 +9,8 @@
  *      FAULT_LOG       one line for each point: its call and its path
  *      FAULT_AT        the number of the point, from 1; 0 or none: only count
  *      FAULT_HOW       before: _exit before the call; after: behind it;
- *                      EIO, ENOSPC…: this call fails; EIO+, ENOSPC+: this and every later one; short: half is written, then ENOSPC
+ *                      EIO, ENOSPC…: this call fails; EIO+, ENOSPC+: this and every later one; short: half is written,
+ *                      then ENOSPC
  *
  * A failing call has no effect. Removing is never out of space.
  */
@@ -56,15 +57,21 @@ static struct {
         enum how how;
         int error;
 } plan;
-static atomic_long *counter;     /* one for a pass and the processes it forks */
+static atomic_long *counter; /* one for a pass and the processes it forks */
 
 static void *next(const char *name) {
         return dlsym(RTLD_NEXT, name);
 }
-#define NEXT(name) static __typeof__(name) *real; if (!real) real = (__typeof__(name) *)next(#name)
+#define NEXT(name) \
+        static __typeof__(name) *real; \
+        if (!real) \
+        real = (__typeof__(name) *)next(#name)
 
 static void choose(const char *how) {
-        static const struct { const char *name; int error; } errors[] = { { "EIO", EIO }, { "ENOSPC", ENOSPC }, { "EROFS", EROFS }, { "EDQUOT", EDQUOT } };
+        static const struct {
+                const char *name;
+                int error;
+        } errors[] = { { "EIO", EIO }, { "ENOSPC", ENOSPC }, { "EROFS", EROFS }, { "EDQUOT", EDQUOT } };
 
         if (!strcmp(how, "before"))
                 plan.how = HOW_BEFORE;
@@ -94,7 +101,8 @@ static bool is_program(const char *name) {
 }
 
 __attribute__((constructor)) static void begin(void) {
-        const char *program = getenv("FAULT_PROGRAM"), *log = getenv("FAULT_LOG"), *at = getenv("FAULT_AT"), *how = getenv("FAULT_HOW");
+        const char *program = getenv("FAULT_PROGRAM"), *log = getenv("FAULT_LOG"), *at = getenv("FAULT_AT"),
+                   *how = getenv("FAULT_HOW");
 
         plan.log_fd = -1;
         plan.under = getenv("FAULT_UNDER");
@@ -160,9 +168,9 @@ static bool is_ours(const char *path) {
  */
 
 struct point {
-        bool here;      /* it is this one's turn, before the call */
+        bool here; /* it is this one's turn, before the call */
         bool fails;
-        bool last;      /* the process ends behind the call */
+        bool last; /* the process ends behind the call */
         bool halves;
 };
 
@@ -193,7 +201,9 @@ static struct point point(const char *call, const char *path) {
         /* What removes needs no room. */
         if (plan.error == ENOSPC && (!strncmp(call, "unlink", 6) || !strcmp(call, "rmdir") || !strcmp(call, "fsync")))
                 return (struct point){ 0 };
-        return (struct point){ .here = true, .fails = plan.how == HOW_FAIL || plan.how == HOW_FAIL_ON, .last = plan.how == HOW_AFTER,
+        return (struct point){ .here = true,
+                               .fails = plan.how == HOW_FAIL || plan.how == HOW_FAIL_ON,
+                               .last = plan.how == HOW_AFTER,
                                .halves = plan.how == HOW_SHORT };
 }
 
@@ -202,7 +212,8 @@ static struct point point_fd(const char *call, int fd) {
         struct stat st;
         int saved = errno;
 
-        if (!plan.on || fd == plan.log_fd || fstat(fd, &st) < 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) || !path_of_fd(fd, path)) {
+        if (!plan.on || fd == plan.log_fd || fstat(fd, &st) < 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) ||
+            !path_of_fd(fd, path)) {
                 errno = saved;
                 return (struct point){ 0 };
         }
@@ -220,7 +231,8 @@ static struct point point_at(const char *call, int dirfd, const char *name) {
         return point(call, path);
 }
 
-#define FAULTY(p, call) do { \
+#define FAULTY(p, call) \
+        do { \
                 __typeof__(call) ret_; \
                 if ((p).fails) { \
                         errno = plan.error; \

@@ -28,13 +28,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         try_path(arena_strndup(a, (const char *)data, size));
         if (approval_read("statement.json", data, size, a, &approval, &fault) < 0)
                 return 0;
-        assert(approval.fleet.text && digest_is_valid(approval.release.text) && approval.meaning < APPROVAL_MEANING_MAX_);
+        assert(approval.fleet.text && digest_is_valid(approval.release.text) &&
+               approval.meaning < APPROVAL_MEANING_MAX_);
         assert(approval_write(&approval, &out, &again_fault) == 0);
         /* What is written for people may be larger than what was read. */
         if (out.size > LIMIT_APPROVAL_BYTES)
                 return 0;
         assert(approval_read("again", out.data, out.size, a, &again, &again_fault) == 0);
-        assert(str_eq(approval.reason, again.reason) && approval.at == again.at && approval.expires_at == again.expires_at);
+        assert(str_eq(approval.reason, again.reason) && approval.at == again.at &&
+               approval.expires_at == again.expires_at);
         assert(str_eq(approval.release.text, again.release.text) && approval.meaning == again.meaning);
         return 0;
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "providers/compose/program.h"
+#include "providers/runtime/compose/program.h"
 #include "shared/base/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -19,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         uint64_t major = 0, minor = 0;
 
         complaint = program_complaint(text);
-        assert(complaint && *complaint && utf8_is_valid(complaint, strlen(complaint)) && !strpbrk(complaint, "\r\n\x1b"));
+        assert(complaint && *complaint && utf8_is_valid(complaint, strlen(complaint)) &&
+               !strpbrk(complaint, "\r\n\x1b"));
         name = program_name_in_use(text, a);
         assert(!name || (*name && strstr(text, name)));
         if (program_version(text, &major, &minor))

@@ -5,14 +5,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "providers/docker/engine.h"
-#include "providers/docker/observe.h"
-#include "providers/docker/pull.h"
-#include "providers/docker/quiet.h"
+#include "providers/runtime/docker/engine.h"
+#include "providers/runtime/docker/observe.h"
+#include "providers/runtime/docker/pull.h"
+#include "providers/runtime/docker/fingerprint.h"
 #include "shared/data/json.h"
 
 #define PINNED "127.0.0.1:25000/shop/web@sha256:4788eb01ee2b55208319c560dcd3716150ee53342241148556ffc656c6dc3f1a"
-#define SPEC "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+#define SPEC   "sha256:1111111111111111111111111111111111111111111111111111111111111111"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

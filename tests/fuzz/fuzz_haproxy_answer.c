@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What HAProxy's runtime API may answer: maps, a map and servers, all in one text. What is read can be put into force again. */
+/*
+ * What HAProxy's runtime API may answer: maps, a map and servers, all in one text. What is read can be put into force
+ * again.
+ */
 
 #include <assert.h>
 #include <stdint.h>

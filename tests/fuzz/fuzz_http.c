@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * http: the input is everything that a server says, on a unix socket; libcurl and our header, limit and sink code read it.
+ * http: the input is everything that a server says, on a unix socket; libcurl and our header, limit and sink code read
+ * it.
  *
- * The first byte chooses the request, the rest is the answer. A connection is filled before it is accepted by anybody: the
- * listener is this same thread, so there is nothing to wait for.
+ * The first byte chooses the request, the rest is the answer. A connection is filled before it is accepted by anybody:
+ * the listener is this same thread, so there is nothing to wait for.
  */
 
 #include <stddef.h>
@@ -19,7 +20,7 @@
 
 #include "shared/net/http.h"
 
-#define BODY_MAX 4096
+#define BODY_MAX   4096
 #define ANSWER_MAX (128 * 1024)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -9,7 +9,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        static const uint8_t blob[] = "\0\0\0\x0bssh-ed25519\0\0\0\x20" "01234567890123456789012345678901";
+        static const uint8_t blob[] = "\0\0\0\x0bssh-ed25519\0\0\0\x20"
+                                      "01234567890123456789012345678901";
         const struct host_key key = { .blob = blob, .size = sizeof(blob) - 1 };
         own_buffer struct buffer text = BUFFER_INIT, types = BUFFER_INIT, line = BUFFER_INIT;
         own_known_hosts struct known_hosts *k = NULL;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What answers where nginx should tell us what it has in force: a route or nothing, and a route that can be put into force again. */
+/*
+ * What answers where nginx should tell us what it has in force: a route or nothing, and a route that can be put into
+ * force again.
+ */
 
 #include <assert.h>
 #include <stdint.h>

@@ -20,7 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (size > 0)
                 memcpy(copy, data, size);
         if (plain_parse(copy, size, &status, &body) == 0) {
-                if (status < 100 || status > 999 || body > size || body < 4 || memcmp(copy + body - 4, "\r\n\r\n", 4) != 0)
+                if (status < 100 || status > 999 || body > size || body < 4 ||
+                    memcmp(copy + body - 4, "\r\n\r\n", 4) != 0)
                         abort();
         } else if (status != -1 || body != SIZE_MAX) {
                 abort();

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What others say to a probe: the answer of a Prometheus server to a query, the values that are filled into it, and the stream of a command in a
- * container. The first byte chooses the HTTP status, the rest is the answer, the value and the stream.
+ * What others say to a probe: the answer of a Prometheus server to a query, the values that are filled into it, and the
+ * stream of a command in a container. The first byte chooses the HTTP status, the rest is the answer, the value and the
+ * stream.
  */
 
 #include <stddef.h>
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "providers/docker/exec_stream.h"
+#include "providers/runtime/docker/exec_stream.h"
 #include "providers/probe/probe_private.h"
 #include "shared/base/limits.h"
 #include "shared/base/text.h"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* A file is taken whole or refused at a place in it; every line of a taken file is found by its own key or not at all. */
+/*
+ * A file is taken whole or refused at a place in it; every line of a taken file is found by its own key or not at all.
+ */
 
 #include <assert.h>
 #include <string.h>

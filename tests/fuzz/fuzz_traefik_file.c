@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* A file in Traefik's folder, and what its API shows: a route or nothing, and the route is that of the file that we would make of it. */
+/*
+ * A file in Traefik's folder, and what its API shows: a route or nothing, and the route is that of the file that we
+ * would make of it.
+ */
 
 #include <assert.h>
 #include <stdint.h>
@@ -17,7 +20,8 @@ static void expect_same(const struct route *route, struct arena *a) {
         struct route back;
         bool present = false;
 
-        assert(traefik_parse(json_object_get(json_object_get(config, "http"), "services"), "shop", "", a, &present, &back, &never) == 0);
+        assert(traefik_parse(json_object_get(json_object_get(config, "http"), "services"), "shop", "", a, &present,
+                             &back, &never) == 0);
         assert(present && route_equal(route, &back));
 }
 

@@ -119,8 +119,12 @@ void teardown(struct fixture *x) {
         mirror_free(x->mirror);
 }
 
-static void path_url(const struct fixture *x, char *ret) { format(ret, "%s", x->remote); }
-static void file_url(const struct fixture *x, char *ret) { format(ret, "file://%s", x->remote); }
+static void path_url(const struct fixture *x, char *ret) {
+        format(ret, "%s", x->remote);
+}
+static void file_url(const struct fixture *x, char *ret) {
+        format(ret, "file://%s", x->remote);
+}
 void http_url(const struct fixture *x, char *ret) {
         format(ret, "%s/git/%s.git", env("TALLY_TEST_HTTP"), x->name);
 }
@@ -131,11 +135,9 @@ void ssh_url(const struct fixture *x, char *ret) {
         format(ret, "ssh://%s@127.0.0.1:%s%s", env("TALLY_TEST_USER"), env("TALLY_TEST_SSH_PORT"), x->remote);
 }
 
-const struct transport_case transports[N_TRANSPORTS] = { { "path", path_url },
-                   { "file", file_url },
-                   { "http", http_url },
-                   { "https", https_url },
-                   { "ssh", ssh_url } };
+const struct transport_case transports[N_TRANSPORTS] = {
+        { "path", path_url }, { "file", file_url }, { "http", http_url }, { "https", https_url }, { "ssh", ssh_url }
+};
 
 static int sign_badly(const void *payload, size_t size, struct buffer *out, void *userdata, struct fault *reterr) {
         (void)payload, (void)size, (void)userdata, (void)reterr;
@@ -147,9 +149,7 @@ static int sign_badly(const void *payload, size_t size, struct buffer *out, void
 void write_one(struct mirror *m, const char *ref, const struct object_id *parent, struct object_id *ret) {
         own_fault struct fault f = FAULT_INIT;
         const struct git_person person = { .name = "web1", .email = "web1@tally", .time = 1700000000 };
-        const struct git_change change = { .path = "evidence/0/00000000-genesis.dsse.json",
-                                           .bytes = "{}",
-                                           .size = 2 };
+        const struct git_change change = { .path = "evidence/0/00000000-genesis.dsse.json", .bytes = "{}", .size = 2 };
         struct git_commit_request req = { .ref = ref,
                                           .parent = parent,
                                           .changes = &change,

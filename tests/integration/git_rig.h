@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What the tests of remotes stand on: a repository with two commits, a mirror, and the servers that git-remotes.sh started. */
+/*
+ * What the tests of remotes stand on: a repository with two commits, a mirror, and the servers that git-remotes.sh
+ * started.
+ */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +26,7 @@
 /* One folder per test: a remote and a mirror that nobody else uses. */
 struct fixture {
         char name[64];
-        char remote[TEXT];   /* path of a bare repository with two commits on main */
+        char remote[TEXT]; /* path of a bare repository with two commits on main */
         char state[TEXT];
         struct remote_settings settings;
         struct mirror *mirror;
@@ -32,18 +35,18 @@ struct fixture {
 const char *env(const char *name);
 void format(char *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void print_fault(const struct fault *f);
-#define assert_ok(expression, f)                                                                                      \
-        do {                                                                                                          \
-                int r_ = (expression);                                                                                \
-                if (r_ < 0)                                                                                           \
-                        print_fault(f);                                                                               \
-                assert_true(r_ >= 0);                                                                                 \
+#define assert_ok(expression, f) \
+        do { \
+                int r_ = (expression); \
+                if (r_ < 0) \
+                        print_fault(f); \
+                assert_true(r_ >= 0); \
         } while (0)
 void assert_fault(const struct fault *f, enum fault_kind kind, const char *code);
 
 /* Runs git and returns the first line of what it prints. */
 void git_says(char *ret, const char *const *args);
-#define git(...) git_says(NULL, (const char *const[]){ __VA_ARGS__, NULL })
+#define git(...)           git_says(NULL, (const char *const[]){ __VA_ARGS__, NULL })
 #define git_line(ret, ...) git_says(ret, (const char *const[]){ __VA_ARGS__, NULL })
 
 /* A commit on @branch of the remote, made with plumbing: there is no work tree. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Checks of real containers and against a real Prometheus server. checks.sh starts them and says where everything is. */
+/*
+ * Checks of real containers and against a real Prometheus server. checks.sh starts them and says where everything is.
+ */
 
 #include <ctype.h>
 #include <dirent.h>
@@ -11,8 +13,8 @@
 #include <unistd.h>
 
 #include "policies/analysis.h"
-#include "providers/docker/engine.h"
-#include "providers/docker/quiet.h"
+#include "providers/runtime/docker/engine.h"
+#include "providers/runtime/docker/fingerprint.h"
 #include "providers/probe.h"
 #include "shared/base/clock.h"
 #include "shared/base/file.h"
@@ -23,11 +25,11 @@
 #include "tests/lib/rig.h"
 
 #define TIMEOUT_MS 2000
-#define NOBODY 65534
+#define NOBODY     65534
 
 /*
- * 8080 serves files, 8081 is always busy, 8082 never answers; 8083 is published, but nobody listens there. Of those that are not published, somebody
- * listens at 8084.
+ * 8080 serves files, 8081 is always busy, 8082 never answers; 8083 is published, but nobody listens there. Of those
+ * that are not published, somebody listens at 8084.
  */
 static const char web_text[] =
         "services:\n"
@@ -47,7 +49,7 @@ static const char web_text[] =
         "        trap 'exit 0' TERM\n"
         "        while :; do sleep 1 & wait; done\n";
 
-struct world {
+struct decision_input {
         struct rig rig;
         struct runtime_settings settings;
         struct engine *engine;
@@ -63,7 +65,7 @@ static const char *env(const char *name) {
         return value;
 }
 
-static const struct instance *look_again(struct world *w) {
+static const struct instance *look_again(struct decision_input *w) {
         struct observation *o = arena_new_of(w->rig.arena, struct observation);
 
         *o = rig_observe(&w->rig, &w->load);
@@ -75,8 +77,10 @@ static const struct instance *look_again(struct world *w) {
 
 /* One container for all tests. */
 static int setup(void **state) {
-        struct world *w = calloc(1, sizeof(*w));
-        struct text_at words[] = { { .text = "sh" }, { .text = "-c" }, { .text = "until wget -q -O /dev/null http://127.0.0.1:8084/; do :; done" } };
+        struct decision_input *w = calloc(1, sizeof(*w));
+        struct text_at words[] = { { .text = "sh" },
+                                   { .text = "-c" },
+                                   { .text = "until wget -q -O /dev/null http://127.0.0.1:8084/; do :; done" } };
         const struct string_list ready = { words, 3 };
         const char *id, *output, *text;
         int64_t code = 77;
@@ -84,7 +88,9 @@ static int setup(void **state) {
 
         assert_non_null(w);
         assert_true(asprintf(&files, "%s/files", env("TEST_DIR")) > 0);
-        w->settings = (struct runtime_settings){ .host = "web1", .environment = "test", .endpoint = env("ENGINE_HOST"), .files = files };
+        w->settings = (struct runtime_settings){
+                .host = "web1", .environment = "test", .endpoint = env("ENGINE_HOST"), .files = files
+        };
         rig_open(&w->rig, "docker", &w->settings);
         rig_fine(engine_new(env("ENGINE_HOST"), &w->engine, &fault));
         text = arena_printf(w->rig.arena, web_text, env("TEST_V1"));
@@ -100,7 +106,7 @@ static int setup(void **state) {
 }
 
 static int teardown(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
 
         rig_fine(runtime_stop(w->rig.runtime, w->web, &fault));
         rig_fine(runtime_remove(w->rig.runtime, w->web, &fault));
@@ -112,17 +118,25 @@ static int teardown(void **state) {
         return 0;
 }
 
-static struct probe_target target_of(struct world *w) {
-        return (struct probe_target){ .runtime = w->rig.runtime, .instance = w->web, .host = "web1", .app = "shop", .service = "web",
-                                      .release = "sha256:new", .version = "2", .settled_release = "sha256:old", .settled_version = "1" };
+static struct probe_target target_of(struct decision_input *w) {
+        return (struct probe_target){ .runtime = w->rig.runtime,
+                                      .instance = w->web,
+                                      .host = "web1",
+                                      .app = "shop",
+                                      .service = "web",
+                                      .release = "sha256:new",
+                                      .version = "2",
+                                      .current_release = "sha256:old",
+                                      .current_version = "1" };
 }
 
 static void assert_fact(const struct check_fact *f, enum check_verdict verdict, const char *detail) {
         if (f->verdict != verdict || !pattern_matches(detail, f->detail))
-                fail_msg("%s '%s' instead of %s '%s'", check_verdict_names[f->verdict], f->detail, check_verdict_names[verdict], detail);
+                fail_msg("%s '%s' instead of %s '%s'", check_verdict_names[f->verdict], f->detail,
+                         check_verdict_names[verdict], detail);
 }
 
-static struct check_fact make(struct world *w, struct check check, int64_t timeout_ms) {
+static struct check_fact make(struct decision_input *w, struct check check, int64_t timeout_ms) {
         const struct probe_target target = target_of(w);
         struct check_fact fact;
 
@@ -137,7 +151,7 @@ static struct check_fact make(struct world *w, struct check check, int64_t timeo
  */
 
 static void published_ports_are_observed_with_their_addresses(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         const struct endpoint *e = w->web->endpoints.items;
 
         assert_int_equal(w->web->endpoints.n, 4);
@@ -149,7 +163,7 @@ static void published_ports_are_observed_with_their_addresses(void **state) {
         assert_non_null(str_after(instance_reach(w->web, 8084, w->rig.arena), w->web->address));
 }
 
-static struct digest fingerprint(struct world *w) {
+static struct digest fingerprint(struct decision_input *w) {
         struct digest d;
 
         rig_fine(docker_fingerprint(w->settings.endpoint, "web1", &d, &fault));
@@ -158,14 +172,15 @@ static struct digest fingerprint(struct world *w) {
 
 /* Neither checks nor time change what makes a pass look closer. */
 static void a_check_leaves_the_fingerprint_as_it_is(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct text_at words[] = { { .text = "true" } };
         const struct check_exec exec = { .command = { words, 1 } };
         const struct check_http http = { .port = 8080, .path = "/" };
         struct digest before = fingerprint(w), after;
 
         for (int i = 0; i < 3; i++) {
-                struct check_fact one = make(w, (struct check){ .exec = &exec }, TIMEOUT_MS), two = make(w, (struct check){ .http = &http }, TIMEOUT_MS);
+                struct check_fact one = make(w, (struct check){ .exec = &exec }, TIMEOUT_MS),
+                                  two = make(w, (struct check){ .http = &http }, TIMEOUT_MS);
 
                 assert_fact(&one, CHECK_PASS, "exit code 0");
                 assert_fact(&two, CHECK_PASS, "status 200");
@@ -179,7 +194,7 @@ static void a_check_leaves_the_fingerprint_as_it_is(void **state) {
  * HTTP and TCP
  */
 
-static void ask(struct world *w, struct check_http http, enum check_verdict verdict, const char *detail) {
+static void ask(struct decision_input *w, struct check_http http, enum check_verdict verdict, const char *detail) {
         struct check_fact fact = make(w, (struct check){ .http = &http }, 700);
 
         assert_fact(&fact, verdict, detail);
@@ -188,18 +203,21 @@ static void ask(struct world *w, struct check_http http, enum check_verdict verd
 }
 
 static void http_tells_a_good_answer_from_a_bad_or_late_one(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
 
         ask(w, (struct check_http){ .port = 8080, .path = "/", .contains = "version 1" }, CHECK_PASS, "status 200");
-        ask(w, (struct check_http){ .port = 8080, .path = "/", .contains = "version 2" }, CHECK_FAIL, "status 200, but 'version 2' is not in the body");
+        ask(w, (struct check_http){ .port = 8080, .path = "/", .contains = "version 2" }, CHECK_FAIL,
+            "status 200, but 'version 2' is not in the body");
         ask(w, (struct check_http){ .port = 8080, .path = "/nothing" }, CHECK_FAIL, "status 404, not 200 to 399");
         ask(w, (struct check_http){ .port = 8081, .path = "/" }, CHECK_FAIL, "status 503, not 200 to 399");
-        ask(w, (struct check_http){ .port = 8081, .path = "/", .status = 503, .contains = "busy" }, CHECK_PASS, "status 503");
-        ask(w, (struct check_http){ .port = 8082, .path = "/" }, CHECK_FAIL, "no whole answer from 127.0.0.1:* within 700ms");
+        ask(w, (struct check_http){ .port = 8081, .path = "/", .status = 503, .contains = "busy" }, CHECK_PASS,
+            "status 503");
+        ask(w, (struct check_http){ .port = 8082, .path = "/" }, CHECK_FAIL,
+            "no whole answer from 127.0.0.1:* within 700ms");
 }
 
 static void a_published_port_with_nobody_behind_it_fails(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         const struct check_tcp tcp = { .port = 8083 };
         struct check_fact fact = make(w, (struct check){ .tcp = &tcp }, 700);
 
@@ -209,7 +227,7 @@ static void a_published_port_with_nobody_behind_it_fails(void **state) {
 
 static void tcp_is_taken_or_refused(void **state) {
         static const int64_t open[] = { 8080, 8081, 8082, 8084 };
-        struct world *w = *state;
+        struct decision_input *w = *state;
         const struct check_tcp closed = { .port = 8085 };
         struct check_fact fact;
 
@@ -225,14 +243,16 @@ static void tcp_is_taken_or_refused(void **state) {
 
 /* Not published: at the container's own address. */
 static void a_port_that_is_not_published_is_asked_at_the_containers_address(void **state) {
-        ask(*state, (struct check_http){ .port = 8084, .path = "/", .contains = "version 1" }, CHECK_PASS, "status 200");
+        ask(*state, (struct check_http){ .port = 8084, .path = "/", .contains = "version 1" }, CHECK_PASS,
+            "status 200");
 }
 
 /*
  * Exec
  */
 
-static const char *run(struct world *w, const char *script, int timeout_ms, int64_t *ret_code, int *ret_r, struct fault *reterr) {
+static const char *run(struct decision_input *w, const char *script, int timeout_ms, int64_t *ret_code, int *ret_r,
+                       struct fault *reterr) {
         struct text_at words[] = { { .text = "sh" }, { .text = "-c" }, { .text = script } };
         const struct string_list command = { words, 3 };
         const char *output = NULL;
@@ -241,7 +261,7 @@ static const char *run(struct world *w, const char *script, int timeout_ms, int6
         return output;
 }
 
-static void assert_run(struct world *w, const char *script, int64_t code, const char *output) {
+static void assert_run(struct decision_input *w, const char *script, int64_t code, const char *output) {
         own_fault struct fault fault = FAULT_INIT;
         int64_t said = 77;
         const char *printed;
@@ -254,7 +274,7 @@ static void assert_run(struct world *w, const char *script, int64_t code, const 
 }
 
 static void a_command_gives_its_exit_code_and_both_outputs(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         own_fault struct fault fault = FAULT_INIT;
         const char *much;
         int64_t code = 77;
@@ -265,14 +285,15 @@ static void a_command_gives_its_exit_code_and_both_outputs(void **state) {
         assert_run(w, "echo $GREETING; sleep 0.2; echo oh no >&2; exit 1", 1, "hello\noh no\n");
         assert_run(w, "kill -9 $$", 137, "");
         assert_run(w, "printf '\\033[31m'; cat", 0, "?[31m"); /* and there is nothing to read */
-        much = run(w, "i=0; while [ $i -lt 3000 ]; do echo a line that is repeated; i=$((i+1)); done; exit 4", 20000, &code, &r, &fault);
+        much = run(w, "i=0; while [ $i -lt 3000 ]; do echo a line that is repeated; i=$((i+1)); done; exit 4", 20000,
+                   &code, &r, &fault);
         rig_expect_fine(r, &fault);
         assert_int_equal(code, 4);
         assert_int_equal(strlen(much), LIMIT_EXEC_OUTPUT_BYTES);
         assert_non_null(str_after(much, "a line that is repeated\na line"));
 }
 
-static struct check_fact exec_check(struct world *w, const char *program, const char *argument, bool output) {
+static struct check_fact exec_check(struct decision_input *w, const char *program, const char *argument, bool output) {
         struct text_at words[] = { { .text = program }, { .text = "-c" }, { .text = argument } };
         const struct check_exec exec = { .command = { words, argument ? 3 : 1 }, .output = output };
 
@@ -280,7 +301,7 @@ static struct check_fact exec_check(struct world *w, const char *program, const 
 }
 
 static void an_exec_check_passes_with_0_only(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct check_fact fact = exec_check(w, "true", NULL, false);
 
         assert_fact(&fact, CHECK_PASS, "exit code 0");
@@ -309,8 +330,8 @@ static int count_processes(const char *word) {
                 char path[300];
 
                 (void)snprintf(path, sizeof(path), "/proc/%s/cmdline", d->d_name);
-                if (isdigit((unsigned char)d->d_name[0]) && file_read(AT_FDCWD, path, 100000, &text, &ignored) == 0 && text.size > 0 &&
-                    memmem(text.data, text.size, word, strlen(word)))
+                if (isdigit((unsigned char)d->d_name[0]) && file_read(AT_FDCWD, path, 100000, &text, &ignored) == 0 &&
+                    text.size > 0 && memmem(text.data, text.size, word, strlen(word)))
                         n++;
         }
         (void)closedir(proc);
@@ -325,7 +346,7 @@ static void assert_gone(const char *word) {
 }
 
 static void a_command_that_does_not_end_is_given_up_and_ended(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         char number[32], script[100];
         struct check_fact fact;
 
@@ -340,7 +361,7 @@ static void a_command_that_does_not_end_is_given_up_and_ended(void **state) {
 
 /* As tallyd does: in the group of the socket, but not the user whose processes these are. */
 static void whoever_may_only_use_the_socket_ends_it_from_inside(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         char number[32], script[100];
         int status = -1;
         pid_t pid;
@@ -357,7 +378,8 @@ static void whoever_may_only_use_the_socket_ends_it_from_inside(void **state) {
                 int64_t code;
                 int r;
 
-                if (setresuid(NOBODY, NOBODY, NOBODY) < 0 || runtime_open(w->rig.runtime->ops, &w->settings, &rt, &fault) < 0)
+                if (setresuid(NOBODY, NOBODY, NOBODY) < 0 ||
+                    runtime_open(w->rig.runtime->ops, &w->settings, &rt, &fault) < 0)
                         _exit(1);
                 r = runtime_exec(rt, w->web, &command, 1000, w->rig.arena, &code, &output, &fault);
                 if (r != -ETIMEDOUT)
@@ -369,15 +391,16 @@ static void whoever_may_only_use_the_socket_ends_it_from_inside(void **state) {
         assert_gone(number);
 }
 
-static void post(struct world *w, const char *verb) {
+static void post(struct decision_input *w, const char *kind) {
         own_engine_reply struct engine_reply reply = ENGINE_REPLY_INIT;
 
-        rig_fine(engine_send(w->engine, "POST", arena_printf(w->rig.arena, "/containers/%s/%s", w->web->id, verb), NULL, &reply, &fault));
+        rig_fine(engine_send(w->engine, "POST", arena_printf(w->rig.arena, "/containers/%s/%s", w->web->id, kind), NULL,
+                             &reply, &fault));
         assert_int_equal(reply.status, 204);
 }
 
 static void what_does_not_run_runs_no_command(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         own_fault struct fault paused = FAULT_INIT, gone = FAULT_INIT;
         struct text_at words[] = { { .text = "true" } };
         const struct string_list command = { words, 1 };
@@ -391,13 +414,15 @@ static void what_does_not_run_runs_no_command(void **state) {
         post(w, "unpause");
         assert_int_equal(r, -EAGAIN);
         assert_int_equal(paused.kind, FAULT_CONFLICT);
-        assert_int_equal(runtime_exec(w->rig.runtime, &none, &command, TIMEOUT_MS, w->rig.arena, &code, &output, &gone), -ENOENT);
+        assert_int_equal(runtime_exec(w->rig.runtime, &none, &command, TIMEOUT_MS, w->rig.arena, &code, &output, &gone),
+                         -ENOENT);
         assert_int_equal(gone.kind, FAULT_CONFLICT);
 }
 
 static void no_command_runs_in_what_is_not_ours(void **state) {
-        struct world *w = *state;
-        own_json json_t *body = json_pack("{ss s[sss]}", "Image", env("TEST_V1"), "Cmd", "sh", "-c", "while :; do sleep 1; done");
+        struct decision_input *w = *state;
+        own_json json_t *body =
+                json_pack("{ss s[sss]}", "Image", env("TEST_V1"), "Cmd", "sh", "-c", "while :; do sleep 1; done");
         own_engine_reply struct engine_reply reply = ENGINE_REPLY_INIT, ignored = ENGINE_REPLY_INIT;
         own_fault struct fault foreign = FAULT_INIT;
         struct text_at words[] = { { .text = "true" } };
@@ -409,7 +434,8 @@ static void no_command_runs_in_what_is_not_ours(void **state) {
         rig_fine(engine_send(w->engine, "POST", "/containers/create?name=somebodys", body, &reply, &fault));
         id = json_get_string(reply.json, "Id");
         rig_fine(engine_send(w->engine, "POST", "/containers/somebodys/start", NULL, &ignored, &fault));
-        r = runtime_exec(w->rig.runtime, &(struct instance){ .id = id }, &command, TIMEOUT_MS, w->rig.arena, &code, &output, &foreign);
+        r = runtime_exec(w->rig.runtime, &(struct instance){ .id = id }, &command, TIMEOUT_MS, w->rig.arena, &code,
+                         &output, &foreign);
         rig_fine(engine_send(w->engine, "DELETE", "/containers/somebodys?force=1", NULL, &ignored, &fault));
         assert_true(r < 0);
         assert_int_equal(foreign.kind, FAULT_DENIED);
@@ -420,7 +446,8 @@ static void no_command_runs_in_what_is_not_ours(void **state) {
  * Prometheus
  */
 
-static struct check_fact measure(struct world *w, const char *server, const char *release, struct check_prometheus p, int64_t timeout_ms) {
+static struct check_fact measure(struct decision_input *w, const char *server, const char *release,
+                                 struct check_prometheus p, int64_t timeout_ms) {
         const struct check check = { .name = { .text = "errors" }, .prometheus = &p, .timeout_ms = timeout_ms };
         struct probe_target target = target_of(w);
         struct check_fact fact;
@@ -435,15 +462,19 @@ static struct check_fact measure(struct world *w, const char *server, const char
 #define OF_RELEASE "{release=\"${release}\"}"
 
 static void a_real_server_gives_numbers_of_both_releases(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         const char *server = env("TEST_PROMETHEUS");
-        struct check_fact fact = measure(w, server, "sha256:new", (struct check_prometheus){ .query = "sum(error_ratio" OF_RELEASE ")",
-                .baseline = "sum(error_ratio" OF_RELEASE ")", .traffic = "requests" OF_RELEASE }, TIMEOUT_MS);
+        struct check_fact fact = measure(w, server, "sha256:new",
+                                         (struct check_prometheus){ .query = "sum(error_ratio" OF_RELEASE ")",
+                                                                    .baseline = "sum(error_ratio" OF_RELEASE ")",
+                                                                    .traffic = "requests" OF_RELEASE },
+                                         TIMEOUT_MS);
 
         assert_fact(&fact, CHECK_PASS, "0.5, baseline 0.2");
         assert_int_equal(*fact.value, 500000);
         assert_int_equal(*fact.baseline, 200000);
-        fact = measure(w, server, "sha256:new", (struct check_prometheus){ .query = "scalar(error_ratio" OF_RELEASE ") * 2" }, TIMEOUT_MS);
+        fact = measure(w, server, "sha256:new",
+                       (struct check_prometheus){ .query = "scalar(error_ratio" OF_RELEASE ") * 2" }, TIMEOUT_MS);
         assert_fact(&fact, CHECK_PASS, "1");
 }
 
@@ -462,10 +493,11 @@ static void a_real_server_says_when_there_is_no_number(void **state) {
                 { "sum(", "query: the server says bad_data: *parse error*" },
                 { "error_ratio{release=\"${release}\"} * on() group_right() error_ratio", "query: *" },
         };
-        struct world *w = *state;
+        struct decision_input *w = *state;
 
         for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-                struct check_fact fact = measure(w, env("TEST_PROMETHEUS"), "sha256:new", (struct check_prometheus){ .query = table[i].query }, TIMEOUT_MS);
+                struct check_fact fact = measure(w, env("TEST_PROMETHEUS"), "sha256:new",
+                                                 (struct check_prometheus){ .query = table[i].query }, TIMEOUT_MS);
 
                 assert_fact(&fact, CHECK_INCONCLUSIVE, table[i].detail);
                 assert_null(fact.value);
@@ -473,33 +505,42 @@ static void a_real_server_says_when_there_is_no_number(void **state) {
 }
 
 static void a_real_server_says_that_there_is_no_traffic(void **state) {
-        struct check_fact fact = measure(*state, env("TEST_PROMETHEUS"), "sha256:idle", (struct check_prometheus){ .query = "vector(0)",
-                .traffic = "requests" OF_RELEASE }, TIMEOUT_MS);
+        struct check_fact fact =
+                measure(*state, env("TEST_PROMETHEUS"), "sha256:idle",
+                        (struct check_prometheus){ .query = "vector(0)", .traffic = "requests" OF_RELEASE },
+                        TIMEOUT_MS);
 
         assert_fact(&fact, CHECK_INCONCLUSIVE, "no traffic: 0");
-        fact = measure(*state, env("TEST_PROMETHEUS"), "sha256:nobody", (struct check_prometheus){ .query = "vector(0)",
-                .traffic = "requests" OF_RELEASE }, TIMEOUT_MS);
+        fact = measure(*state, env("TEST_PROMETHEUS"), "sha256:nobody",
+                       (struct check_prometheus){ .query = "vector(0)", .traffic = "requests" OF_RELEASE }, TIMEOUT_MS);
         assert_fact(&fact, CHECK_INCONCLUSIVE, "traffic: no data");
 }
 
 /* A value that would end the string of the query is only a value. */
 static void a_value_cannot_change_the_query(void **state) {
         static const char evil[] = "x\"} or vector(1) or up{a=\"", odd[] = "it's \"\\ `\n\xc3\xa4";
-        struct check_fact fact = measure(*state, env("TEST_PROMETHEUS"), evil, (struct check_prometheus){ .query = "requests" OF_RELEASE }, TIMEOUT_MS);
+        struct check_fact fact = measure(*state, env("TEST_PROMETHEUS"), evil,
+                                         (struct check_prometheus){ .query = "requests" OF_RELEASE }, TIMEOUT_MS);
 
         assert_fact(&fact, CHECK_INCONCLUSIVE, "query: no data");
         /* And it stands for itself: there is a release of that name. */
-        fact = measure(*state, env("TEST_PROMETHEUS"), odd, (struct check_prometheus){ .query = "requests{release='${release}'}" }, TIMEOUT_MS);
+        fact = measure(*state, env("TEST_PROMETHEUS"), odd,
+                       (struct check_prometheus){ .query = "requests{release='${release}'}" }, TIMEOUT_MS);
         assert_fact(&fact, CHECK_PASS, "7");
-        fact = measure(*state, env("TEST_PROMETHEUS"), odd, (struct check_prometheus){ .query = "requests" OF_RELEASE }, TIMEOUT_MS);
+        fact = measure(*state, env("TEST_PROMETHEUS"), odd, (struct check_prometheus){ .query = "requests" OF_RELEASE },
+                       TIMEOUT_MS);
         assert_fact(&fact, CHECK_PASS, "7");
 }
 
 /* Probe and analysis together, over the same server. */
-static enum check_verdict judged(struct world *w, const char *release, const char **ret_detail) {
-        struct check_prometheus p = { .url = env("TEST_PROMETHEUS"), .query = "sum(error_ratio" OF_RELEASE ")",
-                                      .baseline = "sum(error_ratio{release=\"sha256:old\"})", .samples = 5 };
-        const struct check check = { .name = { .text = "errors" }, .prometheus = &p, .timeout_ms = TIMEOUT_MS, .retries = 1 };
+static enum check_verdict judged(struct decision_input *w, const char *release, const char **ret_detail) {
+        struct check_prometheus p = { .url = env("TEST_PROMETHEUS"),
+                                      .query = "sum(error_ratio" OF_RELEASE ")",
+                                      .baseline = "sum(error_ratio{release=\"sha256:old\"})",
+                                      .samples = 5 };
+        const struct check check = {
+                .name = { .text = "errors" }, .prometheus = &p, .timeout_ms = TIMEOUT_MS, .retries = 1
+        };
         struct check_state s = { 0 };
 
         for (int i = 0; i < 5; i++) {
@@ -532,18 +573,22 @@ static void a_server_that_misbehaves_is_inconclusive(void **state) {
                 { "cut", "GET http://127.0.0.1:*/api/v1/query: *" },
                 { "moved", "query: the server answers with status 302" },
                 { "partial", "query: the server warns: one store did not answer" },
-                { "unknown", "GET http://127.0.0.1:*/api/v1/query: the server closed the connection without an answer*" },
+                { "unknown",
+                  "GET http://127.0.0.1:*/api/v1/query: the server closed the connection without an answer*" },
         };
-        struct world *w = *state;
-        struct check_fact fact = measure(w, env("TEST_STUB"), "sha256:new", (struct check_prometheus){ .query = "fine" }, 700);
+        struct decision_input *w = *state;
+        struct check_fact fact =
+                measure(w, env("TEST_STUB"), "sha256:new", (struct check_prometheus){ .query = "fine" }, 700);
 
         assert_fact(&fact, CHECK_PASS, "3");
         for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-                fact = measure(w, env("TEST_STUB"), "sha256:new", (struct check_prometheus){ .query = table[i].query }, 700);
+                fact = measure(w, env("TEST_STUB"), "sha256:new", (struct check_prometheus){ .query = table[i].query },
+                               700);
                 assert_fact(&fact, CHECK_INCONCLUSIVE, table[i].detail);
         }
         /* The number is there, but the baseline is not. */
-        fact = measure(w, env("TEST_STUB"), "sha256:new", (struct check_prometheus){ .query = "fine", .baseline = "busy" }, 700);
+        fact = measure(w, env("TEST_STUB"), "sha256:new",
+                       (struct check_prometheus){ .query = "fine", .baseline = "busy" }, 700);
         assert_fact(&fact, CHECK_INCONCLUSIVE, "baseline: the server answers with status 503");
         assert_null(fact.value);
 }
@@ -553,7 +598,7 @@ static void a_server_that_misbehaves_is_inconclusive(void **state) {
  */
 
 static void a_container_that_stopped_fails_every_check(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         const struct check_tcp tcp = { .port = 8080 };
         struct instance still = *w->web;
         struct check_fact fact;

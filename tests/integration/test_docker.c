@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What the docker runtime alone does, against a real engine. What every runtime does: tests/conformance/test_runtime.c. */
+/*
+ * What the docker runtime alone does, against a real engine. What every runtime does: tests/conformance/test_runtime.c.
+ */
 
-#include "providers/docker/quiet.h"
+#include "providers/runtime/docker/fingerprint.h"
 #include "tests/lib/runtime_world.h"
 
 static void container_name_has_a_form_before_and_after_service(void **state) {
-        static const char text[] = "services: {db: {image: '%s', container_name: the-db, stop_grace_period: 1s, environment: {V: '%d'}}}\n";
-        struct world *w = *state;
+        static const char text[] =
+                "services: {db: {image: '%s', container_name: the-db, stop_grace_period: 1s, environment: {V: '%d'}}}\n";
+        struct decision_input *w = *state;
         struct workload one = rig_workload(&w->rig, "shop", "1", compose(w, text, env("TEST_V1"), 1));
         struct workload two = rig_workload(&w->rig, "shop", "2", compose(w, text, env("TEST_V1"), 2));
         const char *old = deploy(w, &one), *new;
@@ -19,7 +22,7 @@ static void container_name_has_a_form_before_and_after_service(void **state) {
         assert_non_null(str_after(name_of(w, old), "/the-db.prev-"));
 }
 
-static struct digest fingerprint(struct world *w) {
+static struct digest fingerprint(struct decision_input *w) {
         struct digest d;
 
         rig_fine(docker_fingerprint(w->settings.endpoint, "web1", &d, &fault));
@@ -27,7 +30,7 @@ static struct digest fingerprint(struct world *w) {
 }
 
 /* The next one that differs, within 5 s. */
-static struct digest fingerprint_after(struct world *w, const struct digest *before) {
+static struct digest fingerprint_after(struct decision_input *w, const struct digest *before) {
         struct digest now = fingerprint(w);
 
         for (int i = 0; i < 50 && digest_equal(&now, before); i++) {
@@ -39,7 +42,7 @@ static struct digest fingerprint_after(struct world *w, const struct digest *bef
 }
 
 static void the_fingerprint_changes_with_the_world_and_not_with_time(void **state) {
-        struct world *w = *state;
+        struct decision_input *w = *state;
         struct workload load = with_files(w, "1", "one\n");
         const char *id = deploy(w, &load);
         struct digest first, second, stopped, started;
@@ -59,7 +62,7 @@ static void the_fingerprint_changes_with_the_world_and_not_with_time(void **stat
 }
 
 int main(void) {
-        #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
                 CASE(container_name_has_a_form_before_and_after_service),
                 CASE(the_fingerprint_changes_with_the_world_and_not_with_time),

@@ -111,21 +111,23 @@ static void every_transport_pushes_forward_only(void **state) {
                 assert_memory_equal(&there, &first, sizeof(there));
                 git("-C", x.remote, "fsck", "--strict");
 
-                assert_ok(remote_push(mirror_repository(x.mirror), &x.settings, url, "refs/heads/tally/web1", "tally/web1",
-                                      &pushed, &f), &f);
+                assert_ok(remote_push(mirror_repository(x.mirror), &x.settings, url, "refs/heads/tally/web1",
+                                      "tally/web1", &pushed, &f),
+                          &f);
                 assert_int_equal(pushed, REMOTE_UP_TO_DATE);
 
                 write_one(x.mirror, "refs/heads/tally/web1", &first, &second);
-                assert_ok(remote_push(mirror_repository(x.mirror), &x.settings, url, "refs/heads/tally/web1", "tally/web1",
-                                      &pushed, &f), &f);
+                assert_ok(remote_push(mirror_repository(x.mirror), &x.settings, url, "refs/heads/tally/web1",
+                                      "tally/web1", &pushed, &f),
+                          &f);
                 assert_int_equal(pushed, REMOTE_PUSHED);
                 tip_of(&x, "tally/web1", &there);
                 assert_memory_equal(&there, &second, sizeof(there));
 
                 /* Somebody rewrote the branch: nothing is forced. */
                 commit(&x, "tally/web1", "not ours", true);
-                assert_int_equal(remote_push(mirror_repository(x.mirror), &x.settings, url,
-                                             "refs/heads/tally/web1", "tally/web1", &pushed, &f),
+                assert_int_equal(remote_push(mirror_repository(x.mirror), &x.settings, url, "refs/heads/tally/web1",
+                                             "tally/web1", &pushed, &f),
                                  -ESTALE);
                 assert_fault(&f, FAULT_CONFLICT, REASON_LEDGER_DIVERGED);
                 tip_of(&x, "tally/web1", &there);
@@ -189,7 +191,10 @@ static void a_shallow_remote_is_refused(void **state) {
         assert_true(remote_fetch(x.mirror, &x.settings, shallow, "main", &tip, &local) < 0);
         assert_fault(&local, FAULT_DENIED, REASON_TRUST_SHALLOW);
 
-        /* Over the network it shows in the protocol, in the mirror or in a missing parent; never as a success that is read as whole. */
+        /*
+         * Over the network it shows in the protocol, in the mirror or in a missing parent; never as a success that is
+         * read as whole.
+         */
         format(url, "%s/git/shallow.git", env("TALLY_TEST_HTTP"));
         if (remote_fetch(x.mirror, &x.settings, url, "main", &tip, &net) >= 0) {
                 struct object_id tree, parents[LIMIT_COMMIT_PARENTS];
@@ -238,9 +243,13 @@ static void a_branch_of_this_machine_that_a_killed_push_left_locked_is_pushed(vo
         format(lock, "%s/web1.lock", folder);
         assert_int_equal(mkdir(folder, 0755), 0);
         write_file(lock, "", 0644);
-        assert_true(remote_push(mirror_repository(x.mirror), &x.settings, url, "refs/heads/tally/web1", "tally/web1", &pushed, &fresh) < 0);
-        assert_int_equal(utimensat(AT_FDCWD, lock, (const struct timespec[]){ { .tv_sec = 1 }, { .tv_sec = 1 } }, 0), 0);
-        assert_ok(remote_push(mirror_repository(x.mirror), &x.settings, url, "refs/heads/tally/web1", "tally/web1", &pushed, &f), &f);
+        assert_true(remote_push(mirror_repository(x.mirror), &x.settings, url, "refs/heads/tally/web1", "tally/web1",
+                                &pushed, &fresh) < 0);
+        assert_int_equal(utimensat(AT_FDCWD, lock, (const struct timespec[]){ { .tv_sec = 1 }, { .tv_sec = 1 } }, 0),
+                         0);
+        assert_ok(remote_push(mirror_repository(x.mirror), &x.settings, url, "refs/heads/tally/web1", "tally/web1",
+                              &pushed, &f),
+                  &f);
         assert_int_equal(pushed, REMOTE_PUSHED);
 }
 

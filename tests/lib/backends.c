@@ -19,11 +19,12 @@
 
 #include "tests/lib/http_request.h"
 
-#define TIMEOUT_S 10
+#define TIMEOUT_S   10
 #define REQUEST_MAX 8192
 
 static int listen_at(int port) {
-        struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+        struct sockaddr_in address = { .sin_family = AF_INET,
+                                       .sin_port = htons((uint16_t)port),
                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
@@ -94,9 +95,10 @@ static void *serve(void *data) {
                 if (strstr(request, " /slow"))
                         (void)usleep(SLOW_MS * 1000);
                 if (!strstr(request, " /die")) {
-                        int n = snprintf(answer, sizeof(answer),
-                                         "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s\n",
-                                         strlen(c->backend->tag) + 1, c->backend->tag);
+                        int n = snprintf(
+                                answer, sizeof(answer),
+                                "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s\n",
+                                strlen(c->backend->tag) + 1, c->backend->tag);
 
                         (void)!send(c->fd, answer, (size_t)n, MSG_NOSIGNAL);
                 }
@@ -176,7 +178,8 @@ static void take_answer(struct reply *r, char *text) {
 }
 
 struct reply ask_router(int port, const char *method, const char *path, const char *host, const char *headers) {
-        struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+        struct sockaddr_in address = { .sin_family = AF_INET,
+                                       .sin_port = htons((uint16_t)port),
                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
         const char *body = strcmp(method, "POST") == 0 ? "hello" : "";
         struct reply r = { .status = 0 };
@@ -188,7 +191,8 @@ struct reply ask_router(int port, const char *method, const char *path, const ch
         if (fd < 0)
                 abort();
         patience(fd);
-        n = snprintf(text, sizeof(text), "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nContent-Length: %zu\r\n%s\r\n%s", method, path,
+        n = snprintf(text, sizeof(text),
+                     "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nContent-Length: %zu\r\n%s\r\n%s", method, path,
                      host ? host : "127.0.0.1", strlen(body), headers ? headers : "", body);
         if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
                 r.lost = "connect";

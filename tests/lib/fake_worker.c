@@ -132,24 +132,24 @@ static void crash(void) {
         (void)raise(SIGSEGV);
 }
 
-static void perform(const char *verb, const char *rest) {
-        if (str_eq(verb, "say"))
+static void perform(const char *kind, const char *rest) {
+        if (str_eq(kind, "say"))
                 say(rest, "\n");
-        else if (str_eq(verb, "raw"))
+        else if (str_eq(kind, "raw"))
                 say(rest, "");
-        else if (str_eq(verb, "sleep"))
+        else if (str_eq(kind, "sleep"))
                 pause_ms(number(rest));
-        else if (str_eq(verb, "ignore-term"))
+        else if (str_eq(kind, "ignore-term"))
                 (void)signal(SIGTERM, SIG_IGN);
-        else if (str_eq(verb, "orphan"))
+        else if (str_eq(kind, "orphan"))
                 leave_orphan(rest);
-        else if (str_eq(verb, "exit"))
+        else if (str_eq(kind, "exit"))
                 exit((int)number(rest));
-        else if (str_eq(verb, "crash"))
+        else if (str_eq(kind, "crash"))
                 crash();
         else {
                 errno = EINVAL;
-                fail(verb);
+                fail(kind);
         }
 }
 

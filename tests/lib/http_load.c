@@ -5,16 +5,20 @@
  *
  *   http-load PORT SECONDS REQUESTS CONNECTIONS LOG [gets]
  *
- * Half of the CONNECTIONS are kept as long as the server lets them, half are made for each request; of these, every second sends POSTs ("gets":
- * none does). It ends after SECONDS or REQUESTS, or at SIGTERM. LOG gets a line for each request, when it is answered:
+ * Half of the CONNECTIONS are kept as long as the server lets them, half are made for each request; of these, every
+ * second sends POSTs ("gets": none does). It ends after SECONDS or REQUESTS, or at SIGTERM. LOG gets a line for each
+ * request, when it is answered:
  *
- *   <ms since 1970> <ms it took> <status, 0: none> <body's first word, -: none> <what: kept-get, fresh-get, fresh-post> <what went wrong>
+ *   <ms since 1970> <ms it took> <status, 0: none> <body's first word, -: none> <what: kept-get, fresh-get, fresh-post>
+ *   <what went wrong>
  *
- * A kept connection that the server closed before it took any of a request: what every client does then is done here, too: the request goes out
- * once more on a fresh one (RFC 9112, 9.3.1). Such are counted, and are no failure if that one is answered.
+ * A kept connection that the server closed before it took any of a request: what every client does then is done here,
+ * too: the request goes out once more on a fresh one (RFC 9112, 9.3.1). Such are counted, and are no failure if that
+ * one is answered.
  *
- * At the end: one line "requests N failed N again N slowest N" (ms), one "status S N" for each status, one "release R N" for each release, and
- * every failure's line from the log. 0: nothing failed, 1: something did, 2: it could not be done at all.
+ * At the end: one line "requests N failed N again N slowest N" (ms), one "status S N" for each status, one "release R
+ * N" for each release, and every failure's line from the log. 0: nothing failed, 1: something did, 2: it could not be
+ * done at all.
  */
 
 #include <arpa/inet.h>
@@ -33,17 +37,20 @@
 #include <unistd.h>
 
 #define CONNECTIONS_MAX 64
-#define PAUSE_MS 20             /* of a connection between two requests */
-#define PATIENCE_S 10
-#define ANSWER_MAX 4096
-#define RELEASES_MAX 32
-#define WORD_MAX 32
+#define PAUSE_MS        20 /* of a connection between two requests */
+#define PATIENCE_S      10
+#define ANSWER_MAX      4096
+#define RELEASES_MAX    32
+#define WORD_MAX        32
 
 struct totals {
         long requests, failed, again;
         long long slowest;
         long statuses[600];
-        struct { char name[WORD_MAX]; long n; } releases[RELEASES_MAX];
+        struct {
+                char name[WORD_MAX];
+                long n;
+        } releases[RELEASES_MAX];
         size_t n_releases;
         char *failures;
         size_t failures_size;
@@ -51,10 +58,10 @@ struct totals {
 
 static struct {
         int port;
-        long long until;        /* ms since 1970 */
+        long long until; /* ms since 1970 */
         long most;
         bool gets;
-        pthread_mutex_t lock;   /* of all below */
+        pthread_mutex_t lock; /* of all below */
         FILE *log, *failures;
         struct totals totals;
 } load = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -85,15 +92,17 @@ static void pause_ms(long ms) {
 struct outcome {
         int status;
         char release[WORD_MAX];
-        const char *wrong;      /* NULL: it was answered */
+        const char *wrong; /* NULL: it was answered */
         int error;
-        bool nothing;           /* not a byte of an answer came */
-        bool keeps;             /* the connection may be used again */
+        bool nothing; /* not a byte of an answer came */
+        bool keeps;   /* the connection may be used again */
 };
 
 static int dial(struct outcome *o) {
         const struct sockaddr_in address = {
-                .sin_family = AF_INET, .sin_port = htons((uint16_t)load.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                .sin_family = AF_INET,
+                .sin_port = htons((uint16_t)load.port),
+                .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
         };
         const struct timeval time = { .tv_sec = PATIENCE_S };
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
@@ -114,11 +123,13 @@ static int dial(struct outcome *o) {
 
 /* The whole answer is in @text: take it apart. False when more must come. */
 static bool take_answer(struct outcome *o, char *text, size_t n) {
-        const char *end = strstr(text, "\r\n\r\n"), *length = strcasestr(text, "\r\ncontent-length:"), *close = strcasestr(text, "\r\nconnection: close");
+        const char *end = strstr(text, "\r\n\r\n"), *length = strcasestr(text, "\r\ncontent-length:"),
+                   *close = strcasestr(text, "\r\nconnection: close");
 
         if (!end || sscanf(text, "HTTP/1.%*d %d", &o->status) != 1)
                 return false;
-        if (length && length < end && n - (size_t)(end + 4 - text) < strtoul(length + strlen("\r\ncontent-length:"), NULL, 10))
+        if (length && length < end &&
+            n - (size_t)(end + 4 - text) < strtoul(length + strlen("\r\ncontent-length:"), NULL, 10))
                 return false;
         o->keeps = length && length < end && !(close && close < end);
         if (sscanf(end + 4, "%31[A-Za-z0-9.-]", o->release) != 1)
@@ -155,7 +166,8 @@ static void receive(int fd, struct outcome *o) {
 static struct outcome ask(int *fd, bool keep, bool post) {
         struct outcome o = { .status = 0 };
         char request[256];
-        int n = snprintf(request, sizeof(request), "%s / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: %s\r\nContent-Length: %d\r\n\r\n%s",
+        int n = snprintf(request, sizeof(request),
+                         "%s / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: %s\r\nContent-Length: %d\r\n\r\n%s",
                          post ? "POST" : "GET", keep ? "keep-alive" : "close", post ? 5 : 0, post ? "hello" : "");
 
         if (*fd < 0)
@@ -197,8 +209,9 @@ static void note(const struct outcome *o, long long start, const char *what, boo
         long long now = now_ms();
         char line[256];
 
-        (void)snprintf(line, sizeof(line), "%lld %lld %d %s %s%s%s%s%s%s", now, now - start, o->status, o->release[0] ? o->release : "-", what,
-                       again ? " again" : "", o->wrong ? " " : "", o->wrong ? o->wrong : "", o->error ? ": " : "", o->error ? strerror(o->error) : "");
+        (void)snprintf(line, sizeof(line), "%lld %lld %d %s %s%s%s%s%s%s", now, now - start, o->status,
+                       o->release[0] ? o->release : "-", what, again ? " again" : "", o->wrong ? " " : "",
+                       o->wrong ? o->wrong : "", o->error ? ": " : "", o->error ? strerror(o->error) : "");
         pthread_mutex_lock(&load.lock);
         (void)fprintf(load.log, "%s\n", line);
         load.totals.requests++;

@@ -14,5 +14,6 @@ static inline bool http_request_is_whole(const char *buf, size_t n) {
 
         if (!end)
                 return false;
-        return !length || length > end || n - (size_t)(end + 4 - buf) >= strtoul(length + strlen("\r\ncontent-length:"), NULL, 10);
+        return !length || length > end ||
+               n - (size_t)(end + 4 - buf) >= strtoul(length + strlen("\r\ncontent-length:"), NULL, 10);
 }

@@ -21,8 +21,8 @@
 #include <string.h>
 #include <sys/mount.h>
 
-#include "reconciler/ledger.h"
-#include "reconciler/ledger_verify.h"
+#include "reconciler/ledger/ledger.h"
+#include "reconciler/ledger/verify.h"
 #include "shared/base/process.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
@@ -55,14 +55,21 @@ static inline char *rig_sh_output(struct ledger_rig *rig, const char *script) {
         buffer_printf(&text, "set -e; cd '%s'; BRANCH=tally/web1\n%s", rig->dir, script);
 
         const char *const argv[] = { "sh", "-c", buffer_str(&text), NULL };
-        const char *const envp[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C", "GIT_CONFIG_NOSYSTEM=1",
-                                     "GIT_AUTHOR_NAME=x", "GIT_AUTHOR_EMAIL=x@example.org", "GIT_COMMITTER_NAME=x",
-                                     "GIT_COMMITTER_EMAIL=x@example.org", rig->home, NULL };
+        const char *const envp[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+                                     "LANG=C",
+                                     "GIT_CONFIG_NOSYSTEM=1",
+                                     "GIT_AUTHOR_NAME=x",
+                                     "GIT_AUTHOR_EMAIL=x@example.org",
+                                     "GIT_COMMITTER_NAME=x",
+                                     "GIT_COMMITTER_EMAIL=x@example.org",
+                                     rig->home,
+                                     NULL };
         const struct process_request request = { .argv = argv, .envp = envp };
 
         rig_fine(process_run(&request, &result, &f), &f);
         if (result.exit_code != 0)
-                fail_msg("exit %d: %s\n%s\n%s", result.exit_code, script, buffer_str(&result.out), buffer_str(&result.err));
+                fail_msg("exit %d: %s\n%s\n%s", result.exit_code, script, buffer_str(&result.out),
+                         buffer_str(&result.err));
         return buffer_steal(&result.out, NULL);
 }
 
@@ -99,7 +106,9 @@ static inline int rig_try_append(struct ledger_rig *rig, enum record_kind kind, 
                                  struct fault *reterr) {
         own_json json_t *body = json_pack("{s:I}", "n", (json_int_t)rig->now);
         const struct record r = { .kind = kind, .app = app, .body = body, .closes = closes };
-        const struct ledger_entry e = { .records = &r, .n_records = 1, .subject = "a record", .now_ms = rig->now += 1000 };
+        const struct ledger_entry e = {
+                .records = &r, .n_records = 1, .subject = "a record", .now_ms = rig->now += 1000
+        };
 
         return ledger_append(rig->ledger, &e, NULL, reterr);
 }
@@ -153,8 +162,9 @@ static inline int ledger_rig_setup(void **state) {
         (void)snprintf(rig->home, sizeof(rig->home), "HOME=%s", rig->dir);
         rig->state = STATE_INIT;
         rig->now = RIG_NOW;
-        rig->settings = (struct ledger_settings){ .host = "web1", .repository = rig->remote, .remote = &rig->remote_settings,
-                                                  .version = "0.1.0" };
+        rig->settings = (struct ledger_settings){
+                .host = "web1", .repository = rig->remote, .remote = &rig->remote_settings, .version = "0.1.0"
+        };
         rig_sh(rig, "git init -q --bare remote.git");
         *state = rig;
         return 0;

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "providers/runtime.h"
+#include "providers/runtime/runtime.h"
 #include "shared/base/arena.h"
 #include "shared/data/yaml.h"
 #include "shared/model/release.h"
@@ -38,11 +38,11 @@ static inline void rig_expect_fine(int r, const struct fault *f) {
                          f->hint ? f->hint : "", f->code ? f->code : "no code");
 }
 
-#define rig_fine(call)                                          \
-        do {                                                    \
-                own_fault struct fault fault = FAULT_INIT;      \
-                int r_ = (call);                                \
-                rig_expect_fine(r_, &fault);                    \
+#define rig_fine(call) \
+        do { \
+                own_fault struct fault fault = FAULT_INIT; \
+                int r_ = (call); \
+                rig_expect_fine(r_, &fault); \
         } while (0)
 
 static inline void rig_open(struct rig *rig, const char *runtime, const struct runtime_settings *settings) {
@@ -62,8 +62,10 @@ static inline void rig_close(struct rig *rig) {
 static inline void rig_file(struct rig *rig, const char *path, const char *text) {
         struct desired_entry *e = arena_push(rig->arena, &rig->entries, &rig->n_entries, sizeof(*e));
 
-        *e = (struct desired_entry){ .path = arena_printf(rig->arena, "apps/shop/%s", path), .type = DESIRED_FILE,
-                                     .bytes = text, .size = strlen(text) };
+        *e = (struct desired_entry){ .path = arena_printf(rig->arena, "apps/shop/%s", path),
+                                     .type = DESIRED_FILE,
+                                     .bytes = text,
+                                     .size = strlen(text) };
 }
 
 static inline int rig_try_compose(struct rig *rig, const char *app, const char *text, struct compose *ret,
@@ -77,7 +79,9 @@ static inline int rig_try_compose(struct rig *rig, const char *app, const char *
         if (r == 0)
                 r = yaml_parse("apps/shop/compose.yaml", text, strlen(text), rig->arena, &root, reterr);
         if (r == 0)
-                r = (strcmp(rig->runtime->ops->name, "compose") == 0 ? compose_read_whole : compose_read)(root, &in, rig->arena, ret, reterr);
+                r = (strcmp(rig->runtime->ops->name, "compose") == 0 ? compose_read_whole : compose_read)(root, &in,
+                                                                                                          rig->arena,
+                                                                                                          ret, reterr);
         return r < 0 ? r : compose_pin(ret, NULL, rig->arena, reterr);
 }
 
@@ -93,7 +97,8 @@ static inline int rig_try_workload(struct rig *rig, const char *app, const char 
         release->app.text = app;
         release->version.text = version;
         id = release_id(app, version, compose, compose->files);
-        return runtime_render(rig->runtime, compose, release, arena_strdup(rig->arena, id.text), rig->arena, ret, reterr);
+        return runtime_render(rig->runtime, compose, release, arena_strdup(rig->arena, id.text), rig->arena, ret,
+                              reterr);
 }
 
 static inline struct workload rig_workload(struct rig *rig, const char *app, const char *version, const char *text) {

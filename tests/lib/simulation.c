@@ -14,12 +14,18 @@
 void sim_init(struct simulation *s) {
         *s = (struct simulation){ .arena = arena_new(), .next_port = 32768, .mono = 1, .job_ms = 300, .kill_at = -1 };
         s->scratch = s->arena;
-        s->world = (struct world){
-                .schema = WORLD_SCHEMA, .host = "web1", .environment = "prod",
-                .commit = "0123456789012345678901234567890123456789", .now = 1000000000000, .ledger_writable = true,
+        s->world = (struct decision_input){
+                .schema = DECISION_INPUT_SCHEMA,
+                .host = "web1",
+                .environment = "prod",
+                .commit = "0123456789012345678901234567890123456789",
+                .now = 1000000000000,
+                .ledger_writable = true,
         };
-        s->app = (struct world_app){
-                .app = "shop", .runtime = "fake", .observed = true,
+        s->app = (struct app_input){
+                .app = "shop",
+                .runtime = "fake",
+                .observed = true,
                 .settings = { .min_healthy_ms = 1000, .healthy_deadline_ms = 60000, .progress_deadline_ms = 120000 },
                 .rollout = { .app = "shop", .intent = -1, .candidate = -1 },
         };
@@ -44,7 +50,8 @@ const char *sim_digest(struct simulation *s, const char *seed) {
         return arena_strdup(s->arena, d.text);
 }
 
-struct workload *sim_workload(struct simulation *s, const char *version, size_t n, int64_t replicas, const char *const *versions) {
+struct workload *sim_workload(struct simulation *s, const char *version, size_t n, int64_t replicas,
+                              const char *const *versions) {
         struct workload *w = arena_new_of(s->arena, struct workload);
 
         w->app = "shop";
@@ -71,7 +78,8 @@ struct workload_service *sim_service(struct workload *w, size_t at) {
 
 void sim_depend(struct simulation *s, struct workload *w, size_t from, size_t on, enum depend_condition c) {
         struct workload_service *service = sim_service(w, from);
-        struct depend *d = arena_push(s->arena, &service->depends_on.items, &service->depends_on.n, sizeof(struct depend));
+        struct depend *d =
+                arena_push(s->arena, &service->depends_on.items, &service->depends_on.n, sizeof(struct depend));
 
         d->service = sim_service(w, on)->name;
         d->condition = c;
@@ -81,7 +89,10 @@ void sim_depend(struct simulation *s, struct workload *w, size_t from, size_t on
 void sim_route_to(struct simulation *s, struct workload *w, size_t at, enum router_kind router, int64_t drain_ms) {
         struct traffic *t = arena_new_of(s->arena, struct traffic);
 
-        *t = (struct traffic){ .router = router, .service = { .text = sim_service(w, at)->name }, .port = 80, .path = "/",
+        *t = (struct traffic){ .router = router,
+                               .service = { .text = sim_service(w, at)->name },
+                               .port = 80,
+                               .path = "/",
                                .drain_ms = drain_ms };
         w->traffic = t;
 }
@@ -92,20 +103,27 @@ void sim_fate(struct simulation *s, const struct workload_service *service, enum
         *f = (struct sim_fate){ .spec = service->spec_digest, .fate = fate, .after_ms = after_ms };
 }
 
-void sim_say(struct simulation *s, const char *check, const struct workload_service *service, enum check_verdict verdict) {
+void sim_say(struct simulation *s, const char *check, const struct workload_service *service,
+             enum check_verdict verdict) {
         struct sim_saying *said = arena_push(s->arena, &s->sayings.items, &s->sayings.n, sizeof(struct sim_saying));
 
-        *said = (struct sim_saying){ .check = check, .spec = service ? service->spec_digest : NULL, .verdict = verdict };
+        *said = (struct sim_saying){ .check = check,
+                                     .spec = service ? service->spec_digest : NULL,
+                                     .verdict = verdict };
 }
 
-struct check *sim_check(struct simulation *s, const char *name, const struct workload_service *service, int64_t interval_ms,
-                        int64_t retries) {
+struct check *sim_check(struct simulation *s, const char *name, const struct workload_service *service,
+                        int64_t interval_ms, int64_t retries) {
         struct check *c = arena_push(s->arena, &s->app.checks.items, &s->app.checks.n, sizeof(struct check));
         struct check_tcp *tcp = arena_new_of(s->arena, struct check_tcp);
 
         tcp->port = 80;
-        *c = (struct check){ .name = { .text = name }, .service = { .text = service->name }, .tcp = tcp, .interval_ms = interval_ms,
-                             .timeout_ms = 1000, .retries = retries };
+        *c = (struct check){ .name = { .text = name },
+                             .service = { .text = service->name },
+                             .tcp = tcp,
+                             .interval_ms = interval_ms,
+                             .timeout_ms = 1000,
+                             .retries = retries };
         return c;
 }
 
@@ -130,6 +148,7 @@ struct plan_step *sim_step(struct simulation *s, struct struct_list *steps, cons
         step->name.text = name;
         step->needs_given = needs != NULL;
         for (word = rest ? strtok_r(rest, " ", &save) : NULL; word; word = strtok_r(NULL, " ", &save))
-                ((struct text_at *)arena_push(s->arena, &step->needs.items, &step->needs.n, sizeof(struct text_at)))->text = word;
+                ((struct text_at *)arena_push(s->arena, &step->needs.items, &step->needs.n, sizeof(struct text_at)))
+                        ->text = word;
         return step;
 }

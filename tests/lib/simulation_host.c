@@ -11,7 +11,7 @@
 
 #include "tests/lib/simulation.h"
 
-#define LIFE(s) ((struct sim_life *)(s)->lives.items)
+#define LIFE(s)     ((struct sim_life *)(s)->lives.items)
 #define INSTANCE(s) ((struct instance *)(s)->instances.items)
 
 /*
@@ -146,9 +146,15 @@ static void create(struct simulation *s, const struct action *action) {
         struct sim_life *life;
 
         *i = (struct instance){
-                .id = arena_printf(s->arena, "i%06d", s->next_id++), .app = "shop", .service = service->name,
-                .spec = service->spec_digest, .image = service->image, .image_matches = true, .index = action->index,
-                .release = w->release, .state = INSTANCE_CREATED,
+                .id = arena_printf(s->arena, "i%06d", s->next_id++),
+                .app = "shop",
+                .service = service->name,
+                .spec = service->spec_digest,
+                .image = service->image,
+                .image_matches = true,
+                .index = action->index,
+                .release = w->release,
+                .state = INSTANCE_CREATED,
         };
         i->name = i->id;
         life = sim_life(s, i->id);
@@ -237,9 +243,12 @@ static void put_route(struct simulation *s, struct sim_router *router, const str
         for (size_t i = 0; i < r->targets.n; i++)
                 targets[i] = (struct route_target){ .instance = arena_strdup(s->arena, from[i].instance),
                                                     .address = arena_strdup(s->arena, from[i].address),
-                                                    .variation = from[i].variation, .release = arena_strdup(s->arena, from[i].release) };
-        router->state = (struct route_state){ .available = true, .present = true,
-                                              .route = { .app = "shop", .candidate = r->candidate,
+                                                    .variation = from[i].variation,
+                                                    .release = arena_strdup(s->arena, from[i].release) };
+        router->state = (struct route_state){ .available = true,
+                                              .present = true,
+                                              .route = { .app = "shop",
+                                                         .candidate = r->candidate,
                                                          .targets = { .items = targets, .n = r->targets.n } } };
 }
 
@@ -253,7 +262,7 @@ static int change_router(struct simulation *s, const struct action *action, stru
                 return fault_set(fault, router->for_good ? FAULT_CONFIG : FAULT_TRANSIENT, 0, "the router refuses");
         }
         router->moves++;
-        if (action->verb == VERB_UNROUTE)
+        if (action->kind == ACTION_UNROUTE)
                 router->state = (struct route_state){ .available = true };
         else
                 put_route(s, router, action->route);
@@ -272,30 +281,30 @@ static int command(struct simulation *s, const struct action *action, struct fau
 static int effect(struct simulation *s, const struct action *action, struct fault *fault) {
         struct instance *i = action->instance ? sim_find(s, action->instance) : NULL;
 
-        switch (action->verb) {
-        case VERB_CREATE:
+        switch (action->kind) {
+        case ACTION_CREATE:
                 create(s, action);
                 return 0;
-        case VERB_START:
+        case ACTION_START:
                 i = action->instance ? i : made(s, action);
                 if (i)
                         start(s, i);
                 return 0;
-        case VERB_STOP:
+        case ACTION_STOP:
                 if (i && i->state != INSTANCE_CREATED && i->state != INSTANCE_EXITED)
                         end_instance(i, 143);
                 return 0;
-        case VERB_REMOVE:
+        case ACTION_REMOVE:
                 sim_remove(s, action->instance);
                 return 0;
-        case VERB_ROUTE:
-        case VERB_UNROUTE:
+        case ACTION_ROUTE:
+        case ACTION_UNROUTE:
                 return change_router(s, action, fault);
-        case VERB_COMMAND:
+        case ACTION_COMMAND:
                 return command(s, action, fault);
-        case VERB_PREPARE:
-        case VERB_COLLECT:
-        case VERB_MAX_:
+        case ACTION_PREPARE:
+        case ACTION_COLLECT:
+        case ACTION_MAX_:
                 break;
         }
         return 0;
@@ -310,7 +319,7 @@ static void note_action(struct simulation *s, const struct action *action) {
         if (!s->trace)
                 return;
         line = arena_push(s->arena, &s->trace->items, &s->trace->n, sizeof(struct text_at));
-        line->text = arena_printf(s->arena, "%s%s%s%s", verb_names[action->verb], action->service ? " " : "",
+        line->text = arena_printf(s->arena, "%s%s%s%s", action_kind_names[action->kind], action->service ? " " : "",
                                   action->service ? action->service : "",
                                   action->index ? arena_printf(s->arena, " %lld", (long long)action->index) : "");
 }
@@ -320,9 +329,9 @@ bool sim_act(struct simulation *s, const struct action *action) {
         int r;
 
         /* What a runtime works from must be named, or the pass could not find it. */
-        if (action->verb == VERB_PREPARE || action->verb == VERB_CREATE)
+        if (action->kind == ACTION_PREPARE || action->kind == ACTION_CREATE)
                 assert_true(action->release && ((s->app.wanted && str_eq(action->release, s->app.wanted->release)) ||
-                                                (s->app.settled && str_eq(action->release, s->app.settled->release))));
+                                                (s->app.current && str_eq(action->release, s->app.current->release))));
         note_action(s, action);
         r = s->interfere ? s->interfere(s, action, &fault) : 0;
         if (r == 0)
@@ -413,7 +422,8 @@ bool sim_routes_exactly(const struct simulation *s, const struct workload *w) {
         if (serving == 0)
                 return true;
         return s->routers[t->router].state.present && !s->routers[t->router].state.altered &&
-               s->routers[t->router].state.route.candidate == 0 && s->routers[t->router].state.route.targets.n == serving;
+               s->routers[t->router].state.route.candidate == 0 &&
+               s->routers[t->router].state.route.targets.n == serving;
 }
 
 const struct rollout_step *sim_step_of(const struct simulation *s, const char *name) {

@@ -39,7 +39,7 @@ static void observe(struct simulation *s) {
 }
 
 static void read_route(struct simulation *s) {
-        const struct traffic *t = world_traffic(&s->app);
+        const struct traffic *t = app_input_traffic(&s->app);
         const struct sim_router *router = t ? &s->routers[t->router] : NULL;
 
         s->app.route = (struct route_state){ .available = false };
@@ -69,7 +69,8 @@ static void note_passed(struct simulation *s, const struct check_fact *fact) {
                 if (str_eq(life->passed.items[i].text, fact->check))
                         return;
         if (life)
-                ((struct text_at *)arena_push(s->arena, &life->passed.items, &life->passed.n, sizeof(struct text_at)))->text = fact->check;
+                ((struct text_at *)arena_push(s->arena, &life->passed.items, &life->passed.n, sizeof(struct text_at)))
+                        ->text = fact->check;
 }
 
 static void make_facts(struct simulation *s) {
@@ -82,11 +83,14 @@ static void make_facts(struct simulation *s) {
         checks_due(&s->app, s->world.now, s->scratch, &due);
         items = due.items;
         for (size_t i = 0; i < due.n; i++) {
-                struct check_fact *fact = arena_push(s->scratch, &s->app.facts.items, &s->app.facts.n, sizeof(struct check_fact));
+                struct check_fact *fact =
+                        arena_push(s->scratch, &s->app.facts.items, &s->app.facts.n, sizeof(struct check_fact));
                 const struct sim_saying *said = saying_of(s, &items[i]);
 
-                *fact = (struct check_fact){ .check = items[i].check->name.text, .instance = items[i].instance ? items[i].instance->id : NULL,
-                                             .verdict = said ? said->verdict : CHECK_PASS, .detail = "as the script says" };
+                *fact = (struct check_fact){ .check = items[i].check->name.text,
+                                             .instance = items[i].instance ? items[i].instance->id : NULL,
+                                             .verdict = said ? said->verdict : CHECK_PASS,
+                                             .detail = "as the script says" };
                 if (said && said->measures) {
                         fact->value = &said->value;
                         fact->baseline = &said->baseline;
@@ -117,7 +121,8 @@ void sim_look(struct simulation *s) {
         s->world.apps = (struct struct_list){ .items = &s->app, .n = 1 };
         gate_judge(&s->world, s->scratch);
         if (s->gate && s->app.declared && s->app.rollout.phase != PHASE_SETTLED && s->app.rollout.phase != PHASE_ABSENT)
-                verdict_add(&s->app.verdicts, s->scratch, s->gate, s->gate_says, NULL, s->gate_says == VERDICT_ALLOW ? NULL : "not yet");
+                verdict_add(&s->app.verdicts, s->scratch, s->gate, s->gate_says, NULL,
+                            s->gate_says == VERDICT_ALLOW ? NULL : "not yet");
 }
 
 /* What the pass does with events before it persists the rollout. */
@@ -125,9 +130,11 @@ static void note_event(struct simulation *s, const struct decision_app *out) {
         s->last_event = out->event;
         s->events[out->event]++;
         if (out->event == EVENT_SETTLED)
-                s->app.settled = s->app.wanted && str_eq(s->app.wanted->release, out->rollout.settled_release) ? s->app.wanted : s->app.settled;
+                s->app.current = s->app.wanted && str_eq(s->app.wanted->release, out->rollout.current_release)
+                                         ? s->app.wanted
+                                         : s->app.current;
         if (out->event == EVENT_REMOVED)
-                s->app.settled = NULL;
+                s->app.current = NULL;
 }
 
 struct decision sim_decide(struct simulation *s) {
@@ -145,7 +152,6 @@ struct decision sim_decide(struct simulation *s) {
 /*
  * Passes
  */
-
 
 /* Whether the pass is killed here. */
 static bool killed(struct simulation *s) {

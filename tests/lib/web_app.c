@@ -6,8 +6,8 @@
  *   web-app RELEASE [good | ill | dies]     listens at port 8080 until SIGTERM, then finishes the requests under way
  *   web-app probe                           asks /healthz of the one in the same container; 0: it answers 200
  *
- * Every request but /healthz is answered with 200 and the release's name, after some milliseconds. "ill" answers /healthz with 503, "dies"
- * ends with code 1 after a second.
+ * Every request but /healthz is answered with 200 and the release's name, after some milliseconds. "ill" answers
+ * /healthz with 503, "dies" ends with code 1 after a second.
  */
 
 #include <arpa/inet.h>
@@ -27,15 +27,15 @@
 
 #include "tests/lib/http_request.h"
 
-#define PORT 8080
+#define PORT        8080
 #define REQUEST_MAX 8192
-#define WORK_MS 5           /* what a request takes at least, and at most twice as long */
-#define IDLE_MS 15000       /* a connection without a request */
+#define WORK_MS     5     /* what a request takes at least, and at most twice as long */
+#define IDLE_MS     15000 /* a connection without a request */
 
 static const char *release;
 static bool ill;
 static volatile sig_atomic_t ending;
-static int under_way;       /* requests; atomic */
+static int under_way; /* requests; atomic */
 
 static void on_term(int signal) {
         ending = 1;
@@ -59,7 +59,10 @@ static bool send_all(int fd, const char *p, size_t n) {
         return true;
 }
 
-/* Until the headers' end and as much of a body as they announce. False when the other side is done, or we are and it asked nothing. */
+/*
+ * Until the headers' end and as much of a body as they announce. False when the other side is done, or we are and it
+ * asked nothing.
+ */
 static bool read_request(int fd, char buf[static REQUEST_MAX]) {
         struct pollfd ready = { .fd = fd, .events = POLLIN };
         size_t n = 0;
@@ -92,8 +95,10 @@ static bool answer(int fd, const char *request) {
 
         if (!probe)
                 pause_ms(WORK_MS + random() % WORK_MS);
-        n = snprintf(text, sizeof(text), "HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: %s\r\n\r\n%s\n",
-                     probe && ill ? "503 Service Unavailable" : "200 OK", strlen(release) + 1, last ? "close" : "keep-alive", release);
+        n = snprintf(text, sizeof(text),
+                     "HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: %s\r\n\r\n%s\n",
+                     probe && ill ? "503 Service Unavailable" : "200 OK", strlen(release) + 1,
+                     last ? "close" : "keep-alive", release);
         return send_all(fd, text, (size_t)n) && !last;
 }
 
@@ -113,7 +118,9 @@ static void *serve(void *data) {
 }
 
 static int listen_here(void) {
-        const struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(PORT), .sin_addr.s_addr = htonl(INADDR_ANY) };
+        const struct sockaddr_in address = { .sin_family = AF_INET,
+                                             .sin_port = htons(PORT),
+                                             .sin_addr.s_addr = htonl(INADDR_ANY) };
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
         if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
@@ -161,13 +168,16 @@ static int run(bool dies) {
 }
 
 static int probe(void) {
-        const struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(PORT), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        const struct sockaddr_in address = { .sin_family = AF_INET,
+                                             .sin_port = htons(PORT),
+                                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
         static const char request[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         char buf[64] = "";
         ssize_t n;
 
-        if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 || !send_all(fd, request, sizeof(request) - 1))
+        if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+            !send_all(fd, request, sizeof(request) - 1))
                 return 1;
         n = recv(fd, buf, sizeof(buf) - 1, MSG_WAITALL);
         return n > 0 && strncmp(buf, "HTTP/1.1 200", 12) == 0 ? 0 : 1;

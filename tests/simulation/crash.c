@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Crash enumeration: for every strategy, a good and a bad release, the pass is killed at every point where it could be (before and
- * after every state write and every effect), and starts again from what was persisted and what runs. The invariants of watch.c hold
- * all the time, and it comes to rest at exactly the old or the new release.
+ * Crash enumeration: for every strategy, a good and a bad release, the pass is killed at every point where it could be
+ * (before and after every state write and every effect), and starts again from what was persisted and what runs. The
+ * invariants of watch.c hold all the time, and it comes to rest at exactly the old or the new release.
  *
  *      TALLY_CASE, TALLY_POINT   only this case, killed only there, told look by look; printed by what fails
  */
@@ -27,14 +27,14 @@ static const struct way ways[] = {
 };
 
 static const enum mood moods[] = { MOOD_GOOD, MOOD_ILL, MOOD_JOB_FAILS, MOOD_CHECK_FAILS };
-#define N_WAYS (sizeof(ways) / sizeof(ways[0]))
+#define N_WAYS  (sizeof(ways) / sizeof(ways[0]))
 #define N_MOODS (sizeof(moods) / sizeof(moods[0]))
 
 /* What a kill takes along. */
 enum cut {
-        CUT_PASS,       /* the pass alone */
-        CUT_TWICE,      /* … and the next one soon after */
-        CUT_POWER,      /* everything: what ran starts again when the host does, or not */
+        CUT_PASS,  /* the pass alone */
+        CUT_TWICE, /* … and the next one soon after */
+        CUT_POWER, /* everything: what ran starts again when the host does, or not */
         CUT_MAX_,
 };
 static const char *const cut_names[] = { "killed", "killed twice", "power cut" };
@@ -79,7 +79,10 @@ static void boot(struct story *t) {
         sim_wait(&t->sim, 45000);
 }
 
-/* Release 0 serves, and 1 is declared; the pass is killed at @point of the rollout (-1: never). The points that there are. */
+/*
+ * Release 0 serves, and 1 is declared; the pass is killed at @point of the rollout (-1: never). The points that there
+ * are.
+ */
 static int roll(struct story *t, const struct way *way, enum mood mood, int point, enum cut cut) {
         bool quiet;
         int began;
@@ -111,14 +114,15 @@ static bool ends_well(struct story *t) {
 
         if (t->failure[0] || !story_converges(t))
                 return false;
-        at_new = str_eq(t->sim.app.rollout.settled_release, t->releases[1].workload->release);
+        at_new = str_eq(t->sim.app.rollout.current_release, t->releases[1].workload->release);
         if (bad && at_new)
                 return story_fails(t, "a bad release was proven");
         return bad || at_new || story_fails(t, "a good release was not proven: %s", t->sim.app.rollout.failure_text);
 }
 
 static void test_a_rollout_that_is_killed_anywhere_comes_to_rest_at_one_release(void **state) {
-        uint64_t only = number("TALLY_CASE", UINT64_MAX), at = number("TALLY_POINT", UINT64_MAX), failures = 0, cases = 0;
+        uint64_t only = number("TALLY_CASE", UINT64_MAX), at = number("TALLY_POINT", UINT64_MAX), failures = 0,
+                 cases = 0;
         struct story t = { .verbose = only != UINT64_MAX };
 
         for (uint64_t c = 0; c < N_WAYS * N_MOODS * CUT_MAX_; c++) {
@@ -139,8 +143,9 @@ static void test_a_rollout_that_is_killed_anywhere_comes_to_rest_at_one_release(
                                 continue;
                         (void)roll(&t, way, mood, point, cut);
                         if (!ends_well(&t)) {
-                                print_error("%s, mood %d, %s at point %d of %d: %s (TALLY_CASE=%llu TALLY_POINT=%d)\n", way->name, mood, cut_names[cut],
-                                            point, points, t.failure, (unsigned long long)c, point);
+                                print_error("%s, mood %d, %s at point %d of %d: %s (TALLY_CASE=%llu TALLY_POINT=%d)\n",
+                                            way->name, mood, cut_names[cut], point, points, t.failure,
+                                            (unsigned long long)c, point);
                                 failures++;
                         }
                         story_end(&t);

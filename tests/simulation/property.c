@@ -45,8 +45,8 @@ static uint32_t shrink(struct story *t, uint64_t seed, uint64_t round, uint32_t 
 }
 
 static void report(struct story *t, uint64_t seed, uint64_t round, uint32_t troubles) {
-        print_error("%s\n    TALLY_SEED=%llu TALLY_ROUND=%llu TALLY_TROUBLES=%u, which is:", t->failure, (unsigned long long)seed,
-                    (unsigned long long)round, troubles);
+        print_error("%s\n    TALLY_SEED=%llu TALLY_ROUND=%llu TALLY_TROUBLES=%u, which is:", t->failure,
+                    (unsigned long long)seed, (unsigned long long)round, troubles);
         for (int i = 0; i < TROUBLE_MAX_; i++)
                 if (troubles & (1u << i))
                         print_error(" %s", trouble_names[i]);
@@ -77,8 +77,8 @@ static void test_any_story_keeps_the_invariants_and_comes_to_rest_at_one_release
                 looks += (uint64_t)t.looks;
                 round++;
         } while (only == UINT64_MAX && looks < steps && failures < number("TALLY_FAILURES", 1));
-        print_message("%llu looks in %llu rounds, %lld ms of processor time\n", (unsigned long long)looks, (unsigned long long)round,
-                      (long long)(spent_ms() - began));
+        print_message("%llu looks in %llu rounds, %lld ms of processor time\n", (unsigned long long)looks,
+                      (unsigned long long)round, (long long)(spent_ms() - began));
         assert_int_equal(failures, 0);
 }
 

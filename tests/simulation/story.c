@@ -46,13 +46,14 @@ struct shape {
         bool exclusive[6];
         int64_t replicas[6];
         bool routed, depends[6][6];
-        size_t served;            /* the service that is routed */
+        size_t served; /* the service that is routed */
         int64_t drain_ms;
         bool hooks, prune;
 };
 
 static void make_shape(struct story *t, struct shape *h) {
-        static const enum service_role others[] = { ROLE_PRIMARY, ROLE_PRIMARY, ROLE_PRIMARY, ROLE_INIT, ROLE_MIGRATION, ROLE_SIDECAR };
+        static const enum service_role others[] = { ROLE_PRIMARY, ROLE_PRIMARY,   ROLE_PRIMARY,
+                                                    ROLE_INIT,    ROLE_MIGRATION, ROLE_SIDECAR };
 
         *h = (struct shape){ .n = 1 + any(t, 4) };
         for (size_t i = 0; i < h->n; i++) {
@@ -148,11 +149,16 @@ static void make_steps(struct story *t, const struct shape *h, struct struct_lis
 
 static void make_settings(struct story *t, const struct shape *h, struct story_release *r) {
         struct simulation *s = &t->sim;
-        struct rollout_settings settings = { .strategy = any(t, STRATEGY_MAX_), .order = one_in(t, 4) ? ORDER_STOP_FIRST : ORDER_AUTO,
-                                             .max_parallel = any(t, 3), .bake_ms = any(t, 8000),
+        struct rollout_settings settings = { .strategy = any(t, STRATEGY_MAX_),
+                                             .order = one_in(t, 4) ? ORDER_STOP_FIRST : ORDER_AUTO,
+                                             .max_parallel = any(t, 3),
+                                             .bake_ms = any(t, 8000),
                                              .on_failure = one_in(t, 7) ? ON_FAILURE_PAUSE : ON_FAILURE_ROLLBACK };
-        struct progression progression = { .kind = any(t, PROGRESSION_MAX_), .start = 10 + any(t, 30), .hold_ms = any(t, 8000) };
-        struct canary_step steps[2] = { { .weight = 1 + any(t, 50), .hold_ms = any(t, 8000) }, { .weight = 51 + any(t, 50), .hold_ms = any(t, 8000) } };
+        struct progression progression = { .kind = any(t, PROGRESSION_MAX_),
+                                           .start = 10 + any(t, 30),
+                                           .hold_ms = any(t, 8000) };
+        struct canary_step steps[2] = { { .weight = 1 + any(t, 50), .hold_ms = any(t, 8000) },
+                                        { .weight = 51 + any(t, 50), .hold_ms = any(t, 8000) } };
         struct struct_list own = { .items = NULL };
         own_fault struct fault fault = FAULT_INIT;
 
@@ -163,10 +169,16 @@ static void make_settings(struct story *t, const struct shape *h, struct story_r
         if (h->hooks || one_in(t, 5))
                 make_steps(t, h, &own);
         assert_int_equal(plan_check(&own, &fault), 0);
-        r->settings = (struct world_settings){
-                .strategy = settings.strategy, .order = settings.order, .max_parallel = settings.max_parallel,
-                .min_healthy_ms = any(t, 3) * 700, .healthy_deadline_ms = 60000, .progress_deadline_ms = 120000,
-                .on_failure = settings.on_failure, .drift = one_in(t, 6) ? DRIFT_REPORT : DRIFT_REPAIR, .prune = h->prune,
+        r->settings = (struct app_settings){
+                .strategy = settings.strategy,
+                .order = settings.order,
+                .max_parallel = settings.max_parallel,
+                .min_healthy_ms = any(t, 3) * 700,
+                .healthy_deadline_ms = 60000,
+                .progress_deadline_ms = 120000,
+                .on_failure = settings.on_failure,
+                .drift = one_in(t, 6) ? DRIFT_REPORT : DRIFT_REPAIR,
+                .prune = h->prune,
         };
         plan_make(&settings, &own, h->routed, s->arena, &r->plan);
 }
@@ -188,7 +200,8 @@ static const struct workload_service *victim_of(struct story *t, const struct wo
 
 static void make_mood(struct story *t, struct story_release *r) {
         static const enum fate fates[MOOD_MAX_] = {
-                [MOOD_ILL] = FATE_ILL, [MOOD_DIES] = FATE_DIES, [MOOD_LOOPS] = FATE_LOOPS, [MOOD_NEVER_HEALTHY] = FATE_STARTING,
+                [MOOD_ILL] = FATE_ILL,        [MOOD_DIES] = FATE_DIES,
+                [MOOD_LOOPS] = FATE_LOOPS,    [MOOD_NEVER_HEALTHY] = FATE_STARTING,
                 [MOOD_JOB_FAILS] = FATE_DIES,
         };
         struct simulation *s = &t->sim;
@@ -207,7 +220,8 @@ static void make_mood(struct story *t, struct story_release *r) {
                 return;
         }
         s->app.checks = r->checks;
-        check = sim_check(s, arena_printf(s->arena, "check-%s", r->workload->version), victim, 1000 + any(t, 4000), 1 + any(t, 3));
+        check = sim_check(s, arena_printf(s->arena, "check-%s", r->workload->version), victim, 1000 + any(t, 4000),
+                          1 + any(t, 3));
         check->start_period_ms = any(t, 3) * 1000;
         r->checks = s->app.checks;
         sim_say(s, check->name.text, victim, r->mood == MOOD_CHECK_FAILS ? CHECK_FAIL : CHECK_INCONCLUSIVE);
@@ -219,13 +233,18 @@ static void make_checks(struct story *t, struct story_release *r) {
         s->app.checks = (struct struct_list){ .items = NULL };
         for (size_t i = 0; i < r->workload->services.n; i++)
                 if (sim_service(r->workload, i)->role == ROLE_PRIMARY && one_in(t, 3))
-                        (void)sim_check(s, arena_printf(s->arena, "%s-tcp", sim_service(r->workload, i)->name), sim_service(r->workload, i),
-                                        1000 + any(t, 4000), 1 + any(t, 3));
+                        (void)sim_check(s, arena_printf(s->arena, "%s-tcp", sim_service(r->workload, i)->name),
+                                        sim_service(r->workload, i), 1000 + any(t, 4000), 1 + any(t, 3));
         r->checks = s->app.checks;
 }
 
 static void make_host(struct story *t, uint64_t seed, uint32_t troubles) {
-        *t = (struct story){ .app_random = seed, .fate_random = ~seed, .sample_random = seed << 1, .troubles = troubles, .wanted = -1, .verbose = t->verbose,
+        *t = (struct story){ .app_random = seed,
+                             .fate_random = ~seed,
+                             .sample_random = seed << 1,
+                             .troubles = troubles,
+                             .wanted = -1,
+                             .verbose = t->verbose,
                              .thorough = t->thorough };
         sim_init(&t->sim);
         sim_forget(&t->sim);
@@ -237,13 +256,27 @@ static void make_host(struct story *t, uint64_t seed, uint32_t troubles) {
         t->sim.gate_says = VERDICT_ALLOW;
 }
 
-/* A migration, three replicas of one primary, two of another that depends on it and is routed, and a hook that only an own plan runs. */
-void story_begin_plain(struct story *t, enum rollout_strategy strategy, enum rollout_order order, bool own_plan, enum mood mood) {
+/*
+ * A migration, three replicas of one primary, two of another that depends on it and is routed, and a hook that only an
+ * own plan runs.
+ */
+void story_begin_plain(struct story *t, enum rollout_strategy strategy, enum rollout_order order, bool own_plan,
+                       enum mood mood) {
         static const struct canary_step weights[] = { { .weight = 40, .hold_ms = 2000 } };
-        const struct rollout_settings settings = { .strategy = strategy, .order = order, .max_parallel = 1, .bake_ms = 2000,
+        const struct rollout_settings settings = { .strategy = strategy,
+                                                   .order = order,
+                                                   .max_parallel = 1,
+                                                   .bake_ms = 2000,
                                                    .steps = { .items = (void *)weights, .n = 1 } };
-        struct shape shape = { .n = 4, .roles = { ROLE_MIGRATION, ROLE_PRIMARY, ROLE_PRIMARY, ROLE_HOOK }, .replicas = { 1, 3, 2, 1 },
-                               .depends = { [2] = { true, true } }, .routed = true, .served = 2, .drain_ms = 300, .hooks = true, .prune = true };
+        struct shape shape = { .n = 4,
+                               .roles = { ROLE_MIGRATION, ROLE_PRIMARY, ROLE_PRIMARY, ROLE_HOOK },
+                               .replicas = { 1, 3, 2, 1 },
+                               .depends = { [2] = { true, true } },
+                               .routed = true,
+                               .served = 2,
+                               .drain_ms = 300,
+                               .hooks = true,
+                               .prune = true };
         struct struct_list own = { .items = NULL };
 
         make_host(t, 1, 0);
@@ -257,12 +290,19 @@ void story_begin_plain(struct story *t, enum rollout_strategy strategy, enum rol
                 r->workload = make_workload(t, &shape, i);
                 for (size_t n = 0; n < shape.n; n++) {
                         sim_service(r->workload, n)->replicas = shape.replicas[n];
-                        sim_service(r->workload, n)->spec_digest = sim_digest(&t->sim, arena_printf(t->sim.arena, "plain %zu %d", n, i));
+                        sim_service(r->workload, n)->spec_digest =
+                                sim_digest(&t->sim, arena_printf(t->sim.arena, "plain %zu %d", n, i));
                 }
                 r->mood = i == 1 ? mood : MOOD_GOOD;
-                r->settings = (struct world_settings){
-                        .strategy = strategy, .order = order, .max_parallel = 1, .min_healthy_ms = 500, .healthy_deadline_ms = 60000,
-                        .progress_deadline_ms = 120000, .drift = DRIFT_REPAIR, .prune = true,
+                r->settings = (struct app_settings){
+                        .strategy = strategy,
+                        .order = order,
+                        .max_parallel = 1,
+                        .min_healthy_ms = 500,
+                        .healthy_deadline_ms = 60000,
+                        .progress_deadline_ms = 120000,
+                        .drift = DRIFT_REPAIR,
+                        .prune = true,
                 };
                 plan_make(&settings, &own, true, t->sim.arena, &r->plan);
                 t->sim.app.checks = (struct struct_list){ .items = NULL };
@@ -316,9 +356,10 @@ static void tell_look(struct story *t, const struct decision *d, bool whole) {
         const struct action *actions = d->actions.items;
         const struct instance *items = t->sim.instances.items;
 
-        print_message("%lld %lld: %s→%s want %d%s%s%s%s%s\n", (long long)t->looks, (long long)t->sim.mono, event_names[out->event],
-                      phase_names[t->sim.app.rollout.phase], t->wanted, whole ? "" : " KILLED", out->waits_for ? " waits for " : "",
-                      out->waits_for ? out->waits_for : "", t->sim.app.rollout.failure_text ? " | " : "",
+        print_message("%lld %lld: %s→%s want %d%s%s%s%s%s\n", (long long)t->looks, (long long)t->sim.mono,
+                      event_names[out->event], phase_names[t->sim.app.rollout.phase], t->wanted, whole ? "" : " KILLED",
+                      out->waits_for ? " waits for " : "", out->waits_for ? out->waits_for : "",
+                      t->sim.app.rollout.failure_text ? " | " : "",
                       t->sim.app.rollout.failure_text ? t->sim.app.rollout.failure_text : "");
         for (size_t i = 0; i < t->sim.app.rollout.steps.n; i++)
                 print_message(" %s=%s/%lld", ((struct rollout_step *)t->sim.app.rollout.steps.items)[i].step.name.text,
@@ -326,11 +367,13 @@ static void tell_look(struct story *t, const struct decision *d, bool whole) {
                               (long long)((struct rollout_step *)t->sim.app.rollout.steps.items)[i].batch);
         print_message("\n");
         for (size_t i = 0; i < d->actions.n; i++)
-                print_message("    %s %s %lld %s (%s)\n", verb_names[actions[i].verb], actions[i].service ? actions[i].service : "",
-                              (long long)actions[i].index, actions[i].instance ? actions[i].instance : "", actions[i].why ? actions[i].why : "");
+                print_message("    %s %s %lld %s (%s)\n", action_kind_names[actions[i].kind],
+                              actions[i].service ? actions[i].service : "", (long long)actions[i].index,
+                              actions[i].instance ? actions[i].instance : "", actions[i].why ? actions[i].why : "");
         for (size_t i = 0; i < t->sim.instances.n; i++)
-                print_message("        %s %s %lld %.10s %s %s\n", items[i].id, items[i].service, (long long)items[i].index, items[i].spec + 7,
-                              instance_state_names[items[i].state], health_names[items[i].health]);
+                print_message("        %s %s %lld %.10s %s %s\n", items[i].id, items[i].service,
+                              (long long)items[i].index, items[i].spec + 7, instance_state_names[items[i].state],
+                              health_names[items[i].health]);
 }
 
 bool story_look(struct story *t, bool *ret_quiet) {
@@ -374,13 +417,13 @@ static bool is_at(struct story *t, int release) {
         const struct workload *w = release >= 0 ? t->releases[release].workload : NULL;
         const struct rollout *r = &t->sim.app.rollout;
 
-        return sim_is_exactly(&t->sim, w) && sim_routes_exactly(&t->sim, w) && r->phase == (w ? PHASE_SETTLED : PHASE_ABSENT) &&
-               (!w || str_eq(r->settled_release, w->release));
+        return sim_is_exactly(&t->sim, w) && sim_routes_exactly(&t->sim, w) &&
+               r->phase == (w ? PHASE_SETTLED : PHASE_ABSENT) && (!w || str_eq(r->current_release, w->release));
 }
 
 static int settled_index(const struct story *t) {
         for (int i = 0; i < STORY_RELEASES; i++)
-                if (str_eq(t->releases[i].workload->release, t->sim.app.rollout.settled_release))
+                if (str_eq(t->releases[i].workload->release, t->sim.app.rollout.current_release))
                         return i;
         return -1;
 }
@@ -405,8 +448,9 @@ bool story_converges(struct story *t) {
                 return story_fails(t, "%lld looks, and no rest", (long long)(t->looks - before));
         at = settled_index(t);
         if (!is_at(t, at))
-                return story_fails(t, "it rests at neither release: phase %s, settled %d, wanted %d, %zu instances%s", phase_names[t->sim.app.rollout.phase],
-                                   at, t->wanted, t->sim.instances.n, sim_routes_exactly(&t->sim, t->sim.app.settled) ? "" : ", and the route is another");
+                return story_fails(t, "it rests at neither release: phase %s, settled %d, wanted %d, %zu instances%s",
+                                   phase_names[t->sim.app.rollout.phase], at, t->wanted, t->sim.instances.n,
+                                   sim_routes_exactly(&t->sim, t->sim.app.current) ? "" : ", and the route is another");
         if (at == t->wanted)
                 return true;
         if (t->wanted >= 0 && rollout_is_poisoned(&t->sim.app.rollout, t->releases[t->wanted].workload->release))

@@ -5,8 +5,9 @@
 #include "tests/simulation/story.h"
 
 const char *const trouble_names[] = {
-        "kill", "hand", "change", "extra", "ill", "forward", "back", "gap", "crash", "fail", "refuse", "engine", "router",
-        "route-refused", "route-altered", "check", "suspend", "overtake", "withdraw", "undeclare", "retry", NULL,
+        "kill",     "hand",      "change", "extra",  "ill",           "forward",       "back",  "gap",     "crash",
+        "fail",     "refuse",    "engine", "router", "route-refused", "route-altered", "check", "suspend", "overtake",
+        "withdraw", "undeclare", "retry",  NULL,
 };
 
 static uint32_t any(struct story *t, uint32_t below) {
@@ -84,12 +85,14 @@ static void strike_route(struct story *t) {
 
 static void sign_retry(struct story *t) {
         struct simulation *s = &t->sim;
-        struct world_retry *retry = arena_push(s->arena, &s->app.retries.items, &s->app.retries.n, sizeof(struct world_retry));
+        struct retry_permission *retry =
+                arena_push(s->arena, &s->app.retries.items, &s->app.retries.n, sizeof(struct retry_permission));
 
-        *retry = (struct world_retry){
+        *retry = (struct retry_permission){
                 .id = arena_printf(s->arena, "retry-%d", t->retries++),
                 .release = t->releases[any(t, STORY_RELEASES)].workload->release,
-                .principal = "ann@example.com", .reason = "the database was down",
+                .principal = "ann@example.com",
+                .reason = "the database was down",
                 .expires_at = any(t, 2) ? 0 : s->world.now + any(t, 100000),
         };
 }
@@ -184,7 +187,8 @@ void trouble_strike(struct story *t) {
         s->gate_says = any(t, 5) ? VERDICT_ALLOW : VERDICT_PENDING;
         unsay(t);
         if (may(t, TROUBLE_CHECK) && any(t, 10) == 0 && s->app.checks.n > 0) {
-                sim_say(s, ((struct check *)s->app.checks.items)->name.text, NULL, any(t, 2) ? CHECK_FAIL : CHECK_INCONCLUSIVE);
+                sim_say(s, ((struct check *)s->app.checks.items)->name.text, NULL,
+                        any(t, 2) ? CHECK_FAIL : CHECK_INCONCLUSIVE);
                 t->said = true;
         }
         if (any(t, 4) == 0 && may(t, trouble))
@@ -196,10 +200,12 @@ int trouble_interfere(struct simulation *s, const struct action *action, struct 
         uint32_t dice = any(t, 200);
 
         if (dice < 4 && may(t, TROUBLE_FAIL))
-                return dice < 2 ? fault_set_code(fault, FAULT_TRANSIENT, REASON_RUNTIME_UNAVAILABLE, "the engine is away")
+                return dice < 2 ? fault_set_code(fault, FAULT_TRANSIENT, REASON_RUNTIME_UNAVAILABLE,
+                                                 "the engine is away")
                                 : fault_set(fault, FAULT_CONFLICT, 0, "the world moved");
         if (dice == 4 && may(t, TROUBLE_REFUSE))
-                return fault_set_code(fault, FAULT_DENIED, REASON_IMAGE_DIGEST_MISMATCH, "these are not the bytes that were signed");
+                return fault_set_code(fault, FAULT_DENIED, REASON_IMAGE_DIGEST_MISMATCH,
+                                      "these are not the bytes that were signed");
         return 0;
 }
 

@@ -62,7 +62,8 @@ static void a_position_and_a_reason_go_together(void **state) {
         own_fault struct fault f = FAULT_INIT;
 
         (void)state;
-        assert_int_equal(fault_set_code_at(&f, &(struct source_pos){ &source, 2, 1 }, REASON_LOAD_LIMIT, "more than %d", 7),
+        assert_int_equal(fault_set_code_at(&f, &(struct source_pos){ &source, 2, 1 }, REASON_LOAD_LIMIT, "more than %d",
+                                           7),
                          -EINVAL);
         assert_int_equal(f.kind, FAULT_CONFIG);
         assert_ptr_equal(f.code, REASON_LOAD_LIMIT);
@@ -125,9 +126,14 @@ static void move_leaves_nothing_behind(void **state) {
 }
 
 static void kinds_have_names_and_exit_codes(void **state) {
-        static const struct { enum fault_kind kind; const char *name; int exit_code; } rows[] = {
-                { FAULT_CONFIG, "config", 2 },     { FAULT_DENIED, "denied", 4 }, { FAULT_TRANSIENT, "transient", 1 },
-                { FAULT_CONFLICT, "conflict", 1 }, { FAULT_INTERNAL, "internal", 1 },
+        static const struct {
+                enum fault_kind kind;
+                const char *name;
+                int exit_code;
+        } rows[] = {
+                { FAULT_CONFIG, "config", 2 },       { FAULT_DENIED, "denied", 4 },
+                { FAULT_TRANSIENT, "transient", 1 }, { FAULT_CONFLICT, "conflict", 1 },
+                { FAULT_INTERNAL, "internal", 1 },
         };
         struct fault none = FAULT_INIT;
 

@@ -343,8 +343,9 @@ static void a_killed_writer_leaves_old_or_new_and_the_sweep_clears_up(void **sta
 static void the_sweep_removes_only_its_own_kind(void **state) {
         struct folder *dir = *state;
         static const char *const kept[] = {
-                ".tmp-0123456789abcde", ".tmp-0123456789abcdef0", ".tmp-0123456789abcdeF", ".tmp-",
-                "tmp-0123456789abcdef", "state",
+                ".tmp-0123456789abcde",  ".tmp-0123456789abcdef0",
+                ".tmp-0123456789abcdeF", ".tmp-",
+                "tmp-0123456789abcdef",  "state",
         };
 
         put(dir->fd, ".tmp-0123456789abcdef", "half");

@@ -77,7 +77,8 @@ static void input_reaches_the_child_whole(void **state) {
         own_process_result struct process_result result = { 0 };
         own_fault struct fault f = FAULT_INIT;
         static char input[900000];
-        struct process_request req = { .argv = (const char *const[]){ "cat", NULL }, .input = input,
+        struct process_request req = { .argv = (const char *const[]){ "cat", NULL },
+                                       .input = input,
                                        .input_size = sizeof(input) };
 
         for (size_t i = 0; i < sizeof(input); i++)
@@ -91,7 +92,8 @@ static void a_child_that_ignores_its_input_does_not_kill_us(void **state) {
         own_process_result struct process_result result = { 0 };
         own_fault struct fault f = FAULT_INIT;
         static char input[900000];
-        struct process_request req = { .argv = shell("exec <&-; echo done"), .input = input,
+        struct process_request req = { .argv = shell("exec <&-; echo done"),
+                                       .input = input,
                                        .input_size = sizeof(input) };
 
         (void)signal(SIGPIPE, SIG_DFL);
@@ -116,7 +118,8 @@ static void the_environment_is_only_what_was_given(void **state) {
         own_process_result struct process_result result = { 0 };
         own_fault struct fault f = FAULT_INIT;
         struct process_request req = {
-                .argv = (const char *const[]){ "env", NULL }, .envp = (const char *const[]){ "A=1", "B=x y", NULL },
+                .argv = (const char *const[]){ "env", NULL },
+                .envp = (const char *const[]){ "A=1", "B=x y", NULL },
         };
 
         assert_int_equal(setenv("TALLY_TEST_SECRET", "1", 1), 0);

@@ -61,9 +61,15 @@ static void u64_takes_digits_only(void **state) {
 
 static void i64_takes_one_minus(void **state) {
         static const struct number_row rows[] = {
-                { "0", 0, 0 }, { "-0", 0, 0 }, { "-12", 0, -12 }, { "--1", -EINVAL, 0 }, { "-", -EINVAL, 0 },
-                { "9223372036854775807", 0, INT64_MAX }, { "-9223372036854775808", 0, INT64_MIN },
-                { "9223372036854775808", -ERANGE, 0 }, { "-9223372036854775809", -ERANGE, 0 },
+                { "0", 0, 0 },
+                { "-0", 0, 0 },
+                { "-12", 0, -12 },
+                { "--1", -EINVAL, 0 },
+                { "-", -EINVAL, 0 },
+                { "9223372036854775807", 0, INT64_MAX },
+                { "-9223372036854775808", 0, INT64_MIN },
+                { "9223372036854775808", -ERANGE, 0 },
+                { "-9223372036854775809", -ERANGE, 0 },
         };
 
         assert_numbers(parse_i64, rows, ELEMENTS(rows));
@@ -71,13 +77,27 @@ static void i64_takes_one_minus(void **state) {
 
 static void durations_are_one_number_and_one_unit(void **state) {
         static const struct number_row rows[] = {
-                { "0s", 0, 0 }, { "500ms", 0, 500 }, { "30s", 0, 30000 }, { "5m", 0, 300000 },
+                { "0s", 0, 0 },
+                { "500ms", 0, 500 },
+                { "30s", 0, 30000 },
+                { "5m", 0, 300000 },
                 { "2h", 0, 7200000 },
-                { "1d", 0, 86400000 }, { "", -EINVAL, 0 }, { "5", -EINVAL, 0 }, { "s", -EINVAL, 0 },
-                { "-5s", -EINVAL, 0 }, { "+5s", -EINVAL, 0 }, { "05s", -EINVAL, 0 }, { "1.5s", -EINVAL, 0 },
-                { "5 s", -EINVAL, 0 }, { "5S", -EINVAL, 0 }, { "1m30s", -EINVAL, 0 }, { "5us", -EINVAL, 0 },
-                { "9223372036854775807ms", 0, INT64_MAX }, { "9223372036854775808ms", -ERANGE, 0 },
-                { "106751991168d", -ERANGE, 0 }, { "99999999999999999999d", -ERANGE, 0 },
+                { "1d", 0, 86400000 },
+                { "", -EINVAL, 0 },
+                { "5", -EINVAL, 0 },
+                { "s", -EINVAL, 0 },
+                { "-5s", -EINVAL, 0 },
+                { "+5s", -EINVAL, 0 },
+                { "05s", -EINVAL, 0 },
+                { "1.5s", -EINVAL, 0 },
+                { "5 s", -EINVAL, 0 },
+                { "5S", -EINVAL, 0 },
+                { "1m30s", -EINVAL, 0 },
+                { "5us", -EINVAL, 0 },
+                { "9223372036854775807ms", 0, INT64_MAX },
+                { "9223372036854775808ms", -ERANGE, 0 },
+                { "106751991168d", -ERANGE, 0 },
+                { "99999999999999999999d", -ERANGE, 0 },
                 { "99999999999999999999x", -EINVAL, 0 },
         };
 
@@ -86,17 +106,37 @@ static void durations_are_one_number_and_one_unit(void **state) {
 
 static void go_durations_are_read_as_go_does(void **state) {
         static const struct number_row rows[] = {
-                { "0", 0, 0 }, { "1m30s", 0, 90000000000 }, { "1.5s", 0, 1500000000 }, { "10us", 0, 10000 },
-                { "10\xc2\xb5s", 0, 10000 }, { "10\xce\xbcs", 0, 10000 }, { "5h34m56s", 0, 20096000000000 },
-                { "2h32m", 0, 9120000000000 }, { ".5s", 0, 500000000 }, { "1.s", 0, 1000000000 },
-                { "0.100000000000000000000h", 0, 360000000000 }, { "0.3333333333333333333h", 0, 1200000000000 },
-                { "1.000000001s", 0, 1000000001 }, { "100ns", 0, 100 }, { "01s", 0, 1000000000 },
-                { "", -EINVAL, 0 }, { "3", -EINVAL, 0 }, { ".s", -EINVAL, 0 }, { "s", -EINVAL, 0 },
+                { "0", 0, 0 },
+                { "1m30s", 0, 90000000000 },
+                { "1.5s", 0, 1500000000 },
+                { "10us", 0, 10000 },
+                { "10\xc2\xb5s", 0, 10000 },
+                { "10\xce\xbcs", 0, 10000 },
+                { "5h34m56s", 0, 20096000000000 },
+                { "2h32m", 0, 9120000000000 },
+                { ".5s", 0, 500000000 },
+                { "1.s", 0, 1000000000 },
+                { "0.100000000000000000000h", 0, 360000000000 },
+                { "0.3333333333333333333h", 0, 1200000000000 },
+                { "1.000000001s", 0, 1000000001 },
+                { "100ns", 0, 100 },
+                { "01s", 0, 1000000000 },
+                { "", -EINVAL, 0 },
+                { "3", -EINVAL, 0 },
+                { ".s", -EINVAL, 0 },
+                { "s", -EINVAL, 0 },
                 { "1x", -EINVAL, 0 },
-                { "-1s", -EINVAL, 0 }, { "1s ", -EINVAL, 0 }, { "1m30", -EINVAL, 0 }, { "1d", -EINVAL, 0 },
-                { "1..5s", -EINVAL, 0 }, { "1S", -EINVAL, 0 },
-                { "9223372036854775807ns", 0, INT64_MAX }, { "9223372036854775808ns", -ERANGE, 0 },
-                { "3000000h", -ERANGE, 0 }, { "2562047h60m", -ERANGE, 0 }, { "3000000h1x", -EINVAL, 0 },
+                { "-1s", -EINVAL, 0 },
+                { "1s ", -EINVAL, 0 },
+                { "1m30", -EINVAL, 0 },
+                { "1d", -EINVAL, 0 },
+                { "1..5s", -EINVAL, 0 },
+                { "1S", -EINVAL, 0 },
+                { "9223372036854775807ns", 0, INT64_MAX },
+                { "9223372036854775808ns", -ERANGE, 0 },
+                { "3000000h", -ERANGE, 0 },
+                { "2562047h60m", -ERANGE, 0 },
+                { "3000000h1x", -EINVAL, 0 },
         };
 
         assert_numbers(parse_go_duration, rows, ELEMENTS(rows));
@@ -104,24 +144,40 @@ static void go_durations_are_read_as_go_does(void **state) {
 
 static void sizes_take_binary_units(void **state) {
         static const struct number_row rows[] = {
-                { "0", 0, 0 }, { "1024", 0, 1024 }, { "100b", 0, 100 }, { "512k", 0, 524288 },
+                { "0", 0, 0 },
+                { "1024", 0, 1024 },
+                { "100b", 0, 100 },
+                { "512k", 0, 524288 },
                 { "64m", 0, 67108864 },
-                { "1gb", 0, 1073741824 }, { "1GB", 0, 1073741824 }, { "2GiB", 0, 2147483648 },
+                { "1gb", 0, 1073741824 },
+                { "1GB", 0, 1073741824 },
+                { "2GiB", 0, 2147483648 },
                 { "1.5g", 0, 1610612736 },
-                { "0.5k", 0, 512 }, { "1t", 0, 1099511627776 }, { "", -EINVAL, 0 }, { "k", -EINVAL, 0 },
-                { "-1", -EINVAL, 0 }, { "1 m", -EINVAL, 0 }, { "1mm", -EINVAL, 0 }, { ".5g", -EINVAL, 0 },
-                { "1.5.5g", -EINVAL, 0 }, { "9223372036854775807", 0, INT64_MAX },
+                { "0.5k", 0, 512 },
+                { "1t", 0, 1099511627776 },
+                { "", -EINVAL, 0 },
+                { "k", -EINVAL, 0 },
+                { "-1", -EINVAL, 0 },
+                { "1 m", -EINVAL, 0 },
+                { "1mm", -EINVAL, 0 },
+                { ".5g", -EINVAL, 0 },
+                { "1.5.5g", -EINVAL, 0 },
+                { "9223372036854775807", 0, INT64_MAX },
                 { "9223372036854775808", -ERANGE, 0 },
-                { "9000p", -ERANGE, 0 }, { "99999999999999999999z", -EINVAL, 0 },
+                { "9000p", -ERANGE, 0 },
+                { "99999999999999999999z", -EINVAL, 0 },
         };
 
         assert_numbers(parse_bytes, rows, ELEMENTS(rows));
 }
 
 static void a_formatted_duration_reads_back(void **state) {
-        static const struct { int64_t ms; const char *text; } rows[] = {
-                { 0, "0s" }, { 1, "1ms" }, { 1500, "1500ms" }, { 30000, "30s" }, { 90000, "90s" }, { 300000,
-                "5m" },
+        static const struct {
+                int64_t ms;
+                const char *text;
+        } rows[] = {
+                { 0, "0s" },       { 1, "1ms" },       { 1500, "1500ms" },
+                { 30000, "30s" },  { 90000, "90s" },   { 300000, "5m" },
                 { 7200000, "2h" }, { 86400000, "1d" }, { INT64_MAX, "9223372036854775807ms" },
         };
         char buf[DURATION_TEXT_MAX];
@@ -159,8 +215,7 @@ static void hex_is_lower_case_and_exact(void **state) {
 static void names_become_paths_and_refs_safely(void **state) {
         static const char *const good[] = { "a", "0", "web-1", "a.b_c", "x--y", "shop.example", "lock" };
         static const char *const bad[] = {
-                "", "-a", ".a", "_a", "A", "a/b", "a b", "a..b", "a.", "a.lock", "..", "a\n", "\xc3\xa4",
-                "a:b", "a~1",
+                "", "-a", ".a", "_a", "A", "a/b", "a b", "a..b", "a.", "a.lock", "..", "a\n", "\xc3\xa4", "a:b", "a~1",
         };
         char longest[65];
 
@@ -180,8 +235,8 @@ static void names_become_paths_and_refs_safely(void **state) {
 static void paths_stay_inside(void **state) {
         static const char *const good[] = { "a", "a/b", ".hidden/x", "a/..b", "...", "\xc3\xa4/ b" };
         static const char *const bad[] = {
-                "", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/..", "a/../b", "a/./b", "./a", "a\\b",
-                "a\nb", "a\x7f",
+                "",     "/",      "/a",    "a/",  "a//b", ".",    "..",    "../a",
+                "a/..", "a/../b", "a/./b", "./a", "a\\b", "a\nb", "a\x7f",
         };
 
         for (size_t i = 0; i < ELEMENTS(good); i++)
@@ -195,14 +250,37 @@ static void paths_stay_inside(void **state) {
 /* Markus Kuhn's stress test in short: first and last of each length, and what must not pass. */
 static void utf8_follows_rfc_3629(void **state) {
         static const char *const good[] = {
-                "", "a", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf",
-                "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf",
+                "",
+                "a",
+                "\xc2\x80",
+                "\xdf\xbf",
+                "\xe0\xa0\x80",
+                "\xed\x9f\xbf",
+                "\xee\x80\x80",
+                "\xef\xbf\xbf",
+                "\xf0\x90\x80\x80",
+                "\xf4\x8f\xbf\xbf",
         };
         static const char *const bad[] = {
-                "\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2z", "\xe0\x9f\xbf", "\xe2\x82", "\xe2\x82z",
-                "\xed\xa0\x80", "\xed\xbf\xbf", "\xf0\x8f\xbf\xbf", "\xf0\x9f\x98", "\xf4\x90\x80\x80",
+                "\x80",
+                "\xbf",
+                "\xc0\x80",
+                "\xc1\xbf",
+                "\xc2",
+                "\xc2z",
+                "\xe0\x9f\xbf",
+                "\xe2\x82",
+                "\xe2\x82z",
+                "\xed\xa0\x80",
+                "\xed\xbf\xbf",
+                "\xf0\x8f\xbf\xbf",
+                "\xf0\x9f\x98",
+                "\xf4\x90\x80\x80",
                 "\xf5\x80\x80\x80",
-                "\xf8\x88\x80\x80\x80", "\xfe", "\xff", "ok\xff",
+                "\xf8\x88\x80\x80\x80",
+                "\xfe",
+                "\xff",
+                "ok\xff",
         };
 
         for (size_t i = 0; i < ELEMENTS(good); i++)
@@ -225,11 +303,20 @@ static void characters_are_decoded_and_counted(void **state) {
 }
 
 static void harmless_text_has_no_control_characters(void **state) {
-        static const struct { const char *in, *keep, *out; } rows[] = {
-                { "plain \xc3\xa4", "", "plain \xc3\xa4" }, { "a\tb\r\nc", "", "a b  c" },
+        static const struct {
+                const char *in, *keep, *out;
+        } rows[] = {
+                { "plain \xc3\xa4", "", "plain \xc3\xa4" },
+                { "a\tb\r\nc", "", "a b  c" },
                 { "a\tb\nc", "\t", "a\tb c" },
-                { "\x1b[0m\x7f", "", "?[0m?" }, { "\xc2\x85", "", "?" }, { "a\xffz", "", "a?z" },
-                { "\xe2\x80\xae" "abc\xe2\x81\xa6", "", "?abc?" }, { "\xef\xbb\xbfx", "", "?x" }, { "", "", "" },
+                { "\x1b[0m\x7f", "", "?[0m?" },
+                { "\xc2\x85", "", "?" },
+                { "a\xffz", "", "a?z" },
+                { "\xe2\x80\xae"
+                  "abc\xe2\x81\xa6",
+                  "", "?abc?" },
+                { "\xef\xbb\xbfx", "", "?x" },
+                { "", "", "" },
         };
 
         for (size_t i = 0; i < ELEMENTS(rows); i++) {
@@ -242,10 +329,21 @@ static void harmless_text_has_no_control_characters(void **state) {
 }
 
 static void the_last_lines_end_before_the_blanks_that_close_a_text(void **state) {
-        static const struct { const char *in; size_t n; const char *out; } rows[] = {
-                { "one\ntwo\nthree\n", 1, "three" }, { "one\ntwo\nthree", 2, "two\nthree" }, { "one\ntwo\n", 5, "one\ntwo" },
-                { "one\ntwo \t\r\n \n", 1, "two" }, { "one\n\ntwo", 2, "\ntwo" }, { "one\n  two", 1, "  two" },
-                { "one", 1, "one" }, { "\none\n", 3, "\none" }, { " \r\n\t", 1, "" }, { "", 1, "" },
+        static const struct {
+                const char *in;
+                size_t n;
+                const char *out;
+        } rows[] = {
+                { "one\ntwo\nthree\n", 1, "three" },
+                { "one\ntwo\nthree", 2, "two\nthree" },
+                { "one\ntwo\n", 5, "one\ntwo" },
+                { "one\ntwo \t\r\n \n", 1, "two" },
+                { "one\n\ntwo", 2, "\ntwo" },
+                { "one\n  two", 1, "  two" },
+                { "one", 1, "one" },
+                { "\none\n", 3, "\none" },
+                { " \r\n\t", 1, "" },
+                { "", 1, "" },
         };
 
         for (size_t i = 0; i < ELEMENTS(rows); i++) {
@@ -258,14 +356,30 @@ static void the_last_lines_end_before_the_blanks_that_close_a_text(void **state)
 }
 
 static void patterns_match_whole_strings(void **state) {
-        static const struct { const char *pattern, *s; bool match; } rows[] = {
-                { "", "", true }, { "", "a", false }, { "*", "", true }, { "*", "abc", true }, { "?", "a", true },
-                { "?", "", false }, { "?", "ab", false }, { "*@example.com", "jo@example.com", true },
-                { "*@example.com", "jo@example.com.evil", false }, { "a*b*c", "aXbYc", true },
+        static const struct {
+                const char *pattern, *s;
+                bool match;
+        } rows[] = {
+                { "", "", true },
+                { "", "a", false },
+                { "*", "", true },
+                { "*", "abc", true },
+                { "?", "a", true },
+                { "?", "", false },
+                { "?", "ab", false },
+                { "*@example.com", "jo@example.com", true },
+                { "*@example.com", "jo@example.com.evil", false },
+                { "a*b*c", "aXbYc", true },
                 { "a*b*c", "aXc", false },
-                { "*ab", "aab", true }, { "**", "x", true }, { "a*", "b", false }, { "*?", "", false },
+                { "*ab", "aab", true },
+                { "**", "x", true },
+                { "a*", "b", false },
+                { "*?", "", false },
                 { "*?", "x", true },
-                { "A", "a", false }, { "[a]", "a", false }, { "a\\*", "a*", false }, { "*abab", "abaabab", true },
+                { "A", "a", false },
+                { "[a]", "a", false },
+                { "a\\*", "a*", false },
+                { "*abab", "abaabab", true },
         };
 
         for (size_t i = 0; i < ELEMENTS(rows); i++)

@@ -6,6 +6,9 @@
 
 #include "reconciler/core/severity.h"
 
+/* Something may happen then. Later is the time when a wait is over. */
+#define SOON_MS 5000
+
 static const char *number(struct scene *c, int64_t n) {
         return arena_printf(c->s.arena, "%lld", (long long)n);
 }
@@ -137,7 +140,7 @@ static const char *value_replays(struct scene *c) { return c->replays ? "yes" : 
 static const char *value_wakes(struct scene *c) {
         int64_t in = out(c)->wake_at - c->s.world.now;
 
-        return !out(c)->wake_at ? "no" : in <= LOOK_HOLD_MS ? "soon" : "later";
+        return !out(c)->wake_at ? "no" : in <= SOON_MS ? "soon" : "later";
 }
 
 static const char *value_poisoned(struct scene *c) {

@@ -397,6 +397,12 @@ static void play_copy(struct scene *c, struct line *l) {
         *i = from;
         i->id = i->name = arena_printf(c->s.arena, "copy-%d", c->s.next_id++);
         i->index = line_option_number(l, "index", i->index);
+        i->endpoints = (struct struct_list){ .items = NULL };
+        if (from.endpoints.n)
+                *(struct endpoint *)arena_push(c->s.arena, &i->endpoints.items, &i->endpoints.n, sizeof(struct endpoint)) = (struct endpoint){
+                        .port = AT(from.endpoints, struct endpoint, 0)->port,
+                        .address = arena_printf(c->s.arena, "127.0.0.1:%d", c->s.next_port++),
+                };
 }
 
 /* All that ran, and what was stopped shortly before, ended with the engine. */
@@ -621,11 +627,12 @@ static void play_check(struct scene *c, struct line *l) {
         int64_t every = line_option_number(l, "every", 1000);
         struct check *check = sim_check(&c->s, name, service, every, line_option_number(l, "retries", 1));
         struct check_prometheus *query = arena_new_of(c->s.arena, struct check_prometheus);
+        static const int64_t most = 1000000;
 
         if (line_flag(l, "query")) {
                 check->tcp = NULL;
                 check->prometheus = query;
-                *query = (struct check_prometheus){ .url = "http://127.0.0.1:9090", .query = "errors", .samples = 5 };
+                *query = (struct check_prometheus){ .url = "http://127.0.0.1:9090", .query = "errors", .samples = 5, .max = &most };
         }
 }
 

@@ -36,7 +36,8 @@ static void base64_breaks_lines_between_characters_only(void **state) {
 }
 
 static void base64_has_one_form(void **state) {
-        static const char *const bad[] = { "YQ", "YQ=", "YR==", "YWJ=", "YQ==YQ==", "Y Q=", "YQ=\n", "====", "-_-_", "YQ==\n" };
+        static const char *const bad[] = { "YQ",   "YQ=",   "YR==", "YWJ=", "YQ==YQ==",
+                                           "Y Q=", "YQ=\n", "====", "-_-_", "YQ==\n" };
         own_buffer struct buffer out = BUFFER_INIT;
 
         for (size_t i = 0; i < ELEMENTS(bad); i++)

@@ -51,16 +51,26 @@ static int port_check(void *object, const struct node *node, struct fault *reter
 }
 
 static const struct field port_fields[] = {
-        { .key = "number", .type = FIELD_INTEGER, .at = offsetof(struct port, number), .flags = FIELD_REQUIRED,
-          .minimum = 1, .maximum = 65535, .doc = "Its number." },
+        { .key = "number",
+          .type = FIELD_INTEGER,
+          .at = offsetof(struct port, number),
+          .flags = FIELD_REQUIRED,
+          .minimum = 1,
+          .maximum = 65535,
+          .doc = "Its number." },
         { .key = "open", .type = FIELD_BOOL, .at = offsetof(struct port, open), .flags = FIELD_OMIT },
         { .key = NULL },
 };
 
 static const struct table port_table = {
-        .title = "Port", .size = sizeof(struct port), .fields = port_fields,
-        .map_key = offsetof(struct port, name) + 1, .map_key_format = "name",
-        .check = port_check, .read_short = port_read_short, .short_schema = "{\"type\":\"integer\"}",
+        .title = "Port",
+        .size = sizeof(struct port),
+        .fields = port_fields,
+        .map_key = offsetof(struct port, name) + 1,
+        .map_key_format = "name",
+        .check = port_check,
+        .read_short = port_read_short,
+        .short_schema = "{\"type\":\"integer\"}",
 };
 
 struct app {
@@ -98,7 +108,12 @@ static json_t *letter_write(const void *slot) {
 
 #define APP(member) .at = offsetof(struct app, member)
 static const struct field app_fields[] = {
-        { .key = "name", .type = FIELD_STRING, APP(name), .flags = FIELD_REQUIRED, .format = "name", .doc = "The name." },
+        { .key = "name",
+          .type = FIELD_STRING,
+          APP(name),
+          .flags = FIELD_REQUIRED,
+          .format = "name",
+          .doc = "The name." },
         { .key = "image", .type = FIELD_TEXT, APP(image), .flags = FIELD_OMIT, .format = "image" },
         { .key = "version", .type = FIELD_STRING, APP(version), .flags = FIELD_SCALAR | FIELD_NULLABLE },
         { .key = "enabled", .type = FIELD_BOOL, APP(enabled), .flags = FIELD_OMIT, .absent = true },
@@ -112,15 +127,24 @@ static const struct field app_fields[] = {
         { .key = "list", .type = FIELD_STRUCT_LIST, APP(list), .flags = FIELD_OMIT, .sub = &port_table },
         { .key = "map", .type = FIELD_STRUCT_MAP, APP(map), .flags = FIELD_OMIT, .sub = &port_table },
         { .key = "extra", .type = FIELD_JSON, APP(extra), .flags = FIELD_OMIT },
-        { .key = "letter", .type = FIELD_CUSTOM, APP(letter), .read = letter_read, .write = letter_write,
+        { .key = "letter",
+          .type = FIELD_CUSTOM,
+          APP(letter),
+          .read = letter_read,
+          .write = letter_write,
           .schema = "{\"type\":\"string\",\"maxLength\":1}" },
         { .key = "secret", .type = FIELD_BOOL, APP(secret), .flags = FIELD_HIDDEN | FIELD_OMIT },
         { .key = NULL },
 };
 
 static const struct table app_table = {
-        .title = "App", .kind = "App", .size = sizeof(struct app), .fields = app_fields,
-        .position = offsetof(struct app, at) + 1, .doc = "One app.", .extension_prefix = "x-",
+        .title = "App",
+        .kind = "App",
+        .size = sizeof(struct app),
+        .fields = app_fields,
+        .position = offsetof(struct app, at) + 1,
+        .doc = "One app.",
+        .extension_prefix = "x-",
 };
 
 #define HEAD "apiVersion: tallyman/v1\nkind: App\n"
@@ -142,10 +166,13 @@ static void test_every_type_is_read(void **state) {
         own_fault struct fault f = FAULT_INIT;
         struct app app;
 
-        assert_int_equal(read_app(MIN "image: r/x@" SHA "\nversion: 1.50\nenabled: false\nreplicas: 3\ngrace: 2m\n"
+        assert_int_equal(read_app(MIN
+                                  "image: r/x@" SHA "\nversion: 1.50\nenabled: false\nreplicas: 3\ngrace: 2m\n"
                                   "mode: fast\ntags: [a, b]\nlabels: {x: 1, y: no}\nadmin: {number: 81, open: true}\n"
                                   "list: [82, {number: 83}]\nmap: {web: 84, api: {number: 85}}\n"
-                                  "extra: {k: [1, null]}\nletter: q\nx-note: {any: thing}\n", &app, a, &f), 0);
+                                  "extra: {k: [1, null]}\nletter: q\nx-note: {any: thing}\n",
+                                  &app, a, &f),
+                         0);
         assert_string_equal(app.name, "shop");
         assert_string_equal(app.image.text, "r/x@" SHA);
         assert_int_equal(app.image.at.line, 5);
@@ -192,7 +219,11 @@ static void test_absent_keys_have_their_defaults(void **state) {
 }
 
 static void test_refusals_name_the_place_and_the_way_out(void **state) {
-        static const struct { const char *text; unsigned line, column; const char *message, *hint; } cases[] = {
+        static const struct {
+                const char *text;
+                unsigned line, column;
+                const char *message, *hint;
+        } cases[] = {
                 { "[]\n", 1, 1, "App must be a map, not a list", NULL },
                 { "kind: App\n", 1, 1, "missing key 'apiVersion'", "write 'apiVersion: tallyman/v1'" },
                 { "apiVersion: v1\nkind: App\n", 1, 13, "apiVersion must be 'tallyman/v1'", NULL },
@@ -202,7 +233,8 @@ static void test_refusals_name_the_place_and_the_way_out(void **state) {
                 { MIN "admin: {number: 1, opne: true}\n", 5, 20, "unknown key 'opne'", "did you mean 'open'?" },
                 { HEAD "main: 80\n", 1, 1, "missing key 'name'", NULL },
                 { MIN "list:\n  - open: true\n", 6, 5, "missing key 'number'", NULL },
-                { MIN "replicas: \"3\"\n", 5, 11, "'replicas' must be an integer, not a string", "remove the quotes: 3" },
+                { MIN "replicas: \"3\"\n", 5, 11, "'replicas' must be an integer, not a string",
+                  "remove the quotes: 3" },
                 { MIN "replicas: 300\n", 5, 11, "'replicas' must be between 0 and 256, not 300", NULL },
                 { MIN "replicas: 1.5\n", 5, 11, "'replicas' must be an integer, not a real number", NULL },
                 { MIN "enabled: yes\n", 5, 10, "'enabled' must be a boolean, not a string", "true or false" },
@@ -212,7 +244,8 @@ static void test_refusals_name_the_place_and_the_way_out(void **state) {
                 { MIN "mode: fsat\n", 5, 7, "'mode' must be 'safe' or 'fast', not 'fsat'", "did you mean 'fast'?" },
                 { MIN "mode: \"\"\n", 5, 7, "'mode' must be 'safe' or 'fast', not ''", NULL },
                 { MIN "mode: [safe]\n", 5, 7, "'mode' must be 'safe' or 'fast', not a list", NULL },
-                { HEAD "main: 80\nname: 12\n", 4, 7, "'name' must be a string, not an integer", "put it in quotes: \"12\"" },
+                { HEAD "main: 80\nname: 12\n", 4, 7, "'name' must be a string, not an integer",
+                  "put it in quotes: \"12\"" },
                 { HEAD "main: 80\nname: Shop\n", 4, 7, "'name' must be a name, not 'Shop'", "lower-case" },
                 { MIN "image: a b\n", 5, 8, "'image' must be an image reference", NULL },
                 { MIN "version: [1]\n", 5, 10, "'version' must be a scalar, not a list", NULL },
@@ -249,7 +282,8 @@ static void test_refusals_name_the_place_and_the_way_out(void **state) {
 }
 
 static void test_null_is_absent_only_in_our_own_json(void **state) {
-        const char text[] = "{\"apiVersion\":\"tallyman/v1\",\"kind\":\"App\",\"name\":\"x\",\"main\":80,\"admin\":null}";
+        const char text[] =
+                "{\"apiVersion\":\"tallyman/v1\",\"kind\":\"App\",\"name\":\"x\",\"main\":80,\"admin\":null}";
         own_arena struct arena *a = arena_new();
         own_fault struct fault f = FAULT_INIT, g = FAULT_INIT;
         own_json json_t *json = NULL;
@@ -348,7 +382,8 @@ static const json_t *at(const json_t *json, const char *path) {
                 assert_true(n < sizeof(part));
                 memcpy(part, path, n);
                 part[n] = '\0';
-                json = json_is_array(json) ? json_array_get(json, (size_t)(part[0] - '0')) : json_object_get(json, part);
+                json = json_is_array(json) ? json_array_get(json, (size_t)(part[0] - '0'))
+                                           : json_object_get(json, part);
         }
         return json;
 }
@@ -375,9 +410,11 @@ static void test_schema_describes_every_field(void **state) {
         assert_at(s, "required", "[\"apiVersion\",\"kind\",\"name\",\"main\"]");
         assert_at(s, "properties/apiVersion", "{\"const\":\"tallyman/v1\"}");
         assert_at(s, "properties/kind", "{\"const\":\"App\"}");
-        assert_at(s, "properties/name", "{\"description\":\"The name.\",\"pattern\":\"^[a-z0-9][a-z0-9._-]{0,62}$\","
-                                        "\"type\":\"string\"}");
-        assert_at(s, "properties/version", "{\"anyOf\":[{\"type\":[\"string\",\"number\",\"boolean\"]},{\"type\":\"null\"}]}");
+        assert_at(s, "properties/name",
+                  "{\"description\":\"The name.\",\"pattern\":\"^[a-z0-9][a-z0-9._-]{0,62}$\","
+                  "\"type\":\"string\"}");
+        assert_at(s, "properties/version",
+                  "{\"anyOf\":[{\"type\":[\"string\",\"number\",\"boolean\"]},{\"type\":\"null\"}]}");
         assert_at(s, "properties/enabled", "{\"default\":true,\"type\":\"boolean\"}");
         assert_at(s, "properties/replicas", "{\"default\":1,\"maximum\":256,\"minimum\":0,\"type\":\"integer\"}");
         assert_at(s, "properties/grace/default", "\"10s\"");

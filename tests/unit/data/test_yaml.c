@@ -82,24 +82,57 @@ static void test_collections_and_styles(void **state) {
 }
 
 static void test_core_schema_types(void **state) {
-        static const struct { const char *text; enum node_type type; int64_t integer; } cases[] = {
-                { "~", NODE_NULL, 0 },          { "null", NODE_NULL, 0 },      { "NULL", NODE_NULL, 0 },
-                { "nUll", NODE_STRING, 0 },     { "true", NODE_BOOL, 0 },      { "FALSE", NODE_BOOL, 0 },
-                { "yes", NODE_STRING, 0 },      { "no", NODE_STRING, 0 },      { "on", NODE_STRING, 0 },
-                { "off", NODE_STRING, 0 },      { "y", NODE_STRING, 0 },       { "12", NODE_INTEGER, 12 },
-                { "-12", NODE_INTEGER, -12 },   { "+12", NODE_INTEGER, 12 },   { "010", NODE_INTEGER, 10 },
-                { "0o17", NODE_INTEGER, 15 },   { "0x1F", NODE_INTEGER, 31 },  { "0b1", NODE_STRING, 0 },
-                { "0o8", NODE_STRING, 0 },      { "0x", NODE_STRING, 0 },      { "-0x1", NODE_STRING, 0 },
-                { "1_000", NODE_STRING, 0 },    { "12:30", NODE_STRING, 0 },   { "-x", NODE_STRING, 0 },
+        static const struct {
+                const char *text;
+                enum node_type type;
+                int64_t integer;
+        } cases[] = {
+                { "~", NODE_NULL, 0 },
+                { "null", NODE_NULL, 0 },
+                { "NULL", NODE_NULL, 0 },
+                { "nUll", NODE_STRING, 0 },
+                { "true", NODE_BOOL, 0 },
+                { "FALSE", NODE_BOOL, 0 },
+                { "yes", NODE_STRING, 0 },
+                { "no", NODE_STRING, 0 },
+                { "on", NODE_STRING, 0 },
+                { "off", NODE_STRING, 0 },
+                { "y", NODE_STRING, 0 },
+                { "12", NODE_INTEGER, 12 },
+                { "-12", NODE_INTEGER, -12 },
+                { "+12", NODE_INTEGER, 12 },
+                { "010", NODE_INTEGER, 10 },
+                { "0o17", NODE_INTEGER, 15 },
+                { "0x1F", NODE_INTEGER, 31 },
+                { "0b1", NODE_STRING, 0 },
+                { "0o8", NODE_STRING, 0 },
+                { "0x", NODE_STRING, 0 },
+                { "-0x1", NODE_STRING, 0 },
+                { "1_000", NODE_STRING, 0 },
+                { "12:30", NODE_STRING, 0 },
+                { "-x", NODE_STRING, 0 },
                 { "9223372036854775807", NODE_INTEGER, INT64_MAX },
                 { "-9223372036854775808", NODE_INTEGER, INT64_MIN },
-                { "9223372036854775808", NODE_REAL, 0 }, { "0xffffffffffffffff", NODE_REAL, 0 },
-                { "1.5", NODE_REAL, 0 },        { "1.", NODE_REAL, 0 },        { ".5", NODE_REAL, 0 },
-                { "1e3", NODE_REAL, 0 },        { "1.5E-3", NODE_REAL, 0 },    { "1e", NODE_STRING, 0 },
-                { ".", NODE_STRING, 0 },        { "1.2.3", NODE_STRING, 0 },   { "-.inf", NODE_REAL, 0 },
-                { ".NaN", NODE_REAL, 0 },       { "-.nan", NODE_STRING, 0 },   { "2024-01-01", NODE_STRING, 0 },
-                { "\"12\"", NODE_STRING, 0 },   { "'true'", NODE_STRING, 0 },  { "!!str 12", NODE_STRING, 0 },
-                { "!!int '12'", NODE_INTEGER, 12 }, { "!!float 12", NODE_REAL, 0 }, { "! 12", NODE_STRING, 0 },
+                { "9223372036854775808", NODE_REAL, 0 },
+                { "0xffffffffffffffff", NODE_REAL, 0 },
+                { "1.5", NODE_REAL, 0 },
+                { "1.", NODE_REAL, 0 },
+                { ".5", NODE_REAL, 0 },
+                { "1e3", NODE_REAL, 0 },
+                { "1.5E-3", NODE_REAL, 0 },
+                { "1e", NODE_STRING, 0 },
+                { ".", NODE_STRING, 0 },
+                { "1.2.3", NODE_STRING, 0 },
+                { "-.inf", NODE_REAL, 0 },
+                { ".NaN", NODE_REAL, 0 },
+                { "-.nan", NODE_STRING, 0 },
+                { "2024-01-01", NODE_STRING, 0 },
+                { "\"12\"", NODE_STRING, 0 },
+                { "'true'", NODE_STRING, 0 },
+                { "!!str 12", NODE_STRING, 0 },
+                { "!!int '12'", NODE_INTEGER, 12 },
+                { "!!float 12", NODE_REAL, 0 },
+                { "! 12", NODE_STRING, 0 },
         };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -127,7 +160,8 @@ static void test_text_stays_as_written(void **state) {
 
 static void test_positions_count_characters_from_one(void **state) {
         own_arena struct arena *a = arena_new();
-        const struct node *n = parsed(a, "\xef\xbb\xbf" "a: {\xc3\xa9\xc3\xa9: x}\r\nb:\r\n  - y\r\n");
+        const struct node *n = parsed(a, "\xef\xbb\xbf"
+                                         "a: {\xc3\xa9\xc3\xa9: x}\r\nb:\r\n  - y\r\n");
         const struct node *inner = node_get(n, "a"), *list = node_get(n, "b");
 
         assert_int_equal(n->at.line, 1);
@@ -140,7 +174,9 @@ static void test_positions_count_characters_from_one(void **state) {
 }
 
 static void test_bom_and_crlf_change_nothing(void **state) {
-        assert_reads("\xef\xbb\xbf" "a: 1\r\nb: |\r\n  x\r\n  y\r\n", "{\"a\":1,\"b\":\"x\\ny\\n\"}");
+        assert_reads("\xef\xbb\xbf"
+                     "a: 1\r\nb: |\r\n  x\r\n  y\r\n",
+                     "{\"a\":1,\"b\":\"x\\ny\\n\"}");
 }
 
 static void test_empty_documents_are_null(void **state) {
@@ -240,16 +276,29 @@ static void test_what_yaml_allows_and_we_do_not(void **state) {
 }
 
 static void test_bytes_that_hide_something_are_refused(void **state) {
-        static const struct { const char *bytes; size_t size; struct refusal r; } cases[] = {
+        static const struct {
+                const char *bytes;
+                size_t size;
+                struct refusal r;
+        } cases[] = {
                 { "a: \xc3\xa9\xff\n", 7, { NULL, 1, 5, "0xff is not UTF-8", "UTF-8" } },
                 { "a: 1\nb: \xc0\xaf\n", 11, { NULL, 2, 4, "0xc0 is not UTF-8", NULL } },
                 { "a: \xed\xa0\x80", 6, { NULL, 1, 4, "0xed is not UTF-8", NULL } },
-                { "\xff\xfe" "a\0:\0", 6, { NULL, 1, 1, "0xff is not UTF-8", NULL } },
+                { "\xff\xfe"
+                  "a\0:\0",
+                  6,
+                  { NULL, 1, 1, "0xff is not UTF-8", NULL } },
                 { "a: 1\0b", 6, { NULL, 1, 5, "NUL", NULL } },
                 { "# x\rb: 1\n", 9, { NULL, 1, 4, "carriage return", "LF" } },
                 { "a: 1\r", 5, { NULL, 1, 5, "carriage return", NULL } },
-                { "# x\xe2\x80\xa8" "b: 1\n", 12, { NULL, 1, 4, "U+2028", "escape" } },
-                { "# x\xc2\x85" "b: 1\n", 11, { NULL, 1, 4, "U+0085", NULL } },
+                { "# x\xe2\x80\xa8"
+                  "b: 1\n",
+                  12,
+                  { NULL, 1, 4, "U+2028", "escape" } },
+                { "# x\xc2\x85"
+                  "b: 1\n",
+                  11,
+                  { NULL, 1, 4, "U+0085", NULL } },
         };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -260,7 +309,8 @@ static void test_faults_show_the_line(void **state) {
         own_arena struct arena *a = arena_new();
         own_fault struct fault f = FAULT_INIT;
         const struct node *n = NULL;
-        const char text[] = "\xef\xbb\xbf" "one: 1\r\ntwo: [\r\nthree: 3\r\n";
+        const char text[] = "\xef\xbb\xbf"
+                            "one: 1\r\ntwo: [\r\nthree: 3\r\n";
 
         assert_true(yaml_parse("x.yaml", text, strlen(text), a, &n, &f) < 0);
         assert_int_equal(f.line, 2);

@@ -30,9 +30,10 @@ static void check_text(const char *json_text, const char *expected) {
 }
 
 static void test_a_document_is_written_in_the_order_of_its_object(void **state) {
-        check_text("{\"kind\":\"Release\",\"app\":\"shop\",\"version\":\"1.4.2\",\"images\":{\"web\":\"127.0.0.1:5000/a/b:1@sha256:ab\"},"
-                   "\"on\":{\"role\":\"web\"}}",
-                   "kind: Release\napp: shop\nversion: \"1.4.2\"\nimages:\n  web: 127.0.0.1:5000/a/b:1@sha256:ab\non:\n  role: web\n");
+        check_text(
+                "{\"kind\":\"Release\",\"app\":\"shop\",\"version\":\"1.4.2\",\"images\":{\"web\":\"127.0.0.1:5000/a/b:1@sha256:ab\"},"
+                "\"on\":{\"role\":\"web\"}}",
+                "kind: Release\napp: shop\nversion: \"1.4.2\"\nimages:\n  web: 127.0.0.1:5000/a/b:1@sha256:ab\non:\n  role: web\n");
 }
 
 static void test_lists_and_nested_objects_are_indented(void **state) {
@@ -47,8 +48,9 @@ static void test_what_is_absent_is_left_out(void **state) {
 
 static void test_strings_that_another_reader_takes_for_something_else_are_quoted(void **state) {
         static const char *const texts[] = {
-                "yes", "No", "on", "OFF", "y", "null", "~", "true", "False", "1", "1.5", "1e3", "0x1f", "12:30:45",
-                "2026-11-23", "-1", ".inf", "", " a", "a ", "a: b", "a #b", "a:", "- a", "!x", "&x", "*x", "{a", "[a", "a\tb",
+                "yes",  "No",   "on",   "OFF",      "y",          "null", "~",    "true", "False", "1",
+                "1.5",  "1e3",  "0x1f", "12:30:45", "2026-11-23", "-1",   ".inf", "",     " a",    "a ",
+                "a: b", "a #b", "a:",   "- a",      "!x",         "&x",   "*x",   "{a",   "[a",    "a\tb",
         };
 
         for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -67,10 +69,11 @@ static void test_the_reader_reads_the_same_back(void **state) {
         own_arena struct arena *a = arena_new();
         own_buffer struct buffer out = BUFFER_INIT;
         own_json json_t *back = NULL;
-        own_json json_t *json = parse("{\"plain\":\"abc def\",\"quote\":\"say \\\"hi\\\" \\\\ there\",\"lines\":\"a\\nb\\tc\\r\","
-                                      "\"separators\":\"a\\u2028b\\u0085c\\ufeffd\",\"accent\":\"Jos\\u00e9 <jose@example>\","
-                                      "\"emoji\":\"\\ud83d\\ude00\",\"yes\":\"yes\",\"true\":\"true\",\"1\":1,\"a b\":[\"x\",{\"y\":false}],"
-                                      "\"- odd: key\":{\"#\":\"# no comment\"}}");
+        own_json json_t *json = parse(
+                "{\"plain\":\"abc def\",\"quote\":\"say \\\"hi\\\" \\\\ there\",\"lines\":\"a\\nb\\tc\\r\","
+                "\"separators\":\"a\\u2028b\\u0085c\\ufeffd\",\"accent\":\"Jos\\u00e9 <jose@example>\","
+                "\"emoji\":\"\\ud83d\\ude00\",\"yes\":\"yes\",\"true\":\"true\",\"1\":1,\"a b\":[\"x\",{\"y\":false}],"
+                "\"- odd: key\":{\"#\":\"# no comment\"}}");
         const struct node *root;
 
         assert_int_equal(yaml_write(json, &out, &f), 0);

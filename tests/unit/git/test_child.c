@@ -61,8 +61,12 @@ static int work_slowly(struct child *c, void *data, void *result, struct fault *
 static int run(int (*f)(struct child *, void *, void *, struct fault *), int stall, int total, int *ret,
                struct fault *reterr) {
         int data = 41;
-        struct child_work work = { .what = "testing", .run = f, .data = &data, .result_size = sizeof(*ret),
-                                   .stall_timeout_ms = stall, .timeout_ms = total };
+        struct child_work work = { .what = "testing",
+                                   .run = f,
+                                   .data = &data,
+                                   .result_size = sizeof(*ret),
+                                   .stall_timeout_ms = stall,
+                                   .timeout_ms = total };
 
         return child_run(&work, ret, reterr);
 }

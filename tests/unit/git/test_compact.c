@@ -27,7 +27,7 @@
 #include "shared/git/compact.h"
 #include "tests/lib/temporary.h"
 
-#define REF "refs/heads/main"
+#define REF         "refs/heads/main"
 #define OBJECTS_MAX 8192
 
 static const struct compact_limits small = { .loose = 256, .packs = 4, .objects = 6000, .object_bytes = 1 << 20 };
@@ -35,7 +35,7 @@ static const struct compact_limits small = { .loose = 256, .packs = 4, .objects 
 struct place {
         char dir[TEMPORARY_MAX];
         struct mirror *mirror;
-        struct object_id ids[OBJECTS_MAX];   /* all that must be there for ever */
+        struct object_id ids[OBJECTS_MAX]; /* all that must be there for ever */
         size_t n;
         struct object_id tip;
         bool has_tip;
@@ -213,8 +213,8 @@ static void assert_fsck(const struct place *p) {
         own_process_result struct process_result result = { 0 };
         own_fault struct fault f = FAULT_INIT;
         own_free char *path = NULL;
-        const char *argv[] = { "git",  "-C",     NULL,       "-c",            "safe.directory=*",
-                               "fsck", "--full", "--strict", "--no-dangling", NULL };
+        const char *argv[] = { "git",           "-C", NULL, "-c", "safe.directory=*", "fsck", "--full", "--strict",
+                               "--no-dangling", NULL };
 
         assert_true(asprintf(&path, "%s/ledger.git", p->dir) > 0);
         argv[2] = path;
@@ -392,7 +392,8 @@ static bool has_ref_file(const struct place *p, const char *name) {
 static void leftovers_are_swept_and_nothing_else(void **state) {
         static const char *const names[] = { "pack_git2_a1b2c3", "pack-00.idx.lock", "pack-00.pack", "pack-11.idx",
                                              "tmp_pack_x" };
-        static const char *const locks[] = { "refs/tally/accepted.lock", "refs/tally/remote/main.lock", "refs/heads/x.lock" };
+        static const char *const locks[] = { "refs/tally/accepted.lock", "refs/tally/remote/main.lock",
+                                             "refs/heads/x.lock" };
         own_fault struct fault f = FAULT_INIT;
         struct place *p = *state;
 

@@ -14,13 +14,13 @@
 #include "shared/base/text.h"
 #include "shared/git/known_hosts.h"
 
-#define KEY "AAAAC3NzaC1lZDI1NTE5AAAAIBkNP3cA86u+AbD9xlTQzXDOrqKpZakaXm241KY0qzEQ"
+#define KEY   "AAAAC3NzaC1lZDI1NTE5AAAAIBkNP3cA86u+AbD9xlTQzXDOrqKpZakaXm241KY0qzEQ"
 #define OTHER "AAAAC3NzaC1lZDI1NTE5AAAAIFIjO38xy6AfmuP0E66/meMK0nbh2WzNrBgLPrn+/kyz"
-#define ECDSA                                                                                                         \
-        "AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBIKxZ07n+A/ImHW56PXBSi3910s3ldX/"                         \
+#define ECDSA \
+        "AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBIKxZ07n+A/ImHW56PXBSi3910s3ldX/" \
         "xBQc4zS3Gnz2jbw7e/sQIItORCtdP1i1qC0tqldj8mpUPr5cCgf14Mw="
 /* ssh-keygen -H on "git.example" and "[git.example]:2222" */
-#define HASHED "|1|taZyIskxThC3PyntZ8+LXm11e5g=|vVgoE2/GEPG4yzzlgr4n4e5NH1w= ssh-ed25519 " KEY "\n"
+#define HASHED      "|1|taZyIskxThC3PyntZ8+LXm11e5g=|vVgoE2/GEPG4yzzlgr4n4e5NH1w= ssh-ed25519 " KEY "\n"
 #define HASHED_PORT "|1|H5FEmFUX65FlF/MPTFssIddM9SQ=|oj/QTCPXYpKmeYR7wXqXRGpNtVc= ssh-ed25519 " KEY "\n"
 
 static struct known_hosts *parse(const char *text) {
@@ -40,7 +40,8 @@ static enum host_key_verdict judge(const char *text, const char *host, unsigned 
         enum host_key_verdict v, w;
 
         assert_int_equal(sodium_base642bin(blob, sizeof(blob), shown, strlen(shown), NULL, &key.size, NULL,
-                                           sodium_base64_VARIANT_ORIGINAL), 0);
+                                           sodium_base64_VARIANT_ORIGINAL),
+                         0);
         crypto_hash_sha256(digest, blob, key.size);
         v = known_hosts_check(k, host, port, &key);
         w = known_hosts_check(k, host, port, &only_digest);
@@ -81,8 +82,8 @@ static void another_key_is_told_from_another_type(void **state) {
         (void)state;
         assert_verdict(text, "git.example", 0, OTHER, HOST_KEY_CHANGED);
         assert_verdict(text, "git.example", 0, ECDSA, HOST_KEY_OTHER_TYPE);
-        assert_verdict("git.example ssh-ed25519 " OTHER "\ngit.example ssh-ed25519 " KEY "\n", "git.example", 0,
-                       KEY, HOST_KEY_PINNED);
+        assert_verdict("git.example ssh-ed25519 " OTHER "\ngit.example ssh-ed25519 " KEY "\n", "git.example", 0, KEY,
+                       HOST_KEY_PINNED);
 }
 
 static void a_revoked_key_is_refused_wherever_the_line_stands(void **state) {
@@ -110,8 +111,7 @@ static void lines_that_are_not_understood_reject_the_file(void **state) {
                 { "@other git.example ssh-ed25519 " KEY "\n", 1, "marker" },
                 { "@revoked\n", 1, "host is missing" },
                 { "|1|short|x ssh-ed25519 " KEY "\n", 1, "hashed" },
-                { "|2|taZyIskxThC3PyntZ8+LXm11e5g=|vVgoE2/GEPG4yzzlgr4n4e5NH1w= ssh-ed25519 " KEY "\n", 1,
-                  "hashed" },
+                { "|2|taZyIskxThC3PyntZ8+LXm11e5g=|vVgoE2/GEPG4yzzlgr4n4e5NH1w= ssh-ed25519 " KEY "\n", 1, "hashed" },
                 { "a,,b ssh-ed25519 " KEY "\n", 1, "empty name" },
                 { "a;b ssh-ed25519 " KEY "\n", 1, "no place" },
                 { "git.example ssh-ed25519 " KEY "\r\n", 1, "carriage return" },
@@ -133,8 +133,8 @@ static void lines_that_are_not_understood_reject_the_file(void **state) {
 }
 
 static void the_preferred_line_is_the_best_key_with_a_plain_name(void **state) {
-        own_known_hosts struct known_hosts *k = parse("[git.example]:2222 ecdsa-sha2-nistp256 " ECDSA
-                                                      "\n" HASHED_PORT "@revoked * ssh-ed25519 " OTHER "\n");
+        own_known_hosts struct known_hosts *k = parse("[git.example]:2222 ecdsa-sha2-nistp256 " ECDSA "\n" HASHED_PORT
+                                                      "@revoked * ssh-ed25519 " OTHER "\n");
         own_buffer struct buffer line = BUFFER_INIT, types = BUFFER_INIT, none = BUFFER_INIT;
 
         (void)state;

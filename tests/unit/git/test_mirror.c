@@ -64,8 +64,7 @@ static void put(const struct place *p, const char *name, const char *text) {
 }
 
 /* Any bytes as an object, also such that libgit2 would not make. */
-static void write_raw(const struct place *p, git_object_t type, const void *bytes, size_t size,
-                      struct object_id *ret) {
+static void write_raw(const struct place *p, git_object_t type, const void *bytes, size_t size, struct object_id *ret) {
         git_odb *odb = NULL;
         git_oid id;
 
@@ -88,10 +87,9 @@ static void write_commit(const struct place *p, const struct object_id *tree, st
         own_buffer struct buffer raw = BUFFER_INIT;
         char hex[OBJECT_ID_TEXT_MAX];
 
-        buffer_printf(
-                &raw,
-                "tree %s\nauthor t <t@example> 1700000000 +0000\ncommitter t <t@example> 1700000000 +0000\n\nm\n",
-                object_id_format(tree, hex));
+        buffer_printf(&raw,
+                      "tree %s\nauthor t <t@example> 1700000000 +0000\ncommitter t <t@example> 1700000000 +0000\n\nm\n",
+                      object_id_format(tree, hex));
         write_raw(p, GIT_OBJECT_COMMIT, raw.data, raw.size, ret);
 }
 
@@ -157,8 +155,10 @@ static void a_listing_is_sorted_and_shows_links_and_submodules(void **state) {
                 const char *path;
                 enum object_mode mode;
         } expected[] = {
-                { "apps/shop/app.yaml", OBJECT_MODE_EXECUTABLE }, { "apps/shop0", OBJECT_MODE_FILE },
-                { "fleet.yaml", OBJECT_MODE_FILE },               { "link", OBJECT_MODE_LINK },
+                { "apps/shop/app.yaml", OBJECT_MODE_EXECUTABLE },
+                { "apps/shop0", OBJECT_MODE_FILE },
+                { "fleet.yaml", OBJECT_MODE_FILE },
+                { "link", OBJECT_MODE_LINK },
                 { "sub", OBJECT_MODE_SUBMODULE },
         };
         struct place *p = *state;
@@ -361,9 +361,9 @@ static void borrowed_and_replaced_objects_are_found(void **state) {
 
         write_example(p, &commit);
         assert_int_equal(mirror_check(p->mirror, &none), 0);
-        assert_int_equal(
-                mirror_set_ref(p->mirror, "refs/replace/1111111111111111111111111111111111111111", &commit, &none),
-                0);
+        assert_int_equal(mirror_set_ref(p->mirror, "refs/replace/1111111111111111111111111111111111111111", &commit,
+                                        &none),
+                         0);
         assert_true(mirror_check(p->mirror, &replaced) < 0);
         assert_int_equal(replaced.kind, FAULT_DENIED);
         assert_ptr_equal(replaced.code, REASON_TRUST_SHALLOW);
@@ -409,13 +409,11 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(files_are_read_by_path, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_is_no_file_is_refused, setup, teardown),
-                cmocka_unit_test_setup_teardown(a_listing_is_sorted_and_shows_links_and_submodules, setup,
-                                                teardown),
-                cmocka_unit_test_setup_teardown(a_tree_that_is_too_deep_or_has_bad_names_is_refused, setup,
-                                                teardown),
+                cmocka_unit_test_setup_teardown(a_listing_is_sorted_and_shows_links_and_submodules, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_tree_that_is_too_deep_or_has_bad_names_is_refused, setup, teardown),
                 cmocka_unit_test_setup_teardown(objects_are_read_with_type_and_limit, setup, teardown),
-                cmocka_unit_test_setup_teardown(bytes_with_another_hash_are_refused_and_the_mirror_is_made_anew,
-                                                setup, teardown),
+                cmocka_unit_test_setup_teardown(bytes_with_another_hash_are_refused_and_the_mirror_is_made_anew, setup,
+                                                teardown),
                 cmocka_unit_test_setup_teardown(every_kind_of_damage_heals_and_only_the_newest_is_kept, setup,
                                                 teardown),
                 cmocka_unit_test_setup_teardown(a_torn_ref_is_noticed_when_it_is_read, setup, teardown),

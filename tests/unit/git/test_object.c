@@ -22,9 +22,9 @@ static struct object_commit parse(const char *raw) {
         return c;
 }
 
-#define assert_text(value, expected)                                    \
-        do {                                                            \
-                assert_int_equal((value).size, strlen(expected));       \
+#define assert_text(value, expected) \
+        do { \
+                assert_int_equal((value).size, strlen(expected)); \
                 assert_memory_equal((value).data, expected, strlen(expected)); \
         } while (0)
 
@@ -42,7 +42,8 @@ static void ids_are_forty_lower_case_digits(void **state) {
 }
 
 static void a_commit_is_read(void **state) {
-        struct object_commit c = parse(TREE PARENT_1 PARENT_2 PEOPLE "encoding ISO-8859-1\n" MERGETAG GPGSIG "\nSubject\n\nBody\n");
+        struct object_commit c =
+                parse(TREE PARENT_1 PARENT_2 PEOPLE "encoding ISO-8859-1\n" MERGETAG GPGSIG "\nSubject\n\nBody\n");
         own_buffer struct buffer armour = BUFFER_INIT;
         char hex[OBJECT_ID_TEXT_MAX];
 
@@ -55,7 +56,8 @@ static void a_commit_is_read(void **state) {
         assert_int_equal(c.committer.zone_minutes, -90);
         assert_text(c.message, "Subject\n\nBody\n");
         object_commit_put_signature(&c, &armour);
-        assert_string_equal(buffer_str(&armour), "-----BEGIN SSH SIGNATURE-----\nAAAA\nBBBB\n-----END SSH SIGNATURE-----");
+        assert_string_equal(buffer_str(&armour),
+                            "-----BEGIN SSH SIGNATURE-----\nAAAA\nBBBB\n-----END SSH SIGNATURE-----");
 }
 
 static void the_payload_is_the_object_without_its_signature(void **state) {
@@ -92,9 +94,14 @@ static void bytes_after_a_nul_are_not_hidden(void **state) {
 
 static void what_only_looks_like_a_signature_is_refused(void **state) {
         static const char *const bad[] = {
-                TREE PEOPLE "gpgsigx\n\nm\n", TREE PEOPLE "gpgsig\n x\n\nm\n", TREE PEOPLE "gpgsig: x\n\nm\n",
-                TREE PEOPLE "gpgsig-sha256 x\n y\n\nm\n", TREE PEOPLE GPGSIG "gpgsig-sha256 x\n\nm\n",
-                TREE PEOPLE "GPGSIG x\n\nm\n", TREE PEOPLE "gpgsigevil " "x\n" GPGSIG "\nm\n",
+                TREE PEOPLE "gpgsigx\n\nm\n",
+                TREE PEOPLE "gpgsig\n x\n\nm\n",
+                TREE PEOPLE "gpgsig: x\n\nm\n",
+                TREE PEOPLE "gpgsig-sha256 x\n y\n\nm\n",
+                TREE PEOPLE GPGSIG "gpgsig-sha256 x\n\nm\n",
+                TREE PEOPLE "GPGSIG x\n\nm\n",
+                TREE PEOPLE "gpgsigevil "
+                            "x\n" GPGSIG "\nm\n",
         };
         struct object_commit c;
 
@@ -113,15 +120,37 @@ static void several_signatures_are_refused(void **state) {
 
 static void headers_have_one_order(void **state) {
         static const char *const bad[] = {
-                "", "\n\n", "x", TREE, TREE PEOPLE, TREE PEOPLE "m", PEOPLE "\nm\n", TREE "\nm\n", TREE AUTHOR "\nm\n",
-                TREE COMMITTER "\nm\n", TREE COMMITTER AUTHOR "\nm\n", TREE TREE PEOPLE "\nm\n", TREE AUTHOR PEOPLE "\nm\n",
-                TREE PEOPLE COMMITTER "\nm\n", PARENT_1 TREE PEOPLE "\nm\n", TREE AUTHOR PARENT_1 COMMITTER "\nm\n",
-                TREE PEOPLE PARENT_1 "\nm\n", TREE PARENT_1 PARENT_1 PEOPLE "\nm\n", TREE PEOPLE "encoding a\nencoding b\n\nm\n",
-                TREE PEOPLE "encoding \n\nm\n", TREE PEOPLE "HG:extra x\n\nm\n", TREE PEOPLE " folded\n\nm\n",
-                TREE PEOPLE "encoding a\n folded\n\nm\n", " " TREE PEOPLE "\nm\n", "tree  4b825dc642cb6eb9a060e54bf8d69288fbee4904\n" PEOPLE "\nm\n",
-                "tree 4b825dc642cb6eb9a060e54bf8d69288fbee490\n" PEOPLE "\nm\n", "tree 4b825dc642cb6eb9a060e54bf8d69288fbee49044\n" PEOPLE "\nm\n",
-                "tree 4B825DC642CB6EB9A060E54BF8D69288FBEE4904\n" PEOPLE "\nm\n", "tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\r\n" PEOPLE "\nm\n",
-                TREE "parent 111\n" PEOPLE "\nm\n", TREE "\n" PEOPLE "\nm\n",
+                "",
+                "\n\n",
+                "x",
+                TREE,
+                TREE PEOPLE,
+                TREE PEOPLE "m",
+                PEOPLE "\nm\n",
+                TREE "\nm\n",
+                TREE AUTHOR "\nm\n",
+                TREE COMMITTER "\nm\n",
+                TREE COMMITTER AUTHOR "\nm\n",
+                TREE TREE PEOPLE "\nm\n",
+                TREE AUTHOR PEOPLE "\nm\n",
+                TREE PEOPLE COMMITTER "\nm\n",
+                PARENT_1 TREE PEOPLE "\nm\n",
+                TREE AUTHOR PARENT_1 COMMITTER "\nm\n",
+                TREE PEOPLE PARENT_1 "\nm\n",
+                TREE PARENT_1 PARENT_1 PEOPLE "\nm\n",
+                TREE PEOPLE "encoding a\nencoding b\n\nm\n",
+                TREE PEOPLE "encoding \n\nm\n",
+                TREE PEOPLE "HG:extra x\n\nm\n",
+                TREE PEOPLE " folded\n\nm\n",
+                TREE PEOPLE "encoding a\n folded\n\nm\n",
+                " " TREE PEOPLE "\nm\n",
+                "tree  4b825dc642cb6eb9a060e54bf8d69288fbee4904\n" PEOPLE "\nm\n",
+                "tree 4b825dc642cb6eb9a060e54bf8d69288fbee490\n" PEOPLE "\nm\n",
+                "tree 4b825dc642cb6eb9a060e54bf8d69288fbee49044\n" PEOPLE "\nm\n",
+                "tree 4B825DC642CB6EB9A060E54BF8D69288FBEE4904\n" PEOPLE "\nm\n",
+                "tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\r\n" PEOPLE "\nm\n",
+                TREE "parent 111\n" PEOPLE "\nm\n",
+                TREE "\n" PEOPLE "\nm\n",
         };
         struct object_commit c;
 
@@ -131,12 +160,34 @@ static void headers_have_one_order(void **state) {
 
 static void idents_have_one_form(void **state) {
         static const char *const bad[] = {
-                "A <a> 1 +000", "A <a> 1 +00000", "A <a> 1 0000", "A <a> 1", "A <a> 1 ", "A <a>1 +0000", "A a 1 +0000",
-                "A <a 1 +0000", "A a> 1 +0000", "A<a> 1 +0000", "A <a<b> 1 +0000", "A >b <a> 1 +0000", "A <a> -1 +0000",
-                "A <a> 01 +0000", "A <a>  1 +0000", "A <a> 1  +0000", "A <a> 1 +0000 ", "A <a> 99999999999999999999 +0000",
-                "A <a> 9223372036854776 +0000", "A <a> 1.5 +0000", "A <a> 1 +00a0", "A <a> 1 \t0000", "<", "", ">",
+                "A <a> 1 +000",
+                "A <a> 1 +00000",
+                "A <a> 1 0000",
+                "A <a> 1",
+                "A <a> 1 ",
+                "A <a>1 +0000",
+                "A a 1 +0000",
+                "A <a 1 +0000",
+                "A a> 1 +0000",
+                "A<a> 1 +0000",
+                "A <a<b> 1 +0000",
+                "A >b <a> 1 +0000",
+                "A <a> -1 +0000",
+                "A <a> 01 +0000",
+                "A <a>  1 +0000",
+                "A <a> 1  +0000",
+                "A <a> 1 +0000 ",
+                "A <a> 99999999999999999999 +0000",
+                "A <a> 9223372036854776 +0000",
+                "A <a> 1.5 +0000",
+                "A <a> 1 +00a0",
+                "A <a> 1 \t0000",
+                "<",
+                "",
+                ">",
         };
-        static const char *const good[] = { "A <a> 1 +0000", "<a> 0 -0000", " <a> 1 +1400", "A B <> 1 +0000", "\xe4 <\xe4> 1 +0000" };
+        static const char *const good[] = { "A <a> 1 +0000", "<a> 0 -0000", " <a> 1 +1400", "A B <> 1 +0000",
+                                            "\xe4 <\xe4> 1 +0000" };
         struct object_commit c;
         char raw[400];
 
@@ -236,8 +287,9 @@ static void entries_out_of_order_or_twice_are_refused(void **state) {
 
 static void names_and_modes_that_harm_are_refused(void **state) {
         static const char *const bad[] = {
-                "100644 ", "100644 .", "40000 ..", "40000 .git", "40000 .GIT", "40000 .gIt", "100644 a/b", "100644 /",
-                "100664 a", "040000 a", "0100644 a", "100600 a", "40755 a", " a", "100644", "1006444 a", "x a",
+                "100644 ",    "100644 .", "40000 ..", "40000 .git", "40000 .GIT", "40000 .gIt",
+                "100644 a/b", "100644 /", "100664 a", "040000 a",   "0100644 a",  "100600 a",
+                "40755 a",    " a",       "100644",   "1006444 a",  "x a",
         };
 
         for (size_t i = 0; i < ELEMENTS(bad); i++)
@@ -301,8 +353,8 @@ static void an_entry_is_found_only_in_a_tree_that_is_good_to_its_end(void **stat
  */
 
 static const char *const git_env[] = {
-        "PATH=/usr/bin:/bin", "HOME=/nonexistent", "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@x",
-        "GIT_COMMITTER_NAME=C", "GIT_COMMITTER_EMAIL=c@x", NULL,
+        "PATH=/usr/bin:/bin",   "HOME=/nonexistent",    "GIT_CONFIG_NOSYSTEM=1",   "GIT_AUTHOR_NAME=A",
+        "GIT_AUTHOR_EMAIL=a@x", "GIT_COMMITTER_NAME=C", "GIT_COMMITTER_EMAIL=c@x", NULL,
 };
 #define GIT(out, ...) run_tool((const char *const[]){ "git", __VA_ARGS__, NULL }, git_env, NULL, 0, (out))
 
@@ -321,9 +373,11 @@ static void commits_signed_by_git_are_read_and_verify(void **state) {
         sshkey_private_write(&k, &key);
         scratch_write(&s, "key", key.data, key.size);
         assert_int_equal(GIT(NULL, "init", "-q", scratch_path(&s, "r")), 0);
-        assert_int_equal(GIT(NULL, "-C", scratch_path(&s, "r"), "config", "user.signingkey", scratch_path(&s, "key")), 0);
-        assert_int_equal(GIT(NULL, "-C", scratch_path(&s, "r"), "-c", "gpg.format=ssh", "commit", "-q", "--allow-empty", "-S", "-m",
-                             "Signed by git"), 0);
+        assert_int_equal(GIT(NULL, "-C", scratch_path(&s, "r"), "config", "user.signingkey", scratch_path(&s, "key")),
+                         0);
+        assert_int_equal(GIT(NULL, "-C", scratch_path(&s, "r"), "-c", "gpg.format=ssh", "commit", "-q", "--allow-empty",
+                             "-S", "-m", "Signed by git"),
+                         0);
         assert_int_equal(GIT(&raw, "-C", scratch_path(&s, "r"), "cat-file", "commit", "HEAD"), 0);
 
         assert_fine(object_commit_parse(raw.data, raw.size, &c, &fault));

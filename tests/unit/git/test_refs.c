@@ -76,8 +76,8 @@ static void loose_refs_win_over_packed_ones(void **state) {
         const struct place *p = *state;
 
         put(p, "r/packed-refs",
-            "# pack-refs with: peeled fully-peeled sorted \n" ID2 " refs/heads/main\n" ID2
-            " refs/heads/packed\n^" ID1 "\n");
+            "# pack-refs with: peeled fully-peeled sorted \n" ID2 " refs/heads/main\n" ID2 " refs/heads/packed\n^" ID1
+            "\n");
         assert_tip(p, "r", "main", REF_FOUND, ID1);
         assert_tip(p, "r", "packed", REF_FOUND, ID2);
         assert_tip(p, "r", "pack", REF_MISSING, NULL);
@@ -154,10 +154,9 @@ static void what_is_not_understood_is_doubt(void **state) {
 
 static void branch_names_are_those_that_git_takes(void **state) {
         static const char *const good[] = { "main", "tally/web1", "a.b", "release-1.0", "f\303\266\303\266" };
-        static const char *const bad[] = { "",       "/a",       "a/",   "a//b", ".a",   "a/.b", "a.",
-                                           "a.lock", "a.lock/b", "a..b", "a b",  "a~b",  "a^b",  "a:b",
-                                           "a?b",    "a*b",      "a[b",  "a\\b", "a@{b", "@",    "-a",
-                                           "a\nb",   "a\177",    "HEAD", "\377" };
+        static const char *const bad[] = { "",     "/a",  "a/",  "a//b", ".a",    "a/.b", "a.",  "a.lock", "a.lock/b",
+                                           "a..b", "a b", "a~b", "a^b",  "a:b",   "a?b",  "a*b", "a[b",    "a\\b",
+                                           "a@{b", "@",   "-a",  "a\nb", "a\177", "HEAD", "\377" };
 
         (void)state;
         for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)

@@ -133,9 +133,7 @@ static void redaction_finds_passwords_and_tokens_anywhere(void **state) {
 static void addresses_are_told_from_names(void **state) {
         static const char *const addresses[] = { "127.0.0.1", "127.1",        "1",        "0x7f000001", "0",
                                                  "::1",       "fe80::1%eth0", "10.0.0.1." };
-        static const char *const names[] = {
-                "git.example", "localhost", "1.example", "0x.example", "a1", "xn--1"
-        };
+        static const char *const names[] = { "git.example", "localhost", "1.example", "0x.example", "a1", "xn--1" };
 
         (void)state;
         for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++)

@@ -15,7 +15,7 @@
 #include "shared/git/write.h"
 #include "tests/lib/temporary.h"
 
-#define REF "refs/heads/tally/web1"
+#define REF    "refs/heads/tally/web1"
 #define ARMOUR "-----BEGIN SSH SIGNATURE-----\nQUJD\nREVG\n-----END SSH SIGNATURE-----\n"
 
 struct place {
@@ -53,21 +53,18 @@ static int sign(const void *payload, size_t size, struct buffer *out, void *user
         return 0;
 }
 
-static int sign_nothing(const void *payload, size_t size, struct buffer *out, void *userdata,
-                        struct fault *reterr) {
+static int sign_nothing(const void *payload, size_t size, struct buffer *out, void *userdata, struct fault *reterr) {
         (void)payload, (void)size, (void)userdata, (void)reterr;
         buffer_puts(out, "signed, honestly\n");
         return 0;
 }
 
-static int cannot_sign(const void *payload, size_t size, struct buffer *out, void *userdata,
-                       struct fault *reterr) {
+static int cannot_sign(const void *payload, size_t size, struct buffer *out, void *userdata, struct fault *reterr) {
         (void)payload, (void)size, (void)out, (void)userdata;
         return fault_set(reterr, FAULT_TRANSIENT, EACCES, "no key");
 }
 
-static struct git_commit_request request(const struct object_id *parent, const struct git_change *changes,
-                                         size_t n) {
+static struct git_commit_request request(const struct object_id *parent, const struct git_change *changes, size_t n) {
         static const struct git_person host = { .name = "web1", .email = "web1@tally", .time = 1700000000 };
 
         return (struct git_commit_request){ .ref = REF,
@@ -89,8 +86,7 @@ static void commit(struct place *p, const struct object_id *parent, const struct
                 fail_msg("%s", f.message);
 }
 
-static void assert_file(struct place *p, const struct object_id *commit_id, const char *path,
-                        const char *content) {
+static void assert_file(struct place *p, const struct object_id *commit_id, const char *path, const char *content) {
         own_buffer struct buffer out = BUFFER_INIT;
         own_fault struct fault f = FAULT_INIT;
 

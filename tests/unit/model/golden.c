@@ -6,7 +6,8 @@
  *      golden [--update] tests/golden
  *
  * Each folder is a case. With a compose.yaml at its top it is the folder of app "shop", named whole-… for the runtime
- * compose; else it is a whole desired state. Its file `expected` holds the fault as it is printed. --update writes those that are missing or differ.
+ * compose; else it is a whole desired state. Its file `expected` holds the fault as it is printed. --update writes
+ * those that are missing or differ.
  */
 
 #include <dirent.h>
@@ -19,7 +20,10 @@
 #include "shared/model/dotenv.h"
 #include "tests/unit/model/support.h"
 
-struct tree { struct desired_entry *items; size_t n; };
+struct tree {
+        struct desired_entry *items;
+        size_t n;
+};
 
 static int only_names(const struct dirent *d) {
         return strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0 && strcmp(d->d_name, "expected") != 0;
@@ -72,7 +76,8 @@ static int read_app(const struct tree *tree, bool whole, struct arena *a, struct
         file = app_files_find(&files, "compose.yaml");
         r = yaml_parse("apps/shop/compose.yaml", file->bytes, file->size, a, &root, reterr);
         if (r == 0)
-                r = whole ? compose_read_whole(root, &in, a, &compose, reterr) : compose_read(root, &in, a, &compose, reterr);
+                r = whole ? compose_read_whole(root, &in, a, &compose, reterr)
+                          : compose_read(root, &in, a, &compose, reterr);
         return r < 0 ? r : compose_pin(&compose, NULL, a, reterr);
 }
 

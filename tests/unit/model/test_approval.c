@@ -10,8 +10,8 @@
 
 #include "shared/model/approval.h"
 
-#define ID "sha256:1111111111111111111111111111111111111111111111111111111111111111"
-#define HEX "1111111111111111111111111111111111111111111111111111111111111111"
+#define ID    "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+#define HEX   "1111111111111111111111111111111111111111111111111111111111111111"
 #define BEGIN "{\"fleet\": \"acme\", \"environment\": \"prod\", \"app\": \"shop\", \"release\": \"" ID "\""
 
 static int parse(const char *text, struct arena *a, struct approval *ret, struct fault *reterr) {
@@ -23,9 +23,14 @@ static void what_is_written_reads_back(void **state) {
         own_buffer struct buffer text = BUFFER_INIT;
         own_fault struct fault f = FAULT_INIT;
         const struct approval in = {
-                .fleet = { .text = "acme" }, .environment = { .text = "prod" }, .app = { .text = "shop" },
-                .release = { .text = ID }, .meaning = APPROVAL_RETRY, .reason = "the \"database\" was down — really",
-                .at = 1800000000123, .expires_at = 1800000500000,
+                .fleet = { .text = "acme" },
+                .environment = { .text = "prod" },
+                .app = { .text = "shop" },
+                .release = { .text = ID },
+                .meaning = APPROVAL_RETRY,
+                .reason = "the \"database\" was down — really",
+                .at = 1800000000123,
+                .expires_at = 1800000500000,
         };
         struct approval out;
 
@@ -55,8 +60,11 @@ static void what_only_json_can_say_is_read_as_json(void **state) {
         own_fault struct fault f = FAULT_INIT;
         struct approval out;
 
-        /* A pair of surrogates is one character here, and an error in YAML. Escapes of the terminal are made harmless. */
-        assert_int_equal(parse(BEGIN ",\t\"meaning\":\"retry\",\"reason\":\"\\ud83d\\ude00 \\u001b[2J\"}", a, &out, &f), 0);
+        /*
+         * A pair of surrogates is one character here, and an error in YAML. Escapes of the terminal are made harmless.
+         */
+        assert_int_equal(parse(BEGIN ",\t\"meaning\":\"retry\",\"reason\":\"\\ud83d\\ude00 \\u001b[2J\"}", a, &out, &f),
+                         0);
         assert_string_equal(out.reason, "\xf0\x9f\x98\x80 ?[2J");
 }
 
@@ -76,10 +84,18 @@ static void what_is_wrong_is_refused_where_it_stands(void **state) {
                 { BEGIN ",\"meaning\":\"retry\"} x", "not JSON", 1, 0 },
                 { "fleet: acme", "not JSON", 1, 0 },
                 { "[]", "", 1, 1 },
-                { "{\"fleet\":null,\"environment\":\"prod\",\"app\":\"shop\",\"release\":\"" ID "\",\"meaning\":\"retry\"}", "fleet", 1, 0 },
-                { "{\"fleet\":\"\",\"environment\":\"prod\",\"app\":\"shop\",\"release\":\"" ID "\",\"meaning\":\"retry\"}", "fleet", 1, 0 },
-                { "{\"fleet\":\"a\",\"environment\":\"../x\",\"app\":\"shop\",\"release\":\"" ID "\",\"meaning\":\"retry\"}", "environment", 1, 0 },
-                { "{\"fleet\":\"a\",\"environment\":\"prod\",\"app\":\"shop\",\"release\":\"" HEX "\",\"meaning\":\"retry\"}", "release", 1, 0 },
+                { "{\"fleet\":null,\"environment\":\"prod\",\"app\":\"shop\",\"release\":\"" ID
+                  "\",\"meaning\":\"retry\"}",
+                  "fleet", 1, 0 },
+                { "{\"fleet\":\"\",\"environment\":\"prod\",\"app\":\"shop\",\"release\":\"" ID
+                  "\",\"meaning\":\"retry\"}",
+                  "fleet", 1, 0 },
+                { "{\"fleet\":\"a\",\"environment\":\"../x\",\"app\":\"shop\",\"release\":\"" ID
+                  "\",\"meaning\":\"retry\"}",
+                  "environment", 1, 0 },
+                { "{\"fleet\":\"a\",\"environment\":\"prod\",\"app\":\"shop\",\"release\":\"" HEX
+                  "\",\"meaning\":\"retry\"}",
+                  "release", 1, 0 },
         };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -90,7 +106,8 @@ static void what_is_wrong_is_refused_where_it_stands(void **state) {
                 if (parse(cases[i].text, a, &out, &f) == 0)
                         fail_msg("accepted: %s", cases[i].text);
                 assert_int_equal(f.kind, FAULT_CONFIG);
-                if (!strstr(f.message, cases[i].says) || f.line != cases[i].line || (cases[i].column && f.column != cases[i].column))
+                if (!strstr(f.message, cases[i].says) || f.line != cases[i].line ||
+                    (cases[i].column && f.column != cases[i].column))
                         fail_msg("%s: %u:%u: %s", cases[i].text, f.line, f.column, f.message);
         }
 }
@@ -114,7 +131,8 @@ static void a_path_says_what_it_is(void **state) {
         } cases[] = {
                 { "approvals/prod/shop/" HEX "/statement.json", APPROVAL_STATEMENT, "statement", "" },
                 { "approvals/prod/shop/" HEX "/statement-retry.json", APPROVAL_STATEMENT, "statement-retry", "" },
-                { "approvals/prod/shop/" HEX "/alice@example.org.sig", APPROVAL_SIGNATURE, "statement", "alice@example.org" },
+                { "approvals/prod/shop/" HEX "/alice@example.org.sig", APPROVAL_SIGNATURE, "statement",
+                  "alice@example.org" },
                 { "approvals/prod/shop/" HEX "/statement.json.sig", APPROVAL_SIGNATURE, "statement", "statement.json" },
                 { "approvals/prod/shop/" HEX "/statement-retry.a.b.sig", APPROVAL_SIGNATURE, "statement-retry", "a.b" },
                 { "approvals/prod/shop/" HEX "/statement-retry.sig", APPROVAL_MISPLACED, NULL, NULL },

@@ -109,13 +109,24 @@ static void checks_survive_json(void **state) {
 
 static void facts_and_states_survive_json(void **state) {
         const int64_t value = -1, baseline = INT64_MAX, score = 3500000;
-        struct check_sample samples[] = { { .value = 1, .baseline = -2500000, .has_baseline = true }, { .value = -INT64_MAX } };
-        const struct check_fact bare = { .check = "web-http" },
-                full = { .check = "web-http", .instance = "c1", .verdict = CHECK_FAIL, .value = &value, .baseline = &baseline,
-                         .detail = "status 503, not 200", .took_ms = 12, .started_at = 1700000000000 };
-        const struct check_state fresh = { .check = "web-http" },
-                old = { .check = "web-http", .verdict = CHECK_PASS, .passes = 2, .failures = 3, .at = 4, .score = &score, .detail = "mean 1",
-                        .samples = { samples, 2 } };
+        struct check_sample samples[] = { { .value = 1, .baseline = -2500000, .has_baseline = true },
+                                          { .value = -INT64_MAX } };
+        const struct check_fact bare = { .check = "web-http" }, full = { .check = "web-http",
+                                                                         .instance = "c1",
+                                                                         .verdict = CHECK_FAIL,
+                                                                         .value = &value,
+                                                                         .baseline = &baseline,
+                                                                         .detail = "status 503, not 200",
+                                                                         .took_ms = 12,
+                                                                         .started_at = 1700000000000 };
+        const struct check_state fresh = { .check = "web-http" }, old = { .check = "web-http",
+                                                                          .verdict = CHECK_PASS,
+                                                                          .passes = 2,
+                                                                          .failures = 3,
+                                                                          .at = 4,
+                                                                          .score = &score,
+                                                                          .detail = "mean 1",
+                                                                          .samples = { samples, 2 } };
         own_json json_t *json = table_write(&check_state_table, &old);
 
         assert_survives(&check_fact_table, &bare);
@@ -123,7 +134,8 @@ static void facts_and_states_survive_json(void **state) {
         assert_survives(&check_state_table, &fresh);
         assert_survives(&check_state_table, &old);
         assert_string_equal(json_get_string(json, "score"), "3.5");
-        assert_string_equal(json_get_string(json_array_get(json_object_get(json, "samples"), 1), "value"), "-9223372036854.775807");
+        assert_string_equal(json_get_string(json_array_get(json_object_get(json, "samples"), 1), "value"),
+                            "-9223372036854.775807");
 }
 
 /* A fact that nobody filled in, or from which the verdict was lost, proves nothing. */

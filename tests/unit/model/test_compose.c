@@ -20,8 +20,10 @@ static int read_with(const char *yaml, const struct desired_entry *entries, size
 
 static void read_ok(const char *yaml, struct arena *a, struct compose *ret) {
         const struct desired_entry entries[] = {
-                entry_of("apps/shop/web.env", "A=file\nB=\"file $GIVEN\"\nC\n"), entry_of("apps/shop/conf/x", "x"),
-                entry_of("apps/shop/conf/y", "y"), entry_of("apps/shop/key", "secret"),
+                entry_of("apps/shop/web.env", "A=file\nB=\"file $GIVEN\"\nC\n"),
+                entry_of("apps/shop/conf/x", "x"),
+                entry_of("apps/shop/conf/y", "y"),
+                entry_of("apps/shop/key", "secret"),
                 entry_of("apps/shop/seccomp.json", "{\"a\": 1}"),
         };
         own_fault struct fault fault = FAULT_INIT;
@@ -89,7 +91,8 @@ static void the_environment_is_files_then_values(void **state) {
 
         (void)state;
         read_ok(WEB "    env_file: [web.env, {path: other.env, required: false}]\n"
-                    "    environment: {B: here, N: 1, GIVEN: , EMPTY: ''}\n", a, &c);
+                    "    environment: {B: here, N: 1, GIVEN: , EMPTY: ''}\n",
+                a, &c);
         assert_string_equal(env(&c, "A"), "file");
         assert_string_equal(env(&c, "B"), "here");
         assert_string_equal(env(&c, "C"), "(unset)");
@@ -107,7 +110,12 @@ static void the_environment_is_files_then_values(void **state) {
 }
 
 static void every_form_of_a_port_is_read(void **state) {
-        static const struct { const char *in; size_t n; const char *ip; int published, last, target, protocol; } cases[] = {
+        static const struct {
+                const char *in;
+                size_t n;
+                const char *ip;
+                int published, last, target, protocol;
+        } cases[] = {
                 { "80", 1, NULL, 0, 0, 80, PROTOCOL_TCP },
                 { "'80'", 1, NULL, 0, 0, 80, PROTOCOL_TCP },
                 { "'80/udp'", 1, NULL, 0, 0, 80, PROTOCOL_UDP },
@@ -120,7 +128,8 @@ static void every_form_of_a_port_is_read(void **state) {
                 { "'80-82'", 3, NULL, 0, 0, 80, PROTOCOL_TCP },
                 { "'8000-8010:80'", 1, NULL, 8000, 8010, 80, PROTOCOL_TCP },
                 { "{target: 80}", 1, NULL, 0, 0, 80, PROTOCOL_TCP },
-                { "{target: 80, published: 8080, protocol: udp, host_ip: '::1', mode: host, name: x}", 1, "::1", 8080, 8080, 80, PROTOCOL_UDP },
+                { "{target: 80, published: 8080, protocol: udp, host_ip: '::1', mode: host, name: x}", 1, "::1", 8080,
+                  8080, 80, PROTOCOL_UDP },
                 { "{target: 80, published: '8000-8010'}", 1, NULL, 8000, 8010, 80, PROTOCOL_TCP },
         };
 
@@ -153,7 +162,8 @@ static void ports_on_different_addresses_do_not_clash(void **state) {
 
         (void)state;
         read_ok(WEB "    ports: ['127.0.0.1:80:1', '127.0.0.2:80:1', '[::1]:80:1', '80:1/udp', '81:1']\n"
-                    "  off:\n    image: web\n    scale: 0\n    ports: ['81:1']\n", a, &c);
+                    "  off:\n    image: web\n    scale: 0\n    ports: ['81:1']\n",
+                a, &c);
         assert_int_equal(c.services.n, 2);
 }
 
@@ -163,15 +173,17 @@ static void every_form_of_a_mount_is_read(void **state) {
         struct compose c;
 
         (void)state;
-        read_ok(WEB "    volumes:\n"
-                    "      - ./conf:/g/\n"
-                    "      - /srv/data:/a:ro,Z,rslave\n"
-                    "      - data:/b:nocopy\n"
-                    "      - /c\n"
-                    "      - ./conf/x:/d:ro\n"
-                    "      - {type: tmpfs, target: /e, tmpfs: {size: 1m, mode: 0700}}\n"
-                    "      - {type: bind, source: /x, target: /f, read_only: true, bind: {create_host_path: false, propagation: shared}}\n"
-                    "volumes:\n  data:\n  unused: {}\n", a, &c);
+        read_ok(WEB
+                "    volumes:\n"
+                "      - ./conf:/g/\n"
+                "      - /srv/data:/a:ro,Z,rslave\n"
+                "      - data:/b:nocopy\n"
+                "      - /c\n"
+                "      - ./conf/x:/d:ro\n"
+                "      - {type: tmpfs, target: /e, tmpfs: {size: 1m, mode: 0700}}\n"
+                "      - {type: bind, source: /x, target: /f, read_only: true, bind: {create_host_path: false, propagation: shared}}\n"
+                "volumes:\n  data:\n  unused: {}\n",
+                a, &c);
         m = first(&c)->mounts.items;
         assert_int_equal(first(&c)->mounts.n, 7);
         assert_int_equal(m[0].type, MOUNT_BIND);
@@ -207,7 +219,8 @@ static void configs_and_secrets_are_files_with_their_bytes(void **state) {
         read_ok(WEB "    configs: [c1, {source: c2, target: /etc/c2, uid: 7, gid: '8', mode: 0640}, c3]\n"
                     "    secrets: [s1, {source: s1, target: other}]\n"
                     "configs: {c1: {file: ./conf/x}, c2: {content: 'hi ${GIVEN}'}, c3: {environment: GIVEN}}\n"
-                    "secrets: {s1: {file: key}}\n", a, &c);
+                    "secrets: {s1: {file: key}}\n",
+                a, &c);
         g = first(&c)->grants.items;
         assert_int_equal(first(&c)->grants.n, 5);
         assert_string_equal(g[0].target, "/c1");
@@ -236,7 +249,8 @@ static void networks_are_ordered_by_priority(void **state) {
                 "    networks: {b: , a: {priority: 1, aliases: [x, y]}, c: {ipv4_address: 10.0.0.9}}\n"
                 "networks:\n  a: {driver: bridge, driver_opts: {mtu: 1400}, internal: true, enable_ipv6: true, labels: [k=v],\n"
                 "      ipam: {driver: default, config: [{subnet: 10.0.0.0/24, gateway: 10.0.0.1}]}}\n"
-                "  b: {external: true, name: outside}\n  c:\n  unused:\n", a, &c);
+                "  b: {external: true, name: outside}\n  c:\n  unused:\n",
+                a, &c);
         n = first(&c)->networks.items;
         assert_string_equal(n[0].network, "a");
         assert_int_equal(n[0].aliases.n, 2);
@@ -262,7 +276,8 @@ static void health_checks_and_restarts_are_read(void **state) {
 
         (void)state;
         read_ok(WEB "    healthcheck: {test: curl localhost, interval: 1m30s, retries: 3, start_interval: 500ms}\n"
-                    "    restart: on-failure:5\n    stop_grace_period: 1m\n", a, &c);
+                    "    restart: on-failure:5\n    stop_grace_period: 1m\n",
+                a, &c);
         h = first(&c)->healthcheck;
         assert_int_equal(h->test.n, 2);
         assert_string_equal(h->test.items[0].text, "CMD-SHELL");
@@ -289,10 +304,12 @@ static void limits_are_numbers(void **state) {
         struct compose c;
 
         (void)state;
-        read_ok(WEB "    deploy: {replicas: 3, mode: replicated, resources: {limits: {cpus: '0.5', memory: 64M, pids: 10},"
-                    " reservations: {memory: 32m}}}\n"
-                    "    memswap_limit: -1\n    shm_size: 1gb\n    cpu_shares: 512\n    cpuset: '0,1'\n"
-                    "    ulimits: {nofile: 1024, core: {soft: 0, hard: -1}}\n", a, &c);
+        read_ok(WEB
+                "    deploy: {replicas: 3, mode: replicated, resources: {limits: {cpus: '0.5', memory: 64M, pids: 10},"
+                " reservations: {memory: 32m}}}\n"
+                "    memswap_limit: -1\n    shm_size: 1gb\n    cpu_shares: 512\n    cpuset: '0,1'\n"
+                "    ulimits: {nofile: 1024, core: {soft: 0, hard: -1}}\n",
+                a, &c);
         s = first(&c);
         assert_int_equal(s->replicas, 3);
         assert_int_equal(s->nano_cpus, 500000000);
@@ -319,16 +336,17 @@ static void the_rest_of_a_service_is_read(void **state) {
         struct compose c;
 
         (void)state;
-        read_ok(WEB "    user: 1000\n    working_dir: /w\n    hostname: h\n    domainname: d\n    init: true\n"
-                    "    read_only: true\n    privileged: true\n    tty: true\n    stdin_open: true\n"
-                    "    cap_add: [NET_ADMIN]\n    cap_drop: [ALL]\n    group_add: [7, video]\n"
-                    "    security_opt: [no-new-privileges, 'seccomp:./seccomp.json', 'seccomp=unconfined']\n"
-                    "    sysctls: {net.core.somaxconn: 1024}\n    devices: ['/dev/fuse', '/dev/a:/dev/b:r', '/dev/c:rw']\n"
-                    "    extra_hosts: ['a:10.0.0.1', 'b=[::1]', 'c=host-gateway']\n    dns: 1.1.1.1\n    dns_search: [x, y]\n"
-                    "    dns_opt: ['ndots:1']\n    logging: {driver: journald, options: {tag: t, n: 3}}\n"
-                    "    tmpfs: ['/t:size=1m', /u]\n    expose: [90, '91/udp']\n    labels: [a=b, c]\n"
-                    "    annotations: {x: y}\n    platform: linux/arm64\n    stop_signal: SIGUSR1\n    ipc: host\n    pid: host\n"
-                    "    oom_score_adj: -5\n    container_name: one\n    pull_policy: always\n    device_cgroup_rules: ['c 1:3 mr']\n",
+        read_ok(WEB
+                "    user: 1000\n    working_dir: /w\n    hostname: h\n    domainname: d\n    init: true\n"
+                "    read_only: true\n    privileged: true\n    tty: true\n    stdin_open: true\n"
+                "    cap_add: [NET_ADMIN]\n    cap_drop: [ALL]\n    group_add: [7, video]\n"
+                "    security_opt: [no-new-privileges, 'seccomp:./seccomp.json', 'seccomp=unconfined']\n"
+                "    sysctls: {net.core.somaxconn: 1024}\n    devices: ['/dev/fuse', '/dev/a:/dev/b:r', '/dev/c:rw']\n"
+                "    extra_hosts: ['a:10.0.0.1', 'b=[::1]', 'c=host-gateway']\n    dns: 1.1.1.1\n    dns_search: [x, y]\n"
+                "    dns_opt: ['ndots:1']\n    logging: {driver: journald, options: {tag: t, n: 3}}\n"
+                "    tmpfs: ['/t:size=1m', /u]\n    expose: [90, '91/udp']\n    labels: [a=b, c]\n"
+                "    annotations: {x: y}\n    platform: linux/arm64\n    stop_signal: SIGUSR1\n    ipc: host\n    pid: host\n"
+                "    oom_score_adj: -5\n    container_name: one\n    pull_policy: always\n    device_cgroup_rules: ['c 1:3 mr']\n",
                 a, &c);
         s = first(&c);
         assert_string_equal(s->user, "1000");
@@ -369,7 +387,8 @@ static void services_stand_after_what_they_depend_on(void **state) {
                 "  aaa: {image: x, depends_on: {api: {condition: service_healthy, restart: false}, gone: {condition: service_started, required: false}}}\n"
                 "  api: {image: x, depends_on: {migrate: {condition: service_completed_successfully}}}\n"
                 "  migrate: {image: x, depends_on: [db]}\n"
-                "  db: {image: x}\n", a, &c);
+                "  db: {image: x}\n",
+                a, &c);
         s = c.services.items;
         for (size_t i = 0; i < 5; i++)
                 assert_string_equal(s[i].name.text, expected[i]);
@@ -380,15 +399,26 @@ static void services_stand_after_what_they_depend_on(void **state) {
 }
 
 static void a_list_or_a_map_is_what_its_key_takes_or_nothing(void **state) {
-        static const struct { const char *key, *shape; } rows[] = {
-                { "ports", "a list" }, { "expose", "a list" }, { "volumes", "a list" }, { "configs", "a list" }, { "secrets", "a list" },
-                { "devices", "a list" }, { "ulimits", "a map" }, { "depends_on", "a list or a map" }, { "networks", "a list or a map" },
+        static const struct {
+                const char *key, *shape;
+        } rows[] = {
+                { "ports", "a list" },
+                { "expose", "a list" },
+                { "volumes", "a list" },
+                { "configs", "a list" },
+                { "secrets", "a list" },
+                { "devices", "a list" },
+                { "ulimits", "a map" },
+                { "depends_on", "a list or a map" },
+                { "networks", "a list or a map" },
         };
 
         (void)state;
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
                 for (int form = 0; form < 4; form++) {
-                        static const char *const forms[] = { "null", "text", "[]", "{}" }, *const names[] = { "", "a string", "a list", "a map" };
+                        static const char *const forms[] = { "null", "text", "[]", "{}" }, *const names[] = {
+                                "", "a string", "a list", "a map"
+                        };
                         own_arena struct arena *a = arena_new();
                         own_fault struct fault fault = FAULT_INIT;
                         const char *yaml = arena_printf(a, WEB "    %s: %s\n", rows[i].key, forms[form]);
@@ -398,7 +428,8 @@ static void a_list_or_a_map_is_what_its_key_takes_or_nothing(void **state) {
                         if ((read_with(yaml, NULL, 0, a, &c, &fault) == 0) != fits)
                                 fail_msg("%s: %s: %s", rows[i].key, forms[form], fault.message);
                         if (!fits)
-                                assert_string_equal(fault.message, arena_printf(a, "expected %s, found %s", rows[i].shape, names[form]));
+                                assert_string_equal(fault.message, arena_printf(a, "expected %s, found %s",
+                                                                                rows[i].shape, names[form]));
                 }
 }
 
@@ -408,7 +439,8 @@ static void variables_become_typed_values(void **state) {
 
         (void)state;
         read_ok(WEB "    scale: ${N:-2}\n    read_only: \"${RO:-true}\"\n    hostname: ${GIVEN}\n"
-                    "    deploy: {replicas: 2}\n", a, &c);
+                    "    deploy: {replicas: 2}\n",
+                a, &c);
         assert_int_equal(first(&c)->replicas, 2);
         assert_true(first(&c)->read_only);
         assert_string_equal(first(&c)->hostname, "g");
@@ -467,8 +499,10 @@ static char *many_services(size_t n) {
 
         buffer_puts(&text, "services:\n");
         for (size_t i = 0; i < n; i++)
-                buffer_printf(&text, "  s%zu: {image: 'web@" DIGEST_A "', ports: ['%zu:80'], networks: [n%zu],"
-                              " volumes: ['v%zu:/d']%s}\n", i, i + 1, i, i, i ? ", depends_on: [s0]" : "");
+                buffer_printf(&text,
+                              "  s%zu: {image: 'web@" DIGEST_A "', ports: ['%zu:80'], networks: [n%zu],"
+                              " volumes: ['v%zu:/d']%s}\n",
+                              i, i + 1, i, i, i ? ", depends_on: [s0]" : "");
         for (const char *const *top = (const char *const[]){ "networks", "volumes", NULL }; *top; top++) {
                 buffer_printf(&text, "%s:\n", *top);
                 for (size_t i = 0; i < n; i++)

@@ -7,7 +7,8 @@
 
 #define IMAGE "image: 'web@" DIGEST_A "'"
 
-static int read_with(const char *yaml, const char *profiles, struct arena *a, struct compose *ret, struct fault *reterr) {
+static int read_with(const char *yaml, const char *profiles, struct arena *a, struct compose *ret,
+                     struct fault *reterr) {
         const struct desired_entry entries[] = {
                 entry_of("apps/shop/web.env", "A=file\nB=file\n"),
                 entry_of("apps/shop/conf/x", "x"),
@@ -54,21 +55,20 @@ static const char *variable(const struct compose_service *s, const char *key) {
         return NULL;
 }
 
-static const char extending[] =
-        "include: [sub/more.yaml]\n"
-        "services:\n"
-        "  web:\n"
-        "    extends: {service: base, file: sub/more.yaml}\n"
-        "    environment: {B: mine}\n"
-        "    volumes: ['./conf/x:/etc/y']\n"
-        "    ports: ['81']\n"
-        "    command: [three]\n"
-        "    labels: ['b=mine']\n"
-        "    logging: {driver: journald}\n"
-        "    healthcheck: {test: [CMD, 'false']}\n"
-        "    networks: [front]\n"
-        "    blkio_config: {weight: 100}\n"
-        "networks: {front: {}}\n";
+static const char extending[] = "include: [sub/more.yaml]\n"
+                                "services:\n"
+                                "  web:\n"
+                                "    extends: {service: base, file: sub/more.yaml}\n"
+                                "    environment: {B: mine}\n"
+                                "    volumes: ['./conf/x:/etc/y']\n"
+                                "    ports: ['81']\n"
+                                "    command: [three]\n"
+                                "    labels: ['b=mine']\n"
+                                "    logging: {driver: journald}\n"
+                                "    healthcheck: {test: [CMD, 'false']}\n"
+                                "    networks: [front]\n"
+                                "    blkio_config: {weight: 100}\n"
+                                "networks: {front: {}}\n";
 
 static void what_is_extended_and_included_is_put_in(void **state) {
         own_arena struct arena *a = arena_new();
@@ -147,8 +147,11 @@ static void the_restart_policy_of_deploy_wins(void **state) {
 
         (void)state;
         for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-                read_ok(arena_printf(a, "services: {web: {" IMAGE ", restart: unless-stopped, deploy: {restart_policy: %s}}}\n",
-                                     table[i].policy), "", a, &c);
+                read_ok(arena_printf(a,
+                                     "services: {web: {" IMAGE
+                                     ", restart: unless-stopped, deploy: {restart_policy: %s}}}\n",
+                                     table[i].policy),
+                        "", a, &c);
                 assert_int_equal(compose_find(&c, "web")->restart, table[i].restart);
                 assert_int_equal(compose_find(&c, "web")->restart_retries, table[i].retries);
         }
@@ -168,11 +171,13 @@ static void a_mode_that_only_docker_compose_knows_has_no_networks(void **state) 
 static void the_same_file_means_the_same_to_both_readers(void **state) {
         static const char yaml[] =
                 "services:\n"
-                "  web: {" IMAGE ", env_file: [web.env], environment: {C: '$GIVEN'}, volumes: ['./conf:/conf', 'd:/d'],\n"
+                "  web: {" IMAGE
+                ", env_file: [web.env], environment: {C: '$GIVEN'}, volumes: ['./conf:/conf', 'd:/d'],\n"
                 "        ports: ['8080:80'], depends_on: {db: {condition: service_healthy}}, stop_grace_period: 3s, scale: 1}\n"
                 "  db: {" IMAGE ", container_name: db, healthcheck: {test: [CMD, x]}}\n"
                 "volumes: {d: {}}\n";
-        const struct desired_entry entries[] = { entry_of("apps/shop/web.env", "A=file\nB=file\n"), entry_of("apps/shop/conf/x", "x") };
+        const struct desired_entry entries[] = { entry_of("apps/shop/web.env", "A=file\nB=file\n"),
+                                                 entry_of("apps/shop/conf/x", "x") };
         own_arena struct arena *a = arena_new();
         own_fault struct fault fault = FAULT_INIT;
         struct variable items[] = { { "GIVEN", "g" } };
@@ -204,10 +209,12 @@ static void the_same_file_means_the_same_to_both_readers(void **state) {
 }
 
 static void paths_move_and_cannot_leave(void **state) {
-        static const struct { const char *folder, *path, *expected; } table[] = {
-                { "", "./x", "x" },           { "sub", "x", "sub/x" },      { "sub", "../x", "x" },  { "a/b", "../../x/./y", "x/y" },
-                { "a/b", "..", "a" },         { "a", "..", "" },            { "", ".", "" },         { "a", "../..", NULL },
-                { "", "../x", NULL },         { "a", "/x", NULL },          { "a", "~/x", NULL },    { "a", "b/../../../c", NULL },
+        static const struct {
+                const char *folder, *path, *expected;
+        } table[] = {
+                { "", "./x", "x" },   { "sub", "x", "sub/x" }, { "sub", "../x", "x" }, { "a/b", "../../x/./y", "x/y" },
+                { "a/b", "..", "a" }, { "a", "..", "" },       { "", ".", "" },        { "a", "../..", NULL },
+                { "", "../x", NULL }, { "a", "/x", NULL },     { "a", "~/x", NULL },   { "a", "b/../../../c", NULL },
         };
         own_arena struct arena *a = arena_new();
 
@@ -224,15 +231,19 @@ static void paths_move_and_cannot_leave(void **state) {
 
 /* Forms that say the same meet. */
 static void forms_are_merged(void **state) {
-        static const struct { const char *base, *over, *expected; } table[] = {
+        static const struct {
+                const char *base, *over, *expected;
+        } table[] = {
                 { "{dns: 1.1.1.1}", "{dns: [2.2.2.2, 1.1.1.1]}", "{\"dns\":[\"1.1.1.1\",\"2.2.2.2\"]}" },
                 { "{depends_on: [a]}", "{depends_on: {a: {condition: service_healthy}}}",
                   "{\"depends_on\":{\"a\":{\"condition\":\"service_healthy\"}}}" },
-                { "{networks: [a]}", "{networks: {b: {aliases: [x]}}}", "{\"networks\":{\"a\":null,\"b\":{\"aliases\":[\"x\"]}}}" },
+                { "{networks: [a]}", "{networks: {b: {aliases: [x]}}}",
+                  "{\"networks\":{\"a\":null,\"b\":{\"aliases\":[\"x\"]}}}" },
                 { "{extra_hosts: {a: '1'}}", "{extra_hosts: ['b=2', 'a=1']}", "{\"extra_hosts\":[\"a=1\",\"b=2\"]}" },
                 { "{ports: [{target: 80, published: 1}]}", "{ports: [{target: 80, published: 1, host_ip: ''}, 80]}",
                   "{\"ports\":[{\"host_ip\":\"\",\"published\":1,\"target\":80},80]}" },
-                { "{secrets: [s]}", "{secrets: [{source: s, target: s}]}", "{\"secrets\":[{\"source\":\"s\",\"target\":\"s\"}]}" },
+                { "{secrets: [s]}", "{secrets: [{source: s, target: s}]}",
+                  "{\"secrets\":[{\"source\":\"s\",\"target\":\"s\"}]}" },
                 { "{cap_add: [A, B]}", "{cap_add: [B, C]}", "{\"cap_add\":[\"A\",\"B\",\"C\"]}" },
                 { "{environment: {A: 1}}", "{environment: }", "{\"environment\":{\"A\":1}}" },
                 { "{read_only: true}", "{read_only: false}", "{\"read_only\":false}" },
@@ -244,7 +255,8 @@ static void forms_are_merged(void **state) {
 
         (void)state;
         for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-                const struct node *merged = compose_merge_service(parse_yaml(table[i].base, a), parse_yaml(table[i].over, a), a);
+                const struct node *merged =
+                        compose_merge_service(parse_yaml(table[i].base, a), parse_yaml(table[i].over, a), a);
                 json_t *json = node_to_json(merged);
                 own_free char *text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
 

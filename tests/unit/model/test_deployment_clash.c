@@ -3,9 +3,9 @@
 #include "shared/model/deployment_clash.h"
 #include "tests/unit/model/support.h"
 
-#define HEAD "apiVersion: tallyman/v1\nkind: "
+#define HEAD  "apiVersion: tallyman/v1\nkind: "
 #define IMAGE "web@" DIGEST_A
-#define WEB "services:\n  web:\n    image: " IMAGE "\n"
+#define WEB   "services:\n  web:\n    image: " IMAGE "\n"
 
 /* Two apps on one host, from their compose files. */
 static int check(const char *shop, const char *blog, struct fault *reterr) {
@@ -40,7 +40,10 @@ static void assert_peace(const char *shop, const char *blog) {
 }
 
 static void a_port_of_the_host_is_one_apps(void **state) {
-        static const struct { const char *shop, *blog; bool clash; } cases[] = {
+        static const struct {
+                const char *shop, *blog;
+                bool clash;
+        } cases[] = {
                 { "80:1", "80:2", true },
                 { "80:1", "81:1", false },
                 { "80:1/udp", "80:1/tcp", false },
@@ -81,14 +84,16 @@ static void a_container_name_is_one_apps(void **state) {
 }
 
 static void a_network_or_volume_has_one_owner(void **state) {
-        static const char owned[] = WEB "    networks: [n]\n    volumes: ['v:/v']\nnetworks: {n: {name: edge}}\nvolumes: {v: {name: data}}\n";
+        static const char owned[] = WEB
+                "    networks: [n]\n    volumes: ['v:/v']\nnetworks: {n: {name: edge}}\nvolumes: {v: {name: data}}\n";
         static const char volume[] = WEB "    volumes: ['v:/v']\nvolumes: {v: {name: data}}\n";
 
         (void)state;
         assert_clash(owned, owned, "network 'edge' of host 'web1' belongs to app 'blog'");
         assert_clash(volume, owned, "volume 'data' of host 'web1' belongs to app 'blog'");
-        assert_peace(owned, WEB "    networks: [n]\n    volumes: ['v:/v']\n"
-                                "networks: {n: {name: edge, external: true}}\nvolumes: {v: {name: data, external: true}}\n");
+        assert_peace(owned,
+                     WEB "    networks: [n]\n    volumes: ['v:/v']\n"
+                         "networks: {n: {name: edge, external: true}}\nvolumes: {v: {name: data, external: true}}\n");
         /* A network and a volume may have the same name. */
         assert_peace(volume, WEB "    networks: [n]\nnetworks: {n: {name: data}}\n");
         /* What is declared and not used is not made. */

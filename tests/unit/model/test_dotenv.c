@@ -7,23 +7,45 @@ static int parse(const char *text, bool raw, struct arena *a, struct string_map 
         static const struct variable items[] = { { "GIVEN", "g" } };
         static const struct variables given = { .items = items, .n = 1 };
         struct dotenv_input in = {
-                .name = "web.env", .bytes = text, .size = strlen(text), .raw = raw, .variables = &given,
+                .name = "web.env",
+                .bytes = text,
+                .size = strlen(text),
+                .raw = raw,
+                .variables = &given,
         };
 
         return dotenv_parse(&in, a, ret, reterr);
 }
 
 static void every_kind_of_line_is_read(void **state) {
-        static const struct { const char *in, *out; } cases[] = {
-                { "", "" }, { "\n\n# comment\n  # another\n", "" },
-                { "A=1\nB=2", "A=1|B=2|" }, { "A=1\r\nB=2\r\n", "A=1|B=2|" }, { "\xef\xbb\xbf" "A=1\n", "A=1|" },
-                { "A = 1 \n", "A=1|" }, { "export A=1\n", "A=1|" }, { "exported=1\n", "exported=1|" },
-                { "A=\n", "A=|" }, { "A\n", "A|" }, { "A=b=c\n", "A=b=c|" },
-                { "A=x # comment\n", "A=x|" }, { "A=x#y\n", "A=x#y|" }, { "A=#y\n", "A=|" },
-                { "A='$x # \"y\"'\n", "A=$x # \"y\"|" }, { "A='a\nb'\nC=1\n", "A=a\nb|C=1|" },
-                { "A=\"a\\nb\\t\\\"c\\\"\"\n", "A=a\nb\t\"c\"|" }, { "A=\"x\" # comment\n", "A=x|" },
-                { "A=\"$GIVEN\"\nB=$A\n", "A=g|B=g|" }, { "A=\"\\$GIVEN\"\n", "A=$GIVEN|" }, { "GIVEN=other\nB=$GIVEN\n", "GIVEN=other|B=g|" },
-                { "A=${NO:-x}\n", "A=x|" }, { "A=1\nA=2\n", "A=1|A=2|" },
+        static const struct {
+                const char *in, *out;
+        } cases[] = {
+                { "", "" },
+                { "\n\n# comment\n  # another\n", "" },
+                { "A=1\nB=2", "A=1|B=2|" },
+                { "A=1\r\nB=2\r\n", "A=1|B=2|" },
+                { "\xef\xbb\xbf"
+                  "A=1\n",
+                  "A=1|" },
+                { "A = 1 \n", "A=1|" },
+                { "export A=1\n", "A=1|" },
+                { "exported=1\n", "exported=1|" },
+                { "A=\n", "A=|" },
+                { "A\n", "A|" },
+                { "A=b=c\n", "A=b=c|" },
+                { "A=x # comment\n", "A=x|" },
+                { "A=x#y\n", "A=x#y|" },
+                { "A=#y\n", "A=|" },
+                { "A='$x # \"y\"'\n", "A=$x # \"y\"|" },
+                { "A='a\nb'\nC=1\n", "A=a\nb|C=1|" },
+                { "A=\"a\\nb\\t\\\"c\\\"\"\n", "A=a\nb\t\"c\"|" },
+                { "A=\"x\" # comment\n", "A=x|" },
+                { "A=\"$GIVEN\"\nB=$A\n", "A=g|B=g|" },
+                { "A=\"\\$GIVEN\"\n", "A=$GIVEN|" },
+                { "GIVEN=other\nB=$GIVEN\n", "GIVEN=other|B=g|" },
+                { "A=${NO:-x}\n", "A=x|" },
+                { "A=1\nA=2\n", "A=1|A=2|" },
         };
 
         (void)state;
@@ -53,7 +75,11 @@ static void raw_values_stay_as_they_are(void **state) {
 }
 
 static void mistakes_have_their_place(void **state) {
-        static const struct { const char *in; unsigned line, column; const char *part; } cases[] = {
+        static const struct {
+                const char *in;
+                unsigned line, column;
+                const char *part;
+        } cases[] = {
                 { "A=1\nB C=1\n", 2, 3, "not followed by '='" },
                 { "A=1\n  1B=1\n", 2, 3, "NAME=value" },
                 { "=1\n", 1, 1, "NAME=value" },

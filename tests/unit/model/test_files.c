@@ -6,7 +6,7 @@ static void files_are_those_of_the_folder_sorted(void **state) {
         own_arena struct arena *a = arena_new();
         own_fault struct fault fault = FAULT_INIT;
         struct desired_entry entries[] = {
-                entry_of("apps/shop/z", "1"), entry_of("apps/shop2/a", "2"), entry_of("hosts/x.yaml", "3"),
+                entry_of("apps/shop/z", "1"),      entry_of("apps/shop2/a", "2"),     entry_of("hosts/x.yaml", "3"),
                 entry_of("apps/shop/conf/a", "4"), entry_of("apps/shop/conf-x", "5"),
         };
         struct app_files files;
@@ -30,8 +30,8 @@ static void a_folder_is_found_beside_names_that_begin_like_it(void **state) {
         own_arena struct arena *a = arena_new();
         own_fault struct fault fault = FAULT_INIT;
         struct desired_entry entries[] = {
-                entry_of("apps/shop/a-b", "1"), entry_of("apps/shop/a.c", "2"), entry_of("apps/shop/a/x", "3"),
-                entry_of("apps/shop/a/y/z", "4"), entry_of("apps/shop/a0", "5"), entry_of("apps/shop/b", "6"),
+                entry_of("apps/shop/a-b", "1"),   entry_of("apps/shop/a.c", "2"), entry_of("apps/shop/a/x", "3"),
+                entry_of("apps/shop/a/y/z", "4"), entry_of("apps/shop/a0", "5"),  entry_of("apps/shop/b", "6"),
         };
         const struct app_file *first = NULL;
         struct app_files files;
@@ -70,7 +70,11 @@ static void the_digest_names_content_not_place(void **state) {
 }
 
 static void links_and_strange_names_are_refused(void **state) {
-        static const struct { const char *path; enum desired_type type; const char *part; } cases[] = {
+        static const struct {
+                const char *path;
+                enum desired_type type;
+                const char *part;
+        } cases[] = {
                 { "apps/shop/x", DESIRED_SYMLINK, "a symbolic link" },
                 { "apps/shop/x", DESIRED_SUBMODULE, "a submodule" },
                 { "apps/shop/../x", DESIRED_FILE, "unusable name" },
@@ -113,10 +117,12 @@ static void what_was_not_read_is_our_own_mistake(void **state) {
 }
 
 static void paths_are_cleaned_and_kept_inside(void **state) {
-        static const struct { const char *in, *out; } cases[] = {
-                { "a", "a" }, { "./a", "a" }, { "./a//b/./c/", "a/b/c" }, { ".", "" }, { "./", "" },
-                { "..", NULL }, { "../a", NULL }, { "a/../b", NULL }, { "/a", NULL }, { "", NULL }, { "a\\b", NULL },
-                { ".env", ".env" }, { "a/.b", "a/.b" },
+        static const struct {
+                const char *in, *out;
+        } cases[] = {
+                { "a", "a" },     { "./a", "a" },     { "./a//b/./c/", "a/b/c" }, { ".", "" },    { "./", "" },
+                { "..", NULL },   { "../a", NULL },   { "a/../b", NULL },         { "/a", NULL }, { "", NULL },
+                { "a\\b", NULL }, { ".env", ".env" }, { "a/.b", "a/.b" },
         };
         own_arena struct arena *a = arena_new();
 

@@ -5,18 +5,27 @@
 #define HEAD "apiVersion: tallyman/v1\nkind: "
 
 /* Two environments, three hosts, two apps; entries in no order. */
-static const struct { const char *path, *text; } tree[] = {
-        { "environments/prod/shop.yaml", HEAD "Release\napp: shop\nversion: '2'\nimages: {web: 'web:2@" DIGEST_B "'}\non: {role: web}\n"
-                                         "source: {repository: 'https://git.example/shop', commit: abc, build: 12}\ncreated: 2026-11-23T10:00:00Z\nby: dev\n" },
-        { "hosts/web2.yaml", HEAD "Host\nhost: web2\nenvironment: prod\nlabels: {role: web, zone: b}\nstate: retired\n" },
-        { "apps/shop/compose.yaml", "services:\n  web: {image: 'web:1', environment: {MODE: '$MODE', COLOR: '$COLOR'}}\n" },
+static const struct {
+        const char *path, *text;
+} tree[] = {
+        { "environments/prod/shop.yaml", HEAD
+          "Release\napp: shop\nversion: '2'\nimages: {web: 'web:2@" DIGEST_B "'}\non: {role: web}\n"
+          "source: {repository: 'https://git.example/shop', commit: abc, build: 12}\ncreated: 2026-11-23T10:00:00Z\nby: dev\n" },
+        { "hosts/web2.yaml",
+          HEAD "Host\nhost: web2\nenvironment: prod\nlabels: {role: web, zone: b}\nstate: retired\n" },
+        { "apps/shop/compose.yaml",
+          "services:\n  web: {image: 'web:1', environment: {MODE: '$MODE', COLOR: '$COLOR'}}\n" },
         { "apps/shop/.env", "MODE=dev\nCOLOR=blue\n" },
-        { "hosts/web1.yaml", HEAD "Host\nhost: web1\nenvironment: prod\nlabels: {role: web}\nkey: ssh-ed25519 AAAA web1\n" },
-        { "environments/prod/environment.yaml", HEAD "Environment\nenvironment: prod\norder: 2\npromotion: {from: dev}\nvariables: {MODE: production, N: 1}\n" },
+        { "hosts/web1.yaml",
+          HEAD "Host\nhost: web1\nenvironment: prod\nlabels: {role: web}\nkey: ssh-ed25519 AAAA web1\n" },
+        { "environments/prod/environment.yaml", HEAD
+          "Environment\nenvironment: prod\norder: 2\npromotion: {from: dev}\nvariables: {MODE: production, N: 1}\n" },
         { "apps/shop-db/stack.yaml", "services:\n  db: {image: 'db@" DIGEST_A "'}\n" },
-        { "apps/shop-db/app.yaml", HEAD "App\napp: shop-db\nfile: stack.yaml\nruntime: fake\nrollout: {min_healthy_time: 30s, on_failure: pause}\ndrift: report\nprune: true\nkeep: 3\n" },
+        { "apps/shop-db/app.yaml", HEAD
+          "App\napp: shop-db\nfile: stack.yaml\nruntime: fake\nrollout: {min_healthy_time: 30s, on_failure: pause}\ndrift: report\nprune: true\nkeep: 3\n" },
         { "environments/prod/shop-db.yaml", HEAD "Release\napp: shop-db\nversion: '1'\n" },
-        { "environments/dev/shop.yaml", HEAD "Release\napp: shop\nversion: '3'\nimages: {web: 'web:3@" DIGEST_A "'}\n" },
+        { "environments/dev/shop.yaml",
+          HEAD "Release\napp: shop\nversion: '3'\nimages: {web: 'web:3@" DIGEST_A "'}\n" },
         { "hosts/dev1.yaml", HEAD "Host\nhost: dev1\nenvironment: dev\n" },
         { "fleet.yaml", HEAD "Fleet\nname: acme\ndescription: All of it.\n" },
         { "README.md", "Hello.\n" },
@@ -91,7 +100,8 @@ static void an_empty_document_says_the_same_as_none(void **state) {
         own_arena struct arena *a = arena_new();
         own_fault struct fault fault = FAULT_INIT;
         const struct desired_entry entries[] = {
-                entry_of("apps/a/app.yaml", HEAD "App\napp: a\n"), entry_of("apps/a/compose.yaml", "x"),
+                entry_of("apps/a/app.yaml", HEAD "App\napp: a\n"),
+                entry_of("apps/a/compose.yaml", "x"),
                 entry_of("apps/b/compose.yaml", "x"),
         };
         const struct app *with, *without;

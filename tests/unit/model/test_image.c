@@ -8,7 +8,9 @@ static int parse(const char *text, struct arena *a, struct image_ref *ret, struc
         return image_parse(&at, a, ret, reterr);
 }
 
-struct good { const char *text, *registry, *repository, *tag, *digest; };
+struct good {
+        const char *text, *registry, *repository, *tag, *digest;
+};
 
 static void references_are_taken_apart_as_every_client_does(void **state) {
         static const struct good cases[] = {
@@ -44,7 +46,9 @@ static void references_are_taken_apart_as_every_client_does(void **state) {
 }
 
 static void what_is_no_reference_is_refused(void **state) {
-        static const struct { const char *text, *part; } cases[] = {
+        static const struct {
+                const char *text, *part;
+        } cases[] = {
                 { "", "it is empty" },
                 { "Nginx", "lower case" },
                 { "registry.example/", "not a path" },
@@ -59,7 +63,9 @@ static void what_is_no_reference_is_refused(void **state) {
                 { "web:", "a tag is" },
                 { "web:-x", "a tag is" },
                 { "web:a b", "a tag is" },
-                { "web@sha256:" "abc", "64 lower-case" },
+                { "web@sha256:"
+                  "abc",
+                  "64 lower-case" },
                 { "web@sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "64 lower-case" },
                 { "web@sha512:abc", "only sha256" },
                 { "web@" DIGEST_A "@" DIGEST_A, "64 lower-case" },

@@ -7,12 +7,28 @@ static void an_observation_survives_json(void **state) {
         own_arena struct arena *a = arena_new();
         own_fault struct fault fault = FAULT_INIT;
         struct text_at missing = { .text = "shop_default" };
-        struct endpoint endpoints[] = { { .port = 80, .address = "127.0.0.1:32768" }, { .port = 443, .address = "[::1]:32769" } };
+        struct endpoint endpoints[] = { { .port = 80, .address = "127.0.0.1:32768" },
+                                        { .port = 443, .address = "[::1]:32769" } };
         struct instance instances[] = {
-                { .id = "0123", .name = "shop-web-1", .app = "shop", .service = "web", .release = DIGEST_A, .version = "1",
-                  .spec = DIGEST_B, .index = 2, .image = "web@" DIGEST_A, .image_id = DIGEST_A, .image_matches = true,
-                  .state = INSTANCE_EXITED, .health = HEALTH_UNHEALTHY, .exit_code = 137, .restarts = 3,
-                  .started_at = 1, .endpoints = { endpoints, 2 }, .address = "10.0.0.2", .networks_missing = { &missing, 1 } },
+                { .id = "0123",
+                  .name = "shop-web-1",
+                  .app = "shop",
+                  .service = "web",
+                  .release = DIGEST_A,
+                  .version = "1",
+                  .spec = DIGEST_B,
+                  .index = 2,
+                  .image = "web@" DIGEST_A,
+                  .image_id = DIGEST_A,
+                  .image_matches = true,
+                  .state = INSTANCE_EXITED,
+                  .health = HEALTH_UNHEALTHY,
+                  .exit_code = 137,
+                  .restarts = 3,
+                  .started_at = 1,
+                  .endpoints = { endpoints, 2 },
+                  .address = "10.0.0.2",
+                  .networks_missing = { &missing, 1 } },
         };
         struct observation o = {
                 .runtime = "docker", .available = true, .version = "27.0.1", .instances = { instances, 1 },
@@ -37,7 +53,9 @@ static void an_observation_survives_json(void **state) {
 }
 
 static void names_are_those_of_the_engine(void **state) {
-        static const char *const states[] = { "created", "running", "restarting", "paused", "exited", "removing", "dead" };
+        static const char *const states[] = {
+                "created", "running", "restarting", "paused", "exited", "removing", "dead"
+        };
 
         (void)state;
         for (int i = 0; i < INSTANCE_STATE_MAX_; i++)
@@ -50,8 +68,8 @@ static void names_are_those_of_the_engine(void **state) {
 static void a_port_is_reached_where_it_is_published_or_at_the_containers_address(void **state) {
         own_arena struct arena *a = arena_new();
         struct endpoint endpoints[] = { { .port = 80, .address = "127.0.0.1:32768" } };
-        const struct instance both = { .endpoints = { endpoints, 1 }, .address = "10.0.0.2" }, six = { .address = "fd00::2" },
-                nothing = { .endpoints = { endpoints, 1 } };
+        const struct instance both = { .endpoints = { endpoints, 1 }, .address = "10.0.0.2" },
+                              six = { .address = "fd00::2" }, nothing = { .endpoints = { endpoints, 1 } };
 
         (void)state;
         assert_string_equal(instance_reach(&both, 80, a), "127.0.0.1:32768");

@@ -13,19 +13,43 @@ static int expand(const char *text, struct arena *a, const char **ret, struct fa
 }
 
 static void every_form_of_the_specification_works(void **state) {
-        static const struct { const char *in, *out; } cases[] = {
+        static const struct {
+                const char *in, *out;
+        } cases[] = {
                 { "plain", "plain" },
-                { "$SET", "value" }, { "a-$SET-b", "a-value-b" }, { "${SET}", "value" }, { "$SET$SET", "valuevalue" },
+                { "$SET", "value" },
+                { "a-$SET-b", "a-value-b" },
+                { "${SET}", "value" },
+                { "$SET$SET", "valuevalue" },
                 { "${EMPTY}", "" },
-                { "$$SET", "$SET" }, { "$$", "$" }, { "a$$$SET", "a$value" },
-                { "${SET:-d}", "value" }, { "${EMPTY:-d}", "d" }, { "${NO:-d}", "d" }, { "${NO:-}", "" },
-                { "${SET-d}", "value" }, { "${EMPTY-d}", "" }, { "${NO-d}", "d" },
-                { "${SET:?m}", "value" }, { "${SET?m}", "value" }, { "${EMPTY?m}", "" },
-                { "${SET:+r}", "r" }, { "${EMPTY:+r}", "" }, { "${NO:+r}", "" },
-                { "${SET+r}", "r" }, { "${EMPTY+r}", "r" }, { "${NO+r}", "" },
-                { "${NO:-${SET}}", "value" }, { "${NO:-a${NO:-b}c}", "abc" }, { "${NO:-$SET}", "value" },
-                { "${SET:-${NO}}", "value" }, { "${SET:-${NO:?never}}", "value" }, { "${NO:+${ALSO_NO}}", "" },
-                { "${NO:-$${SET}", "${SET" }, { "${NO:-a-b:c?d+e}", "a-b:c?d+e" }, { "}", "}" },
+                { "$$SET", "$SET" },
+                { "$$", "$" },
+                { "a$$$SET", "a$value" },
+                { "${SET:-d}", "value" },
+                { "${EMPTY:-d}", "d" },
+                { "${NO:-d}", "d" },
+                { "${NO:-}", "" },
+                { "${SET-d}", "value" },
+                { "${EMPTY-d}", "" },
+                { "${NO-d}", "d" },
+                { "${SET:?m}", "value" },
+                { "${SET?m}", "value" },
+                { "${EMPTY?m}", "" },
+                { "${SET:+r}", "r" },
+                { "${EMPTY:+r}", "" },
+                { "${NO:+r}", "" },
+                { "${SET+r}", "r" },
+                { "${EMPTY+r}", "r" },
+                { "${NO+r}", "" },
+                { "${NO:-${SET}}", "value" },
+                { "${NO:-a${NO:-b}c}", "abc" },
+                { "${NO:-$SET}", "value" },
+                { "${SET:-${NO}}", "value" },
+                { "${SET:-${NO:?never}}", "value" },
+                { "${NO:+${ALSO_NO}}", "" },
+                { "${NO:-$${SET}", "${SET" },
+                { "${NO:-a-b:c?d+e}", "a-b:c?d+e" },
+                { "}", "}" },
         };
 
         (void)state;
@@ -41,7 +65,9 @@ static void every_form_of_the_specification_works(void **state) {
 }
 
 static void mistakes_are_told_apart(void **state) {
-        static const struct { const char *in, *code, *part; } cases[] = {
+        static const struct {
+                const char *in, *code, *part;
+        } cases[] = {
                 { "${NO}", "LOAD_REFERENCE", "variable 'NO' is not set" },
                 { "$NO", "LOAD_REFERENCE", "variable 'NO' is not set" },
                 { "${NO:?write it}", "LOAD_REFERENCE", "variable 'NO' is required: write it" },
@@ -103,7 +129,10 @@ static void the_environment_of_the_process_is_not_asked(void **state) {
 }
 
 static void the_caret_points_at_the_expression(void **state) {
-        static const struct { const char *yaml; unsigned line, column; } cases[] = {
+        static const struct {
+                const char *yaml;
+                unsigned line, column;
+        } cases[] = {
                 { "a: x-${NO}\n", 1, 6 },
                 { "a: \"x-${NO}\"\n", 1, 7 },
                 { "a: 'é ${SET} ${NO}'\n", 1, 14 },
@@ -125,7 +154,8 @@ static void the_caret_points_at_the_expression(void **state) {
 static void values_get_the_type_that_they_read_as(void **state) {
         own_arena struct arena *a = arena_new();
         own_fault struct fault fault = FAULT_INIT;
-        const struct node *root = parse_yaml("n: ${N}\nt: \"${T}\"\ns: ${SET}\nlist: [1, \"$N\"]\nsame: {x: 1}\n$N: key\n", a);
+        const struct node *root =
+                parse_yaml("n: ${N}\nt: \"${T}\"\ns: ${SET}\nlist: [1, \"$N\"]\nsame: {x: 1}\n$N: key\n", a);
         const struct node *out;
 
         (void)state;
@@ -143,7 +173,8 @@ static void values_get_the_type_that_they_read_as(void **state) {
 }
 
 static void later_variables_win(void **state) {
-        static const struct variable many[] = { { "B", "1" }, { "A", "2" }, { "B", "3" } }, over_items[] = { { "A", "9" } };
+        static const struct variable many[] = { { "B", "1" }, { "A", "2" }, { "B", "3" } },
+                                     over_items[] = { { "A", "9" } };
         own_arena struct arena *a = arena_new();
         struct variables under = variables_make(many, 3, a), over = { .items = over_items, .n = 1 };
         struct variables both = variables_merge(&under, &over, a);

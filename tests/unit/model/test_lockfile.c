@@ -3,35 +3,39 @@
 #include "shared/model/lockfile.h"
 #include "tests/unit/model/support.h"
 
-static const char yaml[] =
-        "version: '3'\n"
-        "x-base: &base {restart: always}\n"
-        "services:\n"
-        "  web:\n"
-        "    <<: *base\n"
-        "    image: registry.example/shop/web:1.4.2\n"
-        "    command: [\"echo\", \"$$HOME\", \"a: b # \\\"c\\\"\\n\\u0085\"]\n"
-        "    environment: {MODE: $MODE, BARE: , N: 1, yes: no}\n"
-        "    env_file: [web.env, {path: other.env, required: false, format: raw}]\n"
-        "    labels: [team=shop]\n"
-        "    ports: ['80:80', 443]\n"
-        "    depends_on: [db]\n"
-        "    networks: {default: }\n"
-        "    configs: [{source: c, mode: 0440}]\n"
-        "    healthcheck: {disable: true}\n"
-        "    cpus: 0.5\n"
-        "  db: {image: 'db@" DIGEST_B "', tmpfs: []}\n"
-        "configs: {c: {content: x}}\n"
-        "networks: {default: {internal: true}}\n";
+static const char yaml[] = "version: '3'\n"
+                           "x-base: &base {restart: always}\n"
+                           "services:\n"
+                           "  web:\n"
+                           "    <<: *base\n"
+                           "    image: registry.example/shop/web:1.4.2\n"
+                           "    command: [\"echo\", \"$$HOME\", \"a: b # \\\"c\\\"\\n\\u0085\"]\n"
+                           "    environment: {MODE: $MODE, BARE: , N: 1, yes: no}\n"
+                           "    env_file: [web.env, {path: other.env, required: false, format: raw}]\n"
+                           "    labels: [team=shop]\n"
+                           "    ports: ['80:80', 443]\n"
+                           "    depends_on: [db]\n"
+                           "    networks: {default: }\n"
+                           "    configs: [{source: c, mode: 0440}]\n"
+                           "    healthcheck: {disable: true}\n"
+                           "    cpus: 0.5\n"
+                           "  db: {image: 'db@" DIGEST_B "', tmpfs: []}\n"
+                           "configs: {c: {content: x}}\n"
+                           "networks: {default: {internal: true}}\n";
 
 static const struct lockfile_input input = {
-        .host = "web1", .environment = "prod", .app = "shop", .version = "1.4.2", .release = DIGEST_A,
+        .host = "web1",
+        .environment = "prod",
+        .app = "shop",
+        .version = "1.4.2",
+        .release = DIGEST_A,
 };
 
 static void make(const char *text, struct arena *a, struct compose *ret, struct buffer *out) {
         own_fault struct fault fault = FAULT_INIT;
         const struct desired_entry entries[] = {
-                entry_of("apps/shop/web.env", "TOKEN=secret\n"), entry_of("apps/shop/compose.yaml", text),
+                entry_of("apps/shop/web.env", "TOKEN=secret\n"),
+                entry_of("apps/shop/compose.yaml", text),
         };
         const struct variable items[] = { { "BARE", "v" }, { "MODE", "a\"b$c" } };
         struct variables variables = { .items = items, .n = 2 };

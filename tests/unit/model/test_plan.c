@@ -28,8 +28,10 @@ static const char *names(struct arena *a, const struct rollout_settings *setting
 static void test_recreate_and_rolling_prepare_and_stage_all(void **state) {
         own_arena struct arena *a = arena_new();
 
-        assert_string_equal(names(a, &(struct rollout_settings){ .strategy = STRATEGY_RECREATE }, true), "prepare stage-100");
-        assert_string_equal(names(a, &(struct rollout_settings){ .strategy = STRATEGY_ROLLING }, false), "prepare stage-100");
+        assert_string_equal(names(a, &(struct rollout_settings){ .strategy = STRATEGY_RECREATE }, true),
+                            "prepare stage-100");
+        assert_string_equal(names(a, &(struct rollout_settings){ .strategy = STRATEGY_ROLLING }, false),
+                            "prepare stage-100");
 }
 
 static void test_blue_green_stages_all_beside_then_switches_then_bakes(void **state) {
@@ -37,7 +39,8 @@ static void test_blue_green_stages_all_beside_then_switches_then_bakes(void **st
         struct struct_list plan;
         const struct rollout_step *steps;
 
-        plan_make(&(struct rollout_settings){ .strategy = STRATEGY_BLUE_GREEN, .bake_ms = 7000 }, NULL, false, a, &plan);
+        plan_make(&(struct rollout_settings){ .strategy = STRATEGY_BLUE_GREEN, .bake_ms = 7000 }, NULL, false, a,
+                  &plan);
         steps = plan.items;
         assert_int_equal(plan.n, 4);
         assert_true(steps[1].step.stage->beside && steps[1].step.stage->weight == 100);
@@ -52,7 +55,8 @@ static void test_a_canary_shifts_requests_only_where_a_router_carries_them(void 
 
         assert_string_equal(names(a, &settings, true), "prepare stage-5 traffic-5 check-5 stage-50 traffic-50 check-50 "
                                                        "stage-100 traffic-100 check-100");
-        assert_string_equal(names(a, &settings, false), "prepare stage-5 check-5 stage-50 check-50 stage-100 check-100");
+        assert_string_equal(names(a, &settings, false),
+                            "prepare stage-5 check-5 stage-50 check-50 stage-100 check-100");
 }
 
 static void test_the_hold_of_the_last_weight_is_kept_when_it_is_given(void **state) {
@@ -60,7 +64,8 @@ static void test_the_hold_of_the_last_weight_is_kept_when_it_is_given(void **sta
         struct canary_step steps[] = { { .weight = 5, .hold_ms = 1000 }, { .weight = 100, .hold_ms = 9000 } };
         struct struct_list plan;
 
-        plan_make(&(struct rollout_settings){ .strategy = STRATEGY_CANARY, .steps = { .items = steps, .n = 2 } }, NULL, false, a, &plan);
+        plan_make(&(struct rollout_settings){ .strategy = STRATEGY_CANARY, .steps = { .items = steps, .n = 2 } }, NULL,
+                  false, a, &plan);
         assert_int_equal(((struct rollout_step *)plan.items)[plan.n - 1].step.check->for_ms, 9000);
 }
 
@@ -109,7 +114,8 @@ static void test_any_progression_ends_at_all_of_it(void **state) {
                         struct progression p = { .kind = kind, .start = start };
                         struct struct_list plan;
 
-                        plan_make(&(struct rollout_settings){ .strategy = STRATEGY_CANARY, .progression = &p }, NULL, true, a, &plan);
+                        plan_make(&(struct rollout_settings){ .strategy = STRATEGY_CANARY, .progression = &p }, NULL,
+                                  true, a, &plan);
                         assert_in_range(plan.n, 4, 400);
                         assert_int_equal(((struct rollout_step *)plan.items)[plan.n - 3].step.stage->weight, 100);
                 }
@@ -222,7 +228,10 @@ static void test_steps_move_as_the_table_says_and_in_no_other_way(void **state) 
                 [STEP_READY] = "running skipped",
                 [STEP_RUNNING] = "waiting ready succeeded failed cancelled",
                 [STEP_WAITING] = "running ready succeeded failed cancelled",
-                [STEP_SUCCEEDED] = "", [STEP_FAILED] = "", [STEP_SKIPPED] = "", [STEP_CANCELLED] = "",
+                [STEP_SUCCEEDED] = "",
+                [STEP_FAILED] = "",
+                [STEP_SKIPPED] = "",
+                [STEP_CANCELLED] = "",
         };
 
         for (int from = 0; from < STEP_STATE_MAX_; from++)
@@ -239,7 +248,8 @@ static void test_a_plan_survives_its_json(void **state) {
         struct struct_list plan;
         const struct rollout_step *items;
 
-        plan_make(&(struct rollout_settings){ .strategy = STRATEGY_CANARY, .steps = { .items = weights, .n = 1 } }, NULL, true, a, &plan);
+        plan_make(&(struct rollout_settings){ .strategy = STRATEGY_CANARY, .steps = { .items = weights, .n = 1 } },
+                  NULL, true, a, &plan);
         items = plan.items;
         for (size_t i = 0; i < plan.n; i++) {
                 struct rollout_step step = items[i], read;

@@ -61,18 +61,25 @@ static void test_the_first_record_has_nothing_before_it(void **state) {
         const struct record_place place = place_of(0);
         own_json json_t *predicate = record_predicate(&r, &place);
 
-        assert_canonical(predicate,
-                         "{\"epoch\":0,\"genesis\":null,\"host\":{\"daemon\":{\"name\":\"tally\",\"version\":\"0.1.0\"},\"hostId\":\"web1\","
-                         "\"key\":\"SHA256:fe85JkIjo8VPe+XqXJGH5Mau1EMFdK1OdKvJUFicyA8\"},\"openIntents\":[],\"prev\":null,"
-                         "\"recordType\":\"genesis\",\"schema\":\"tallyman/record/v1\",\"seq\":0,"
-                         "\"time\":{\"clock\":{\"synchronized\":true},\"monotonicNs\":12,\"wall\":\"2026-11-26T10:00:00Z\"}}");
+        assert_canonical(
+                predicate,
+                "{\"epoch\":0,\"genesis\":null,\"host\":{\"daemon\":{\"name\":\"tally\",\"version\":\"0.1.0\"},\"hostId\":\"web1\","
+                "\"key\":\"SHA256:fe85JkIjo8VPe+XqXJGH5Mau1EMFdK1OdKvJUFicyA8\"},\"openIntents\":[],\"prev\":null,"
+                "\"recordType\":\"genesis\",\"schema\":\"tallyman/record/v1\",\"seq\":0,"
+                "\"time\":{\"clock\":{\"synchronized\":true},\"monotonicNs\":12,\"wall\":\"2026-11-26T10:00:00Z\"}}");
 }
 
 static void test_all_that_is_known_of_the_host_and_its_state_is_said(void **state) {
         const struct record_desired desired = {
-                .repository = "ssh://git@git.example/fleet.git", .ref = "main", .environment = "prod",
-                .commit = "1111111111111111111111111111111111111111", .principal = "anna@example.org",
-                .fingerprint = "SHA256:x", .algorithm = "ssh-ed25519", .signed_at = AT, .first_seen = AT + 500,
+                .repository = "ssh://git@git.example/fleet.git",
+                .ref = "main",
+                .environment = "prod",
+                .commit = "1111111111111111111111111111111111111111",
+                .principal = "anna@example.org",
+                .fingerprint = "SHA256:x",
+                .algorithm = "ssh-ed25519",
+                .signed_at = AT,
+                .first_seen = AT + 500,
         };
         const struct record r = { .kind = RECORD_HEARTBEAT };
         struct record_place place = place_of(6);
@@ -100,8 +107,9 @@ static void test_all_that_is_known_of_the_host_and_its_state_is_said(void **stat
 }
 
 static void test_the_body_stands_beside_what_the_ledger_says(void **state) {
-        own_json json_t *body = json_pack("{s:o, s:o, s:{s:s}}", "change", record_change(NULL, NULL, "sha256:b", "2"), "error",
-                                          record_error("IMAGE_NOT_FOUND", "gone"), "execution", "started", "now");
+        own_json json_t *body =
+                json_pack("{s:o, s:o, s:{s:s}}", "change", record_change(NULL, NULL, "sha256:b", "2"), "error",
+                          record_error("IMAGE_NOT_FOUND", "gone"), "execution", "started", "now");
         const struct record r = { .kind = RECORD_RESULT, .app = "shop", .body = body, .closes = 5 };
         const struct record_place place = place_of(9);
         own_json json_t *predicate = record_predicate(&r, &place);
@@ -109,7 +117,8 @@ static void test_the_body_stands_beside_what_the_ledger_says(void **state) {
 
         assert_string_equal(json_get_string(predicate, "app"), "shop");
         assert_true(json_is_null(json_object_get(json_object_get(predicate, "change"), "from")));
-        assert_string_equal(json_get_string(json_object_get(json_object_get(predicate, "change"), "to"), "version"), "2");
+        assert_string_equal(json_get_string(json_object_get(json_object_get(predicate, "change"), "to"), "version"),
+                            "2");
         assert_string_equal(json_get_string(json_object_get(predicate, "error"), "code"), "IMAGE_NOT_FOUND");
         assert_string_equal(json_get_string(execution, "started"), "now");
         assert_int_equal(json_get_integer(execution, "intentSeq", 0), 5);
@@ -256,9 +265,18 @@ static void test_names_read_back_for_every_kind(void **state) {
 
 static void test_other_names_are_refused(void **state) {
         static const char *const names[] = {
-                "", "0-genesis.dsse.json", "00000000-genesis", "00000000genesis.dsse.json", "000000001-start.dsse.json",
-                "00000001-party.dsse.json", "00000001-start-.dsse.json", "00000001-start-A.dsse.json", "00000001-.dsse.json",
-                "00000001-starts.dsse.json", "99999999999999999999-start.dsse.json", "-0000001-start.dsse.json",
+                "",
+                "0-genesis.dsse.json",
+                "00000000-genesis",
+                "00000000genesis.dsse.json",
+                "000000001-start.dsse.json",
+                "00000001-party.dsse.json",
+                "00000001-start-.dsse.json",
+                "00000001-start-A.dsse.json",
+                "00000001-.dsse.json",
+                "00000001-starts.dsse.json",
+                "99999999999999999999-start.dsse.json",
+                "-0000001-start.dsse.json",
         };
         enum record_kind kind;
         const char *app;

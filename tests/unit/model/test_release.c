@@ -9,7 +9,8 @@
 static struct digest id_of(const char *compose, const char *config, const char *version, const char *pin) {
         own_arena struct arena *a = arena_new();
         own_fault struct fault fault = FAULT_INIT;
-        const struct desired_entry entries[] = { entry_of("apps/shop/compose.yaml", compose), entry_of("apps/shop/c.txt", config) };
+        const struct desired_entry entries[] = { entry_of("apps/shop/compose.yaml", compose),
+                                                 entry_of("apps/shop/c.txt", config) };
         const struct variables none = { 0 };
         struct string_pair pair = { .key.text = "web", .value.text = pin };
         struct string_map pins = { .items = &pair, .n = 1 };

@@ -28,10 +28,25 @@ static void test_what_is_written_reads_back_equal(void **state) {
         own_arena struct arena *a = arena_new();
         struct text_at kept[] = { { .text = "c1" }, { .text = "c2" } }, poisoned[] = { { .text = "sha256:bad" } };
         const struct rollout in = {
-                .app = "shop", .phase = PHASE_EVALUATING, .runtime = "docker", .release = "sha256:new", .version = "2",
-                .settled_release = "sha256:old", .settled_version = "1", .kept = { kept, 2 }, .prepared = true,
-                .started_at = 1, .progress_at = 2, .seen_at = 3, .routed_at = 4, .attempts = 5, .retry_at = 6,
-                .failure_code = "ROLLOUT_EXITED", .failure_text = "it stopped", .poisoned = { poisoned, 1 }, .intent = 7,
+                .app = "shop",
+                .phase = PHASE_EVALUATING,
+                .runtime = "docker",
+                .release = "sha256:new",
+                .version = "2",
+                .current_release = "sha256:old",
+                .current_version = "1",
+                .previous = { kept, 2 },
+                .prepared = true,
+                .started_at = 1,
+                .progress_at = 2,
+                .seen_at = 3,
+                .routed_at = 4,
+                .attempts = 5,
+                .retry_at = 6,
+                .failure_code = "ROLLOUT_EXITED",
+                .failure_text = "it stopped",
+                .poisoned = { poisoned, 1 },
+                .intent = 7,
                 .breaker = { .state = BREAKER_OPEN, .repairs = 8, .next_at = 9 },
         };
         own_json json_t *once = table_write(&rollout_table, &in), *twice = NULL;
@@ -42,7 +57,7 @@ static void test_what_is_written_reads_back_equal(void **state) {
         twice = table_write(&rollout_table, &out);
         assert_true(json_equal(once, twice));
         assert_int_equal(out.phase, PHASE_EVALUATING);
-        assert_int_equal(out.kept.n, 2);
+        assert_int_equal(out.previous.n, 2);
         assert_int_equal(out.intent, 7);
 }
 

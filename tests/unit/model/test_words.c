@@ -4,10 +4,20 @@
 #include "tests/unit/model/support.h"
 
 static void commands_are_split_as_compose_splits_them(void **state) {
-        static const struct { const char *in, *out; } cases[] = {
-                { "", "" }, { "   ", "" }, { "a b", "a|b" }, { " a\tb\nc ", "a|b|c" },
-                { "a 'b c' d", "a|b c|d" }, { "a \"b c\"d", "a|b cd" }, { "a '' b", "a||b" },
-                { "a\\ b", "a b" }, { "'a\\b'", "a\\b" }, { "\"a\\\"b\"", "a\"b" }, { "sh -c 'x | y; z'", "sh|-c|x | y; z" },
+        static const struct {
+                const char *in, *out;
+        } cases[] = {
+                { "", "" },
+                { "   ", "" },
+                { "a b", "a|b" },
+                { " a\tb\nc ", "a|b|c" },
+                { "a 'b c' d", "a|b c|d" },
+                { "a \"b c\"d", "a|b cd" },
+                { "a '' b", "a||b" },
+                { "a\\ b", "a b" },
+                { "'a\\b'", "a\\b" },
+                { "\"a\\\"b\"", "a\"b" },
+                { "sh -c 'x | y; z'", "sh|-c|x | y; z" },
         };
         struct source_pos nowhere = { 0 };
 
@@ -26,9 +36,11 @@ static void commands_are_split_as_compose_splits_them(void **state) {
 }
 
 static void what_a_shell_would_do_is_refused(void **state) {
-        static const struct { const char *in, *part; } cases[] = {
-                { "a 'b", "not closed" }, { "a \"b", "not closed" }, { "a \\", "backslash" },
-                { "a | b", "shell operator" }, { "a; b", "shell operator" }, { "a > b", "shell operator" },
+        static const struct {
+                const char *in, *part;
+        } cases[] = {
+                { "a 'b", "not closed" },       { "a \"b", "not closed" },    { "a \\", "backslash" },
+                { "a | b", "shell operator" },  { "a; b", "shell operator" }, { "a > b", "shell operator" },
                 { "a && b", "shell operator" }, { "(a)", "shell operator" },
         };
         struct source_pos nowhere = { 0 };

@@ -8,9 +8,19 @@ static void a_workload_survives_json(void **state) {
         own_fault struct fault fault = FAULT_INIT;
         struct depend depends[] = { { .service = "db", .condition = DEPEND_HEALTHY, .required = true } };
         struct workload_service services[] = {
-                { .name = "db", .image = "db@" DIGEST_A, .spec_digest = DIGEST_A, .replicas = 1, .stop_grace_ms = 10000 },
-                { .name = "web", .image = "web@" DIGEST_B, .spec_digest = DIGEST_B, .replicas = 0, .stop_grace_ms = 500,
-                  .depends_on = { depends, 1 }, .health_checked = true, .exclusive = true },
+                { .name = "db",
+                  .image = "db@" DIGEST_A,
+                  .spec_digest = DIGEST_A,
+                  .replicas = 1,
+                  .stop_grace_ms = 10000 },
+                { .name = "web",
+                  .image = "web@" DIGEST_B,
+                  .spec_digest = DIGEST_B,
+                  .replicas = 0,
+                  .stop_grace_ms = 500,
+                  .depends_on = { depends, 1 },
+                  .health_checked = true,
+                  .exclusive = true },
         };
         struct workload w = {
                 .app = "shop", .release = DIGEST_A, .version = "1", .runtime = "docker", .services = { services, 2 },

@@ -8,35 +8,35 @@
 
 #include <string.h>
 
-#include "shared/model/world.h"
+#include "shared/model/decision_input.h"
 
-static struct world_retry retries[] = {
+static struct retry_permission retries[] = {
         { .id = "sha256:a", .release = "sha256:other" },
         { .id = "sha256:b", .release = "sha256:bad", .expires_at = 1000 },
         { .id = "sha256:c", .release = "sha256:bad" },
 };
 
 static void a_permission_counts_for_its_release_until_it_expires(void **state) {
-        struct world_app app = { .retries = { retries, 3 } };
+        struct app_input app = { .retries = { retries, 3 } };
 
-        assert_string_equal(world_retry_for(&app, "sha256:bad", 999)->id, "sha256:b");
-        assert_string_equal(world_retry_for(&app, "sha256:bad", 1000)->id, "sha256:c");
-        assert_string_equal(world_retry_for(&app, "sha256:other", 5000)->id, "sha256:a");
-        assert_null(world_retry_for(&app, "sha256:none", 0));
-        assert_null(world_retry_for(&app, NULL, 0));
+        assert_string_equal(app_input_retry_for(&app, "sha256:bad", 999)->id, "sha256:b");
+        assert_string_equal(app_input_retry_for(&app, "sha256:bad", 1000)->id, "sha256:c");
+        assert_string_equal(app_input_retry_for(&app, "sha256:other", 5000)->id, "sha256:a");
+        assert_null(app_input_retry_for(&app, "sha256:none", 0));
+        assert_null(app_input_retry_for(&app, NULL, 0));
         app.retries.n = 2;
-        assert_null(world_retry_for(&app, "sha256:bad", 1000));
+        assert_null(app_input_retry_for(&app, "sha256:bad", 1000));
 }
 
 static void a_permission_is_used_once(void **state) {
         struct text_at used[] = { { .text = "sha256:b" }, { .text = "sha256:c" } };
-        struct world_app app = { .retries = { retries, 3 }, .rollout = { .retried = { used, 1 } } };
+        struct app_input app = { .retries = { retries, 3 }, .rollout = { .retried = { used, 1 } } };
 
         assert_true(rollout_has_used(&app.rollout, "sha256:b"));
         assert_false(rollout_has_used(&app.rollout, "sha256:c"));
-        assert_string_equal(world_retry_for(&app, "sha256:bad", 0)->id, "sha256:c");
+        assert_string_equal(app_input_retry_for(&app, "sha256:bad", 0)->id, "sha256:c");
         app.rollout.retried.n = 2;
-        assert_null(world_retry_for(&app, "sha256:bad", 0));
+        assert_null(app_input_retry_for(&app, "sha256:bad", 0));
 }
 
 int main(void) {

@@ -33,13 +33,13 @@
 
 struct server {
         pid_t pid;
-        unsigned port;        /* 0: a unix socket */
+        unsigned port; /* 0: a unix socket */
         char path[108];
 };
 
 static const struct {
         const char *path;
-        const char *answer;   /* %u: the connection's number, in X-Connection */
+        const char *answer; /* %u: the connection's number, in X-Connection */
         bool close;
 } answers[] = {
         { "/hello",
@@ -57,8 +57,7 @@ static const struct {
         { "/loop", "HTTP/1.1 302 Found\r\nLocation: /loop\r\nContent-Length: 0\r\n\r\n", false },
         { "/away", "HTTP/1.1 302 Found\r\nLocation: http://elsewhere.example/hello\r\nContent-Length: 0\r\n\r\n",
           false },
-        { "/port", "HTTP/1.1 307 Found\r\nLocation: http://127.0.0.1:1/hello\r\nContent-Length: 0\r\n\r\n",
-          false },
+        { "/port", "HTTP/1.1 307 Found\r\nLocation: http://127.0.0.1:1/hello\r\nContent-Length: 0\r\n\r\n", false },
         { "/file", "HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n", false },
         { "/interim",
           "HTTP/1.1 103 Early Hints\r\nX-Early: 1\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Late: 1\r\n\r\n",
@@ -358,8 +357,8 @@ static void a_body_can_come_from_a_callback(void **state) {
                     .url = url(*state, "/echo"), .upload = upload_twice, .upload_size = -1, .userdata = &times },
             &r);
         assert_non_null(strstr(buffer_str(&r.body), "chunked"));
-        fails(&(struct http_request){ .url = url(*state, "/echo"), .upload = upload_nothing, .upload_size = 8 },
-              -EPIPE, FAULT_TRANSIENT, "given up");
+        fails(&(struct http_request){ .url = url(*state, "/echo"), .upload = upload_nothing, .upload_size = 8 }, -EPIPE,
+              FAULT_TRANSIENT, "given up");
 }
 
 static int count(const void *bytes, size_t size, void *userdata) {
@@ -396,10 +395,8 @@ static void what_is_too_big_is_refused(void **state) {
 
         fails(&(struct http_request){ .url = url(*state, "/big"), .max_body = 100000 }, -EFBIG, FAULT_TRANSIENT,
               "100000 bytes");
-        fails(
-                &(struct http_request){
-                        .url = url(*state, "/big"), .max_body = 100000, .sink = count, .userdata = &n },
-                -EFBIG, FAULT_TRANSIENT, "100000 bytes");
+        fails(&(struct http_request){ .url = url(*state, "/big"), .max_body = 100000, .sink = count, .userdata = &n },
+              -EFBIG, FAULT_TRANSIENT, "100000 bytes");
         assert_true(n <= 100000);
         fails(&(struct http_request){ .url = url(*state, "/headers") }, -EFBIG, FAULT_TRANSIENT, "exceeds");
 }
@@ -414,8 +411,8 @@ static void a_server_that_breaks_off_is_a_transient_fault(void **state) {
         fails(&(struct http_request){ .url = url(*state, "/cut-header") }, -ECONNRESET, FAULT_TRANSIENT, "cut off");
         fails(&(struct http_request){ .url = url(*state, "/cut-line") }, -ECONNRESET, FAULT_TRANSIENT, "cut off");
         fails(&(struct http_request){ .url = url(*state, "/cut-interim") }, -ECONNRESET, FAULT_TRANSIENT, "cut off");
-        fails(&(struct http_request){ .url = url(*state, "/nothing"), .reason = REASON_IMAGE_PULL_FAILED },
-              -ECONNRESET, FAULT_TRANSIENT, "without an answer");
+        fails(&(struct http_request){ .url = url(*state, "/nothing"), .reason = REASON_IMAGE_PULL_FAILED }, -ECONNRESET,
+              FAULT_TRANSIENT, "without an answer");
         fails(&(struct http_request){ .url = "http://127.0.0.1:1/x" }, -ECONNREFUSED, FAULT_TRANSIENT,
               "cannot connect");
         fails(&(struct http_request){ .url = url(*state, "/garbage") }, -EPROTO, FAULT_TRANSIENT, "not HTTP");
@@ -429,8 +426,8 @@ static void a_server_that_breaks_off_is_a_transient_fault(void **state) {
 static void a_slow_server_is_given_up_in_time(void **state) {
         int64_t before = clock_monotonic_ns();
 
-        fails(&(struct http_request){ .url = url(*state, "/slow"), .timeout_ms = 300 }, -ETIMEDOUT,
-              FAULT_TRANSIENT, "in time");
+        fails(&(struct http_request){ .url = url(*state, "/slow"), .timeout_ms = 300 }, -ETIMEDOUT, FAULT_TRANSIENT,
+              "in time");
         fails(&(struct http_request){ .url = url(*state, "/slow"), .stall_timeout_ms = 1000 }, -ETIMEDOUT,
               FAULT_TRANSIENT, "in time");
         assert_true(clock_monotonic_ns() - before < 10 * INT64_C(1000000000));

@@ -22,7 +22,7 @@
 static void only_whole_answers_are_read(void **state) {
         static const struct {
                 const char *bytes;
-                int status;        /* 0: refused */
+                int status; /* 0: refused */
                 const char *body;
         } table[] = {
                 { "HTTP/1.0 200 OK\r\n\r\n[]", 200, "[]" },

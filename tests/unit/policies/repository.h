@@ -63,7 +63,8 @@ static inline void repository_done(struct repository *r) {
         r->slots = NULL;
 }
 
-static inline struct object_id repository_put(struct repository *r, enum object_type type, const void *data, size_t size) {
+static inline struct object_id repository_put(struct repository *r, enum object_type type, const void *data,
+                                              size_t size) {
         crypto_hash_sha256_state state;
         unsigned char digest[32];
         struct object_id id;
@@ -117,19 +118,20 @@ static inline struct object_id repository_tree(struct repository *r, const char 
 
 struct commit_spec {
         const char *subject;
-        const char *signers;                   /* the content of its trust/allowed_signers, unless tree is given */
+        const char *signers; /* the content of its trust/allowed_signers, unless tree is given */
         const struct object_id *tree;
-        const struct object_id *parents[20];   /* NULL-terminated */
-        unsigned char seed;                    /* of the signing key; 0: unsigned */
-        bool sk;                               /* as a security key with sk_flags */
+        const struct object_id *parents[20]; /* NULL-terminated */
+        unsigned char seed;                  /* of the signing key; 0: unsigned */
+        bool sk;                             /* as a security key with sk_flags */
         uint8_t sk_flags;
-        int64_t time_s;                        /* 0: an hour before NOW_MS */
-        const char *namespace;                 /* NULL: git */
-        const char *message_tail;              /* after the subject's line */
+        int64_t time_s;           /* 0: an hour before NOW_MS */
+        const char *namespace;    /* NULL: git */
+        const char *message_tail; /* after the subject's line */
 };
 
 /* The commit without a signature, its header's end at *@ret_header. */
-static inline void put_plain_commit(struct repository *r, const struct commit_spec *c, struct buffer *out, size_t *ret_header) {
+static inline void put_plain_commit(struct repository *r, const struct commit_spec *c, struct buffer *out,
+                                    size_t *ret_header) {
         struct object_id tree = c->tree ? *c->tree : repository_tree(r, c->signers, 0);
         int64_t time_s = c->time_s ? c->time_s : NOW_MS / 1000 - 3600;
         char hex[OBJECT_ID_TEXT_MAX];
@@ -137,7 +139,8 @@ static inline void put_plain_commit(struct repository *r, const struct commit_sp
         buffer_printf(out, "tree %s\n", object_id_format(&tree, hex));
         for (const struct object_id *const *p = c->parents; *p; p++)
                 buffer_printf(out, "parent %s\n", object_id_format(*p, hex));
-        buffer_printf(out, "author A <a@x> %lld +0000\ncommitter C <c@x> %lld +0000\n", (long long)time_s, (long long)time_s);
+        buffer_printf(out, "author A <a@x> %lld +0000\ncommitter C <c@x> %lld +0000\n", (long long)time_s,
+                      (long long)time_s);
         *ret_header = out->size;
         buffer_printf(out, "\n%s\n%s", c->subject, c->message_tail ? c->message_tail : "");
 }

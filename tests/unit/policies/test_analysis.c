@@ -15,10 +15,10 @@
 #include "shared/base/text.h"
 #include "shared/model/micro.h"
 
-#define NOW INT64_C(1700000000000)
+#define NOW          INT64_C(1700000000000)
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define LEAST "-9223372036854.775807"
-#define MOST "9223372036854.775807"
+#define LEAST        "-9223372036854.775807"
+#define MOST         "9223372036854.775807"
 
 /*
  * The score. The expected ones were computed with 80 decimal digits (Python, decimal), cut after six.
@@ -153,7 +153,10 @@ static void random_series_of_all_magnitudes_agree_with_floating_point(void **sta
 static struct check plain(int64_t retries, int64_t start_period_ms) {
         static const struct check_tcp tcp = { .port = 80 };
 
-        return (struct check){ .name = { .text = "web-tcp" }, .service = { .text = "web" }, .tcp = &tcp, .retries = retries,
+        return (struct check){ .name = { .text = "web-tcp" },
+                               .service = { .text = "web" },
+                               .tcp = &tcp,
+                               .retries = retries,
                                .start_period_ms = start_period_ms };
 }
 
@@ -164,9 +167,15 @@ static enum check_verdict look(const struct check *check, const char *letters, s
 
         for (size_t i = 0; i < n; i++)
                 facts[i] = (struct check_fact){
-                        .check = check->name.text, .instance = arena_printf(a, "instance-%zu-with-a-long-id", i),
-                        .verdict = letters[i] == 'p' ? CHECK_PASS : letters[i] == 'f' ? CHECK_FAIL : CHECK_INCONCLUSIVE,
-                        .detail = letters[i] == 'p' ? "fine" : letters[i] == 'f' ? "refused" : "away", .started_at = NOW - 5000,
+                        .check = check->name.text,
+                        .instance = arena_printf(a, "instance-%zu-with-a-long-id", i),
+                        .verdict = letters[i] == 'p'   ? CHECK_PASS
+                                   : letters[i] == 'f' ? CHECK_FAIL
+                                                       : CHECK_INCONCLUSIVE,
+                        .detail = letters[i] == 'p'   ? "fine"
+                                  : letters[i] == 'f' ? "refused"
+                                                      : "away",
+                        .started_at = NOW - 5000,
                 };
         analysis_round(check, facts, n, NOW, a, s);
         assert_string_equal(s->check, "web-tcp");
@@ -269,7 +278,9 @@ static struct series *series_new(struct arena *a, int64_t samples) {
 
         s->arena = a;
         s->prometheus = (struct check_prometheus){ .samples = samples };
-        s->check = (struct check){ .name = { .text = "errors" }, .service = { .text = "web" }, .prometheus = &s->prometheus, .retries = 1 };
+        s->check = (struct check){
+                .name = { .text = "errors" }, .service = { .text = "web" }, .prometheus = &s->prometheus, .retries = 1
+        };
         return s;
 }
 
@@ -285,8 +296,11 @@ static const int64_t *given(struct series *s, const char *text) {
 /* One round with this number; NULL: there was none to be had. */
 static enum check_verdict measure(struct series *s, const char *value, const char *baseline) {
         const struct check_fact fact = {
-                .check = "errors", .verdict = value ? CHECK_PASS : CHECK_INCONCLUSIVE, .value = given(s, value),
-                .baseline = given(s, baseline), .detail = value ? value : "no traffic: 0",
+                .check = "errors",
+                .verdict = value ? CHECK_PASS : CHECK_INCONCLUSIVE,
+                .value = given(s, value),
+                .baseline = given(s, baseline),
+                .detail = value ? value : "no traffic: 0",
         };
 
         analysis_round(&s->check, &fact, 1, NOW, s->arena, &s->state);
@@ -366,10 +380,11 @@ static void no_traffic_and_no_data_never_pass_and_are_never_a_sample(void **stat
 }
 
 static void a_score_above_z_fails_and_only_on_the_worse_side(void **state) {
-        static const char base[] = "0.02 0.022 0.018 0.021 0.019", high[] = "0.02 0.03 0.02 0.025 0.03", low[] = "0.01 0.015 0.01 0.02 0.02";
+        static const char base[] = "0.02 0.022 0.018 0.021 0.019", high[] = "0.02 0.03 0.02 0.025 0.03",
+                          low[] = "0.01 0.015 0.01 0.02 0.02";
         own_arena struct arena *a = arena_new();
-        struct series *s = series_new(a, 5), *loose = series_new(a, 5), *lower = series_new(a, 5), *better = series_new(a, 5),
-                      *worse = series_new(a, 5);
+        struct series *s = series_new(a, 5), *loose = series_new(a, 5), *lower = series_new(a, 5),
+                      *better = series_new(a, 5), *worse = series_new(a, 5);
 
         s->prometheus.baseline = loose->prometheus.baseline = lower->prometheus.baseline = better->prometheus.baseline =
                 worse->prometheus.baseline = "old";
@@ -465,9 +480,13 @@ static void a_long_series_of_the_largest_numbers_is_judged(void **state) {
  */
 
 static void the_strictest_of_all_counts(void **state) {
-        const struct check checks[] = { { .name = { .text = "a" } }, { .name = { .text = "b" } }, { .name = { .text = "c" } } };
-        struct check_state states[] = { { .check = "c", .verdict = CHECK_PASS }, { .check = "a", .verdict = CHECK_PASS },
-                                        { .check = "b", .verdict = CHECK_PASS }, { .check = "gone", .verdict = CHECK_FAIL } };
+        const struct check checks[] = { { .name = { .text = "a" } },
+                                        { .name = { .text = "b" } },
+                                        { .name = { .text = "c" } } };
+        struct check_state states[] = { { .check = "c", .verdict = CHECK_PASS },
+                                        { .check = "a", .verdict = CHECK_PASS },
+                                        { .check = "b", .verdict = CHECK_PASS },
+                                        { .check = "gone", .verdict = CHECK_FAIL } };
 
         assert_int_equal(analysis_combined(NULL, 0, NULL, 0), CHECK_PASS);
         assert_int_equal(analysis_combined(NULL, 0, states, COUNT(states)), CHECK_PASS);

@@ -9,21 +9,25 @@
 
 /* A statement, who signs it how, and by whom it may be signed. */
 struct attempt {
-        const char *at, *expires;     /* RFC 3339; NULL: absent */
-        const char *namespace;        /* of the signature; NULL: the right one */
-        const char *principal;        /* after whom the file is named; NULL: alice@example.org */
-        const char *options;          /* of alice's line; NULL: the right namespace */
-        const char *environment;      /* that the statement names; NULL: prod */
+        const char *at, *expires; /* RFC 3339; NULL: absent */
+        const char *namespace;    /* of the signature; NULL: the right one */
+        const char *principal;    /* after whom the file is named; NULL: alice@example.org */
+        const char *options;      /* of alice's line; NULL: the right namespace */
+        const char *environment;  /* that the statement names; NULL: prod */
         bool other_key, security_key, touched, require_touch, cut, changed;
 };
 
-static int try(const struct attempt *t, struct world_retry *ret, struct fault *reterr) {
+static int try(const struct attempt *t, struct retry_permission *ret, struct fault *reterr) {
         static struct arena *kept; /* what @ret points at, until the next try */
         own_buffer struct buffer lines = BUFFER_INIT, statement = BUFFER_INIT, signature = BUFFER_INIT;
         struct sshkey_private alice = t->security_key ? sk_key_of_seed(1) : key_of_seed(1), mallory = key_of_seed(2);
         struct approval_request q = {
-                .fleet = "acme", .environment = "prod", .app = "shop", .release = ID,
-                .statement_path = "a/statement.json", .signature_path = "a/alice.sig",
+                .fleet = "acme",
+                .environment = "prod",
+                .app = "shop",
+                .release = ID,
+                .statement_path = "a/statement.json",
+                .signature_path = "a/alice.sig",
                 .principal = t->principal ? t->principal : "alice@example.org",
                 .rules = { .seen_at = NOW_MS, .require_touch = t->require_touch },
         };
@@ -41,7 +45,9 @@ static int try(const struct attempt *t, struct world_retry *ret, struct fault *r
         assert_fine(signers_parse("trust/allowed_signers", lines.data, lines.size, kept, &signers, &fault));
         q.signers = &signers;
 
-        buffer_printf(&statement, "{\"fleet\":\"acme\",\"environment\":\"%s\",\"app\":\"shop\",\"release\":\"" ID "\",\"meaning\":\"retry\"",
+        buffer_printf(&statement,
+                      "{\"fleet\":\"acme\",\"environment\":\"%s\",\"app\":\"shop\",\"release\":\"" ID
+                      "\",\"meaning\":\"retry\"",
                       t->environment ? t->environment : "prod");
         if (t->at)
                 buffer_printf(&statement, ",\"at\":\"%s\"", t->at);
@@ -49,7 +55,8 @@ static int try(const struct attempt *t, struct world_retry *ret, struct fault *r
                 buffer_printf(&statement, ",\"expires\":\"%s\"", t->expires);
         buffer_puts(&statement, "}\n");
         if (t->security_key)
-                sk_sign(&alice, namespace, statement.data, statement.size, t->touched ? SSHSIG_USER_PRESENT : 0, 1, &signature);
+                sk_sign(&alice, namespace, statement.data, statement.size, t->touched ? SSHSIG_USER_PRESENT : 0, 1,
+                        &signature);
         else
                 assert_fine(sshsig_sign(t->other_key ? &mallory : &alice, namespace, statement.data, statement.size,
                                         &signature, &fault));
@@ -72,7 +79,7 @@ static int try(const struct attempt *t, struct world_retry *ret, struct fault *r
 }
 
 static void accepted(struct attempt t) {
-        struct world_retry retry;
+        struct retry_permission retry;
 
         assert_fine(try(&t, &retry, &fault));
         assert_string_equal(retry.release, ID);
@@ -80,7 +87,7 @@ static void accepted(struct attempt t) {
 
 static void refused(struct attempt t, const char *says, const char *hint) {
         own_fault struct fault fault = FAULT_INIT;
-        struct world_retry retry;
+        struct retry_permission retry;
 
         assert_fault(try(&t, &retry, &fault), &fault, REASON_RETRY_INVALID);
         if (!strstr(fault.message, says))
@@ -90,7 +97,7 @@ static void refused(struct attempt t, const char *says, const char *hint) {
 }
 
 static void a_signed_statement_is_a_permission(void **state) {
-        struct world_retry retry;
+        struct retry_permission retry;
         const struct attempt t = { .at = "2027-01-15T07:00:00Z", .expires = "2027-01-16T08:00:00Z" };
 
         assert_fine(try(&t, &retry, &fault));
@@ -105,7 +112,8 @@ static void a_signed_statement_is_a_permission(void **state) {
 }
 
 static void a_statement_counts_in_its_place_alone(void **state) {
-        refused((struct attempt){ .environment = "test" }, "about environment test, but stands at that of prod", "tally retry");
+        refused((struct attempt){ .environment = "test" }, "about environment test, but stands at that of prod",
+                "tally retry");
         refused((struct attempt){ .environment = "Te st" }, "environment", NULL);
 }
 
@@ -117,9 +125,11 @@ static void a_signature_is_for_these_bytes_and_this_namespace(void **state) {
 
 static void the_key_is_the_principals_and_may_approve(void **state) {
         refused((struct attempt){ .other_key = true }, "no line of trust/allowed_signers allows the key", "principal");
-        refused((struct attempt){ .principal = "bob@example.org" }, "is of alice@example.org, not of bob@example.org", "principal");
+        refused((struct attempt){ .principal = "bob@example.org" }, "is of alice@example.org, not of bob@example.org",
+                "principal");
         refused((struct attempt){ .principal = "statement.json" }, "not of statement.json", "rename");
-        refused((struct attempt){ .options = "namespaces=\"git\"" }, "not good for this namespace", "namespaces=\"git,approval@tallyman\"");
+        refused((struct attempt){ .options = "namespaces=\"git\"" }, "not good for this namespace",
+                "namespaces=\"git,approval@tallyman\"");
         refused((struct attempt){ .options = "cert-authority" }, "allows the key", NULL);
 }
 
@@ -127,11 +137,14 @@ static void the_key_is_valid_when_seen_and_when_written(void **state) {
         accepted((struct attempt){ .options = "valid-before=\"20270116Z\"", .at = "2027-01-15T07:00:00Z" });
         refused((struct attempt){ .options = "valid-before=\"20270101Z\"" }, "not valid at this time", "valid-before");
         /* A date before its end does not bring an expired key back. */
-        refused((struct attempt){ .options = "valid-before=\"20270101Z\"", .at = "2026-12-01T00:00:00Z" }, "not valid at this time", NULL);
-        refused((struct attempt){ .options = "valid-after=\"20270110Z\"", .at = "2027-01-01T00:00:00Z" }, "not valid at this time", NULL);
+        refused((struct attempt){ .options = "valid-before=\"20270101Z\"", .at = "2026-12-01T00:00:00Z" },
+                "not valid at this time", NULL);
+        refused((struct attempt){ .options = "valid-after=\"20270110Z\"", .at = "2027-01-01T00:00:00Z" },
+                "not valid at this time", NULL);
         refused((struct attempt){ .at = "2027-01-15T08:10:00Z" }, "in the future", NULL);
         accepted((struct attempt){ .at = "2027-01-15T08:04:00Z" });
-        refused((struct attempt){ .at = "2027-01-15T07:00:00Z", .expires = "2027-01-15T07:00:00Z" }, "expires before", NULL);
+        refused((struct attempt){ .at = "2027-01-15T07:00:00Z", .expires = "2027-01-15T07:00:00Z" }, "expires before",
+                NULL);
 }
 
 static void a_security_key_is_touched_where_that_is_demanded(void **state) {

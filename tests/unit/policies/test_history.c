@@ -19,7 +19,8 @@ static int drop_repository(void **state) {
         return 0;
 }
 
-#define COMMIT(name, ...) repository_commit(&repo, &(struct commit_spec){ .subject = (name), .signers = "", .parents = { __VA_ARGS__ } })
+#define COMMIT(name, ...) \
+        repository_commit(&repo, &(struct commit_spec){ .subject = (name), .signers = "", .parents = { __VA_ARGS__ } })
 
 /* The order as subjects, mainline commits in brackets: "s1 [m]". */
 static void assert_order(const struct object_id *accepted, const struct object_id *tip, const char *expected) {
@@ -81,7 +82,8 @@ static void old_history_is_left_out_however_it_is_reached(void **state) {
 }
 
 static void linear_history_reads_nothing_behind_the_accepted_commit(void **state) {
-        struct object_id r = COMMIT("r", NULL), a = COMMIT("a", &r), b = COMMIT("b", &a), s = COMMIT("s", &a), m = COMMIT("m", &b, &s);
+        struct object_id r = COMMIT("r", NULL), a = COMMIT("a", &r), b = COMMIT("b", &a), s = COMMIT("s", &a),
+                         m = COMMIT("m", &b, &s);
 
         repository_forget(&repo, &r);
         assert_order(&a, &m, "[b] s [m]");

@@ -13,11 +13,13 @@
 
 static struct workload wanted = { .release = "sha256:bad", .version = "2" };
 static struct text_at poisoned[] = { { .text = "sha256:bad" } }, used[] = { { .text = "sha256:r1" } };
-static struct world_retry retry[] = { { .id = "sha256:r1", .release = "sha256:bad", .principal = "alice", .expires_at = 2000 } };
+static struct retry_permission retry[] = {
+        { .id = "sha256:r1", .release = "sha256:bad", .principal = "alice", .expires_at = 2000 }
+};
 
-static const struct verdict *judge(const struct world_app *app, int64_t now, struct arena *a) {
+static const struct verdict *judge(const struct app_input *app, int64_t now, struct arena *a) {
         struct struct_list verdicts = { .items = NULL };
-        struct world world = { .now = now };
+        struct decision_input world = { .now = now };
 
         gate_poison.judge(&gate_poison, &world, app, a, &verdicts);
         assert_int_equal(verdicts.n, 1);
@@ -26,14 +28,14 @@ static const struct verdict *judge(const struct world_app *app, int64_t now, str
 
 static void a_release_that_did_not_fail_may_begin(void **state) {
         own_arena struct arena *a = arena_new();
-        const struct world_app app = { .wanted = &wanted };
+        const struct app_input app = { .wanted = &wanted };
 
         assert_int_equal(judge(&app, 1000, a)->verdict, VERDICT_ALLOW);
 }
 
 static void a_release_that_failed_may_not(void **state) {
         own_arena struct arena *a = arena_new();
-        const struct world_app app = { .wanted = &wanted, .rollout = { .poisoned = { poisoned, 1 } } };
+        const struct app_input app = { .wanted = &wanted, .rollout = { .poisoned = { poisoned, 1 } } };
         const struct verdict *v = judge(&app, 1000, a);
 
         assert_int_equal(v->verdict, VERDICT_DENY);
@@ -44,7 +46,9 @@ static void a_release_that_failed_may_not(void **state) {
 
 static void a_retry_that_counts_lets_it(void **state) {
         own_arena struct arena *a = arena_new();
-        struct world_app app = { .wanted = &wanted, .rollout = { .poisoned = { poisoned, 1 } }, .retries = { retry, 1 } };
+        struct app_input app = { .wanted = &wanted,
+                                 .rollout = { .poisoned = { poisoned, 1 } },
+                                 .retries = { retry, 1 } };
         struct workload other = { .release = "sha256:other", .version = "3" };
         struct text_at both[] = { { .text = "sha256:bad" }, { .text = "sha256:other" } };
 
@@ -63,9 +67,11 @@ static void a_retry_that_counts_lets_it(void **state) {
 
 static void a_retry_that_does_not_verify_is_told(void **state) {
         own_arena struct arena *a = arena_new();
-        struct world_refused_retry refused = { .path = "x", .message = "x: nobody signed it" };
-        const struct world_app app = {
-                .wanted = &wanted, .rollout = { .poisoned = { poisoned, 1 } }, .refused_retries = { &refused, 1 },
+        struct refused_retry refused = { .path = "x", .message = "x: nobody signed it" };
+        const struct app_input app = {
+                .wanted = &wanted,
+                .rollout = { .poisoned = { poisoned, 1 } },
+                .refused_retries = { &refused, 1 },
         };
         const struct verdict *v = judge(&app, 1000, a);
 
@@ -77,7 +83,7 @@ static void a_retry_that_does_not_verify_is_told(void **state) {
 
 static void what_is_not_known_may_not_begin(void **state) {
         own_arena struct arena *a = arena_new();
-        const struct world_app app = { .retries = { retry, 1 } };
+        const struct app_input app = { .retries = { retry, 1 } };
 
         assert_int_equal(judge(&app, 1000, a)->verdict, VERDICT_DENY);
 }

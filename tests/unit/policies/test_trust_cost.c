@@ -8,7 +8,10 @@
 #include <time.h>
 
 struct memory {
-        struct { struct object_id id; struct digest trust; } items[16384];
+        struct {
+                struct object_id id;
+                struct digest trust;
+        } items[16384];
         size_t n;
         size_t at; /* questions come in the order of the notes */
 };

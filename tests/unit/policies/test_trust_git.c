@@ -9,18 +9,19 @@
 #include "shared/base/reason.h"
 
 static const char *const git_env[] = {
-        "PATH=/usr/bin:/bin", "HOME=/nonexistent", "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@x",
-        "GIT_COMMITTER_NAME=C", "GIT_COMMITTER_EMAIL=c@x", NULL,
+        "PATH=/usr/bin:/bin",   "HOME=/nonexistent",    "GIT_CONFIG_NOSYSTEM=1",   "GIT_AUTHOR_NAME=A",
+        "GIT_AUTHOR_EMAIL=a@x", "GIT_COMMITTER_NAME=C", "GIT_COMMITTER_EMAIL=c@x", NULL,
 };
 
 struct workshop {
         struct scratch scratch;
         char repository[80];
-        struct buffer raw;     /* what the reader gave last */
-        struct buffer root;    /* the pinned file */
+        struct buffer raw;  /* what the reader gave last */
+        struct buffer root; /* the pinned file */
 };
 
-#define GIT(w, out, ...) run_tool((const char *const[]){ "git", "-C", (w)->repository, __VA_ARGS__, NULL }, git_env, NULL, 0, (out))
+#define GIT(w, out, ...) \
+        run_tool((const char *const[]){ "git", "-C", (w)->repository, __VA_ARGS__, NULL }, git_env, NULL, 0, (out))
 
 static int git_read(void *data, const struct object_id *id, enum object_type type, size_t limit, const void **ret_bytes,
                     size_t *ret_size, struct fault *reterr) {
@@ -28,7 +29,8 @@ static int git_read(void *data, const struct object_id *id, enum object_type typ
         char hex[OBJECT_ID_TEXT_MAX];
 
         buffer_clear(&w->raw);
-        if (GIT(w, &w->raw, "cat-file", object_type_to_string(type), object_id_format(id, hex)) != 0 || w->raw.size > limit)
+        if (GIT(w, &w->raw, "cat-file", object_type_to_string(type), object_id_format(id, hex)) != 0 ||
+            w->raw.size > limit)
                 return fault_set(reterr, FAULT_TRANSIENT, 0, "git has no such object");
         *ret_bytes = buffer_str(&w->raw);
         *ret_size = w->raw.size;
@@ -71,12 +73,17 @@ static struct object_id commit(struct workshop *w, const char *sign, const char 
         return head(w);
 }
 
-static int verify(struct workshop *w, const struct object_id *accepted, const struct object_id *tip, struct trust_result *ret,
-                  struct fault *reterr) {
+static int verify(struct workshop *w, const struct object_id *accepted, const struct object_id *tip,
+                  struct trust_result *ret, struct fault *reterr) {
         struct object_reader reader = { git_read, w };
         struct trust_request request = {
-                .reader = &reader, .accepted = accepted, .tip = *tip, .root_name = "root", .root = buffer_str(&w->root),
-                .root_size = w->root.size, .now_ms = clock_wall_ms(),
+                .reader = &reader,
+                .accepted = accepted,
+                .tip = *tip,
+                .root_name = "root",
+                .root = buffer_str(&w->root),
+                .root_size = w->root.size,
+                .now_ms = clock_wall_ms(),
         };
 
         return trust_verify(&request, ret, reterr);

@@ -66,7 +66,8 @@ static void foxtrot_merges_do_not_bring_their_own_trust(void **state) {
 static void octopus_merges_bring_in_all_their_arms(void **state) {
         struct object_id a = COMMIT("a", alice_bob, .seed = ALICE);
         struct object_id x = COMMIT("x", alice_bob, NULL, { &a }, BOB), y = COMMIT("y", alice_bob, NULL, { &a }, ALICE);
-        struct object_id z = COMMIT("z", alice_bob, NULL, { &a }, BOB), bad = COMMIT("bad", alice_bob, NULL, { &a }, MALLORY);
+        struct object_id z = COMMIT("z", alice_bob, NULL, { &a }, BOB),
+                         bad = COMMIT("bad", alice_bob, NULL, { &a }, MALLORY);
         struct object_id m = COMMIT("m", alice_bob, NULL, { &a, &x, &y, &z }, ALICE);
         struct object_id n = COMMIT("n", alice_bob, NULL, { &a, &x, &y, &bad, &z }, ALICE);
 
@@ -169,7 +170,8 @@ static void merges_inside_a_branch_are_judged_too(void **state) {
 
 static void criss_cross_merges_are_walked_once(void **state) {
         struct object_id a = COMMIT("a", alice_bob, .seed = ALICE);
-        struct object_id x = COMMIT("x0", alice_bob, NULL, { &a }, ALICE), y = COMMIT("y0", alice_bob, NULL, { &a }, BOB);
+        struct object_id x = COMMIT("x0", alice_bob, NULL, { &a }, ALICE),
+                         y = COMMIT("y0", alice_bob, NULL, { &a }, BOB);
 
         for (int i = 0; i < 40; i++) {
                 struct object_id x2 = COMMIT("x", alice_bob, NULL, { &x, &y }, ALICE);

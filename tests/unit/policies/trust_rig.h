@@ -8,9 +8,9 @@
 #include "policies/trust.h"
 #include "shared/base/reason.h"
 
-#define ALICE 1
-#define BOB   2
-#define CAROL 3
+#define ALICE   1
+#define BOB     2
+#define CAROL   3
 #define MALLORY 9
 
 static struct repository repo;
@@ -55,12 +55,18 @@ static inline int drop_repository(void **state) {
 
 static inline struct trust_request request_of(const struct object_id *accepted, const struct object_id *tip) {
         return (struct trust_request){
-                .reader = &repo.reader, .accepted = accepted, .tip = *tip, .root_name = "/etc/tally/allowed_signers",
-                .root = only_alice, .root_size = strlen(only_alice), .now_ms = NOW_MS,
+                .reader = &repo.reader,
+                .accepted = accepted,
+                .tip = *tip,
+                .root_name = "/etc/tally/allowed_signers",
+                .root = only_alice,
+                .root_size = strlen(only_alice),
+                .now_ms = NOW_MS,
         };
 }
 
-static inline int verify(const struct object_id *accepted, const struct object_id *tip, struct trust_result *ret, struct fault *reterr) {
+static inline int verify(const struct object_id *accepted, const struct object_id *tip, struct trust_result *ret,
+                         struct fault *reterr) {
         struct trust_request request = request_of(accepted, tip);
 
         return trust_verify(&request, ret, reterr);
@@ -75,7 +81,8 @@ static inline struct trust_result accepts(const struct object_id *accepted, cons
 }
 
 /* Refused with this code; the message names the commit by its subject, when one is given. */
-static inline void refuses(const struct object_id *accepted, const struct object_id *tip, const char *code, const char *subject) {
+static inline void refuses(const struct object_id *accepted, const struct object_id *tip, const char *code,
+                           const char *subject) {
         own_fault struct fault fault = FAULT_INIT;
         struct trust_result result = { .n_commits = 999 };
 

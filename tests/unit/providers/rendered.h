@@ -10,11 +10,14 @@
 #ifndef RENDERED_BY
 #define RENDERED_BY "docker"
 #endif
-#define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define HEX   "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define IMAGE "registry.example/shop/web@sha256:" HEX
 
 static const struct runtime_settings settings = {
-        .host = "web1", .environment = "prod", .endpoint = "unix:///nonexistent", .files = "/var/lib/tally/files",
+        .host = "web1",
+        .environment = "prod",
+        .endpoint = "unix:///nonexistent",
+        .files = "/var/lib/tally/files",
 };
 
 static int setup(void **state) {

@@ -23,8 +23,12 @@ static struct route_target routes_targets[] = {
         { .instance = "i3", .address = "127.0.0.1:32770", .variation = VARIATION_CANDIDATE, .release = "9d0c4be1.a-7" },
         { .instance = "i2", .address = "[fd00::2]:80", .variation = VARIATION_CURRENT, .release = "3f2a91c07be4" },
 };
-static const struct route routes_split = { .app = "shop", .candidate = 25, .targets = { .items = routes_targets, .n = 3 } };
-static const struct route routes_plain = { .app = "shop", .candidate = 0, .targets = { .items = routes_targets, .n = 1 } };
+static const struct route routes_split = { .app = "shop",
+                                           .candidate = 25,
+                                           .targets = { .items = routes_targets, .n = 3 } };
+static const struct route routes_plain = { .app = "shop",
+                                           .candidate = 0,
+                                           .targets = { .items = routes_targets, .n = 1 } };
 static const struct route routes_empty = { .app = "shop" };
 static const struct sticky routes_sticky = { .cookie = "met", .duration_ms = 3600000 };
 
@@ -36,21 +40,29 @@ static const struct {
         { "weight", { .listen = "127.0.0.1:8080", .path = "/" }, &routes_split },
         { "plain", { .listen = ":8080", .path = "/" }, &routes_plain },
         { "empty", { .listen = ":8080", .path = "/" }, &routes_empty },
-        { "sticky", { .listen = "127.0.0.1:8080", .server_name = "shop.example", .path = "/", .sticky = &routes_sticky },
+        { "sticky",
+          { .listen = "127.0.0.1:8080", .server_name = "shop.example", .path = "/", .sticky = &routes_sticky },
           &routes_split },
-        { "header", { .listen = "[::1]:8080", .server_name = "shop.example", .path = "/api/",
-                      .split = { SPLIT_HEADER, "X-Canary", "be.ta" } },
+        { "header",
+          { .listen = "[::1]:8080",
+            .server_name = "shop.example",
+            .path = "/api/",
+            .split = { SPLIT_HEADER, "X-Canary", "be.ta" } },
           &routes_split },
-        { "cookie", { .listen = "127.0.0.1:8080", .server_name = "*.example", .path = "/",
-                      .split = { SPLIT_COOKIE, "canary", NULL },
-                      .sticky = &routes_sticky }, &routes_split },
+        { "cookie",
+          { .listen = "127.0.0.1:8080",
+            .server_name = "*.example",
+            .path = "/",
+            .split = { SPLIT_COOKIE, "canary", NULL },
+            .sticky = &routes_sticky },
+          &routes_split },
         { "group", { .path = "/", .sticky = &routes_sticky }, &routes_split },
 };
 #define ROUTES_CASES (sizeof(routes_cases) / sizeof(routes_cases[0]))
 
 /*
- * @text is what the file has, of tests/unit/providers/routes. With ROUTES_WRITE in the environment it becomes that, to be
- * reviewed.
+ * @text is what the file has, of tests/unit/providers/routes. With ROUTES_WRITE in the environment it becomes that, to
+ * be reviewed.
  */
 static inline void routes_expect(const char *name, const char *ending, const struct buffer *text) {
         char path[512], there[65536];

@@ -19,7 +19,8 @@ static int setup(void **state) {
         assert_non_null(p);
         (void)snprintf(p->dir, sizeof(p->dir), "/tmp/tally.XXXXXX");
         assert_non_null(mkdtemp(p->dir));
-        p->at = (struct activation){ .folder = open(p->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), .name = "tally_shop.conf" };
+        p->at = (struct activation){ .folder = open(p->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+                                     .name = "tally_shop.conf" };
         *state = p;
         return 0;
 }
@@ -117,7 +118,11 @@ static struct string_list words(struct text_at *items, size_t n) {
 }
 
 static void commands_say_what_they_print(void **state) {
-        struct text_at says[] = { { .text = "sh" }, { .text = "-c" }, { .text = "echo one >&2; echo '[NOTICE] x' >&2; printf 'two\\nthr\\033ee\\n'; exit 3" } };
+        struct text_at says[] = {
+                { .text = "sh" },
+                { .text = "-c" },
+                { .text = "echo one >&2; echo '[NOTICE] x' >&2; printf 'two\\nthr\\033ee\\n'; exit 3" }
+        };
         static const char *const usual[] = { "sh", "-c", "exit 7", NULL };
         own_buffer struct buffer said = BUFFER_INIT, nothing = BUFFER_INIT;
         own_fault struct fault fault = FAULT_INIT;

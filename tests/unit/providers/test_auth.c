@@ -15,7 +15,7 @@
 
 #include <sodium.h>
 
-#include "providers/docker/auth.h"
+#include "providers/runtime/docker/auth.h"
 #include "shared/base/file.h"
 #include "shared/base/text.h"
 #include "shared/data/json.h"
@@ -34,46 +34,59 @@ static const char *header(const char *config, const char *registry, char *buf, s
                 fail_msg("%s", fault.message);
         if (out.size > 0)
                 assert_int_equal(sodium_base642bin((unsigned char *)buf, size - 1, out.data, out.size, NULL, &n, NULL,
-                                                   sodium_base64_VARIANT_URLSAFE), 0);
+                                                   sodium_base64_VARIANT_URLSAFE),
+                                 0);
         buf[n] = '\0';
         return buf;
 }
 
 static void credentials_are_found_however_the_registry_is_written(void **state) {
-        static const char *const keys[] = { "registry.example:5000", "https://registry.example:5000", "http://registry.example:5000/v2/", "REGISTRY.example:5000/", NULL };
+        static const char *const keys[] = { "registry.example:5000", "https://registry.example:5000",
+                                            "http://registry.example:5000/v2/", "REGISTRY.example:5000/", NULL };
         char config[300], buf[500];
 
         for (size_t i = 0; keys[i]; i++) {
-                (void)snprintf(config, sizeof(config), "{\"auths\": {\"other.example\": {}, \"%s\": {\"auth\": \"YWxpY2U6czNjcmV0OnB3\"}}}", keys[i]);
-                assert_string_equal(header(config, "registry.example:5000", buf, sizeof(buf)),
-                                    "{\"password\":\"s3cret:pw\",\"serveraddress\":\"registry.example:5000\",\"username\":\"alice\"}");
+                (void)snprintf(config, sizeof(config),
+                               "{\"auths\": {\"other.example\": {}, \"%s\": {\"auth\": \"YWxpY2U6czNjcmV0OnB3\"}}}",
+                               keys[i]);
+                assert_string_equal(
+                        header(config, "registry.example:5000", buf, sizeof(buf)),
+                        "{\"password\":\"s3cret:pw\",\"serveraddress\":\"registry.example:5000\",\"username\":\"alice\"}");
                 assert_string_equal(header(config, "registry.example", buf, sizeof(buf)), "");
         }
 }
 
 static void docker_hub_goes_by_several_names(void **state) {
-        static const char *const keys[] = { "https://index.docker.io/v1/", "docker.io", "index.docker.io", "registry-1.docker.io", NULL };
+        static const char *const keys[] = { "https://index.docker.io/v1/", "docker.io", "index.docker.io",
+                                            "registry-1.docker.io", NULL };
         char config[300], buf[500];
 
         for (size_t i = 0; keys[i]; i++) {
-                (void)snprintf(config, sizeof(config), "{\"auths\": {\"%s\": {\"username\": \"a\", \"password\": \"b\"}}}", keys[i]);
-                assert_string_equal(header(config, "docker.io", buf, sizeof(buf)),
-                                    "{\"password\":\"b\",\"serveraddress\":\"https://index.docker.io/v1/\",\"username\":\"a\"}");
+                (void)snprintf(config, sizeof(config),
+                               "{\"auths\": {\"%s\": {\"username\": \"a\", \"password\": \"b\"}}}", keys[i]);
+                assert_string_equal(
+                        header(config, "docker.io", buf, sizeof(buf)),
+                        "{\"password\":\"b\",\"serveraddress\":\"https://index.docker.io/v1/\",\"username\":\"a\"}");
         }
 }
 
 static void an_identity_token_wins(void **state) {
         char buf[500];
 
-        assert_string_equal(header("{\"auths\": {\"r.example\": {\"auth\": \"YTpi\", \"identitytoken\": \"tok\"}}}", "r.example", buf, sizeof(buf)),
+        assert_string_equal(header("{\"auths\": {\"r.example\": {\"auth\": \"YTpi\", \"identitytoken\": \"tok\"}}}",
+                                   "r.example", buf, sizeof(buf)),
                             "{\"identitytoken\":\"tok\",\"serveraddress\":\"r.example\"}");
 }
 
 static void a_broken_file_is_a_fault_that_shows_no_secret(void **state) {
         static const char *const bad[] = {
-                "hunter2", "[\"hunter2\"]", "{\"auths\": {\"r.example\": {\"auth\": \"!!hunter2!!\"}}}",
+                "hunter2",
+                "[\"hunter2\"]",
+                "{\"auths\": {\"r.example\": {\"auth\": \"!!hunter2!!\"}}}",
                 "{\"auths\": {\"r.example\": {\"auth\": \"aHVudGVyMg==\"}}}", /* no colon */
-                "{\"credHelpers\": {\"r.example\": \"../hunter2\"}}", "{\"credsStore\": \"a b;hunter2\"}", NULL,
+                "{\"credHelpers\": {\"r.example\": \"../hunter2\"}}",
+                "{\"credsStore\": \"a b;hunter2\"}",
+                NULL,
         };
 
         for (size_t i = 0; bad[i]; i++) {
@@ -118,12 +131,16 @@ static void helper_done(char *dir, const char *name) {
 
 static void helpers_are_asked_by_their_protocol(void **state) {
         char buf[500];
-        char *dir = helper_dir(state, "test", "read -r server; [ \"$1\" = get ] && printf '{\"ServerURL\":\"%s\",\"Username\":\"bob\",\"Secret\":\"pw of %s\"}' \"$server\" \"$server\"");
+        char *dir = helper_dir(
+                state, "test",
+                "read -r server; [ \"$1\" = get ] && printf '{\"ServerURL\":\"%s\",\"Username\":\"bob\",\"Secret\":\"pw of %s\"}' \"$server\" \"$server\"");
 
-        assert_string_equal(header("{\"credHelpers\": {\"r.example\": \"test\"}, \"credsStore\": \"none\"}", "r.example", buf, sizeof(buf)),
+        assert_string_equal(header("{\"credHelpers\": {\"r.example\": \"test\"}, \"credsStore\": \"none\"}",
+                                   "r.example", buf, sizeof(buf)),
                             "{\"password\":\"pw of r.example\",\"serveraddress\":\"r.example\",\"username\":\"bob\"}");
-        assert_string_equal(header("{\"credsStore\": \"test\"}", "docker.io", buf, sizeof(buf)),
-                            "{\"password\":\"pw of https://index.docker.io/v1/\",\"serveraddress\":\"https://index.docker.io/v1/\",\"username\":\"bob\"}");
+        assert_string_equal(
+                header("{\"credsStore\": \"test\"}", "docker.io", buf, sizeof(buf)),
+                "{\"password\":\"pw of https://index.docker.io/v1/\",\"serveraddress\":\"https://index.docker.io/v1/\",\"username\":\"bob\"}");
         helper_done(dir, "test");
 }
 
@@ -132,7 +149,8 @@ static void a_helper_that_knows_nothing_leaves_the_file(void **state) {
         char *dir = helper_dir(state, "test", "echo 'credentials not found in native keychain'; exit 1");
 
         assert_string_equal(header("{\"credsStore\": \"test\"}", "r.example", buf, sizeof(buf)), "");
-        assert_string_equal(header("{\"credsStore\": \"test\", \"auths\": {\"r.example\": {\"auth\": \"YTpi\"}}}", "r.example", buf, sizeof(buf)),
+        assert_string_equal(header("{\"credsStore\": \"test\", \"auths\": {\"r.example\": {\"auth\": \"YTpi\"}}}",
+                                   "r.example", buf, sizeof(buf)),
                             "{\"password\":\"b\",\"serveraddress\":\"r.example\",\"username\":\"a\"}");
         helper_done(dir, "test");
 }

@@ -2,14 +2,16 @@
 
 #include <stdio.h>
 
-#include "providers/docker/body.h"
-#include "providers/docker/labels.h"
+#include "providers/runtime/docker/body.h"
+#include "providers/runtime/docker/labels.h"
 #include "shared/base/reason.h"
 #include "shared/data/json.h"
 #include "tests/unit/providers/rendered.h"
 
 static const json_t *body_of(struct rig *rig, struct workload *w, const char *yaml, int api) {
-        struct body_input in = { .settings = &settings, .workload = w, .index = 2, .image_id = "sha256:id", .api = api };
+        struct body_input in = {
+                .settings = &settings, .workload = w, .index = 2, .image_id = "sha256:id", .api = api
+        };
         json_t *body = NULL;
 
         *w = rig_workload(rig, "shop", "1.2", yaml);
@@ -21,14 +23,29 @@ static const json_t *body_of(struct rig *rig, struct workload *w, const char *ya
 
 static void labels_say_whose_it_is_and_how_it_is_run(void **state) {
         struct workload w;
-        const json_t *body = body_of(*state, &w, "services: {web: {image: '" IMAGE "', restart: always, container_name: www, labels: {a: b}}}\n", 47);
+        const json_t *body =
+                body_of(*state, &w,
+                        "services: {web: {image: '" IMAGE "', restart: always, container_name: www, labels: {a: b}}}\n",
+                        47);
         const json_t *labels = json_object_get(body, "Labels"), *host = json_object_get(body, "HostConfig");
         const char *const expected[][2] = {
-                { LABEL_HOST, "web1" }, { LABEL_ENVIRONMENT, "prod" }, { LABEL_APP, "shop" }, { LABEL_SERVICE, "web" },
-                { LABEL_RELEASE, w.release }, { LABEL_VERSION, "1.2" }, { LABEL_SPEC, rig_service(&w, "web")->spec_digest },
-                { LABEL_INDEX, "2" }, { LABEL_IMAGE, IMAGE }, { LABEL_IMAGE_ID, "sha256:id" }, { LABEL_NAME, "www" },
-                { LABEL_RESTART, "always" }, { LABEL_COMPOSE_PROJECT, "shop" }, { LABEL_COMPOSE_SERVICE, "web" },
-                { LABEL_COMPOSE_NUMBER, "2" }, { LABEL_COMPOSE_ONEOFF, "False" }, { "a", "b" },
+                { LABEL_HOST, "web1" },
+                { LABEL_ENVIRONMENT, "prod" },
+                { LABEL_APP, "shop" },
+                { LABEL_SERVICE, "web" },
+                { LABEL_RELEASE, w.release },
+                { LABEL_VERSION, "1.2" },
+                { LABEL_SPEC, rig_service(&w, "web")->spec_digest },
+                { LABEL_INDEX, "2" },
+                { LABEL_IMAGE, IMAGE },
+                { LABEL_IMAGE_ID, "sha256:id" },
+                { LABEL_NAME, "www" },
+                { LABEL_RESTART, "always" },
+                { LABEL_COMPOSE_PROJECT, "shop" },
+                { LABEL_COMPOSE_SERVICE, "web" },
+                { LABEL_COMPOSE_NUMBER, "2" },
+                { LABEL_COMPOSE_ONEOFF, "False" },
+                { "a", "b" },
         };
 
         for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
@@ -38,7 +55,9 @@ static void labels_say_whose_it_is_and_how_it_is_run(void **state) {
 }
 
 static void several_networks_wait_for_an_api_that_takes_them(void **state) {
-        static const char yaml[] = "services: {web: {image: '" IMAGE "', networks: {a: {priority: 5, mac_address: '02:42:ac:11:65:43'}, b: {}}}}\nnetworks: {a: {}, b: {}}\n";
+        static const char yaml[] =
+                "services: {web: {image: '" IMAGE
+                "', networks: {a: {priority: 5, mac_address: '02:42:ac:11:65:43'}, b: {}}}}\nnetworks: {a: {}, b: {}}\n";
         struct workload w;
         const json_t *old = body_of(*state, &w, yaml, 43), *new = body_of(*state, &w, yaml, 44);
         const json_t *few = json_object_get(json_object_get(old, "NetworkingConfig"), "EndpointsConfig");
@@ -62,7 +81,10 @@ static void files_are_mounted_read_only_from_their_folder(void **state) {
         mount = json_array_get(json_object_get(json_object_get(body, "HostConfig"), "Mounts"), 0);
         assert_true(json_get_bool(mount, "ReadOnly", false));
         assert_non_null(strstr(json_get_string(mount, "Source"), "/var/lib/tally/files/"));
-        assert_non_null(strstr(json_string_value(json_array_get(json_object_get(json_object_get(body, "HostConfig"), "Binds"), 0)), ":/b:ro,z"));
+        assert_non_null(
+                strstr(json_string_value(
+                               json_array_get(json_object_get(json_object_get(body, "HostConfig"), "Binds"), 0)),
+                       ":/b:ro,z"));
 }
 
 static void names_let_old_and_new_stand_side_by_side(void **state) {
@@ -111,7 +133,11 @@ static void newer_features_are_refused_on_older_engines(void **state) {
         struct rig *rig = *state;
 
         for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-                struct workload w = rig_workload(rig, "shop", "1", arena_printf(rig->arena, "services: {web: {image: '" IMAGE "', %s}}\nvolumes: {v: {}}\n", table[i].settings));
+                struct workload w =
+                        rig_workload(rig, "shop", "1",
+                                     arena_printf(rig->arena,
+                                                  "services: {web: {image: '" IMAGE "', %s}}\nvolumes: {v: {}}\n",
+                                                  table[i].settings));
                 own_fault struct fault refused = FAULT_INIT, fine = FAULT_INIT;
 
                 assert_true(body_check_api(rig_service(&w, "web")->spec, table[i].api - 1, &refused) < 0);
@@ -122,7 +148,7 @@ static void newer_features_are_refused_on_older_engines(void **state) {
 }
 
 int main(void) {
-        #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
                 CASE(labels_say_whose_it_is_and_how_it_is_run),
                 CASE(several_networks_wait_for_an_api_that_takes_them),

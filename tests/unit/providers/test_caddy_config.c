@@ -47,8 +47,8 @@ static void every_percent_is_read_back(void **state) {
 }
 
 static void a_placeholder_is_empty(void **state) {
-        own_json json_t *place = caddy_placeholder("shop"), *object = caddy_render(&routes_cases[0].traffic,
-                                                                                   routes_cases[0].route);
+        own_json json_t *place = caddy_placeholder("shop"),
+                        *object = caddy_render(&routes_cases[0].traffic, routes_cases[0].route);
 
         assert_true(caddy_is_empty(NULL));
         assert_true(caddy_is_empty(place));
@@ -57,8 +57,11 @@ static void a_placeholder_is_empty(void **state) {
 
 static void what_is_not_ours_is_not_taken(void **state) {
         static const char *const bad[] = {
-                "{}", "{\"listen\": [\":80\"]}", "{\"expression\": \"{http.request.uuid} < \\\"zzzzzzzz\\\"\"}",
-                "{\"handler\": \"vars\", \"tally_share\": \"101\"}", "{\"handler\": \"vars\", \"tally_share\": \"50\"}",
+                "{}",
+                "{\"listen\": [\":80\"]}",
+                "{\"expression\": \"{http.request.uuid} < \\\"zzzzzzzz\\\"\"}",
+                "{\"handler\": \"vars\", \"tally_share\": \"101\"}",
+                "{\"handler\": \"vars\", \"tally_share\": \"50\"}",
                 "[{\"handler\": \"vars\", \"tally_share\": \"0\"}, {\"@id\": \"tally_shop:current\", \"upstreams\": [{\"dial\": \"x\"}]}]",
                 "[{\"handler\": \"vars\", \"tally_share\": \"0\"}, {\"@id\": \"tally_shop:current\", \"upstreams\": [{}]}]",
                 "[{\"handler\": \"vars\", \"tally_share\": \"0\"}, {\"@id\": \"tally_shop:current\", \"upstreams\": [{}, {}]}]",
@@ -78,10 +81,8 @@ static void what_is_not_ours_is_not_taken(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(objects_are_as_reviewed),
-                cmocka_unit_test(an_object_is_its_route),
-                cmocka_unit_test(every_percent_is_read_back),
-                cmocka_unit_test(a_placeholder_is_empty),
+                cmocka_unit_test(objects_are_as_reviewed),       cmocka_unit_test(an_object_is_its_route),
+                cmocka_unit_test(every_percent_is_read_back),    cmocka_unit_test(a_placeholder_is_empty),
                 cmocka_unit_test(what_is_not_ours_is_not_taken),
         };
 

@@ -19,8 +19,11 @@ static void test_a_bearer_challenge_has_its_parameters(void **state) {
         struct challenge *c = NULL;
         size_t n = 0;
 
-        assert_int_equal(challenge_parse("Bearer realm=\"https://auth.example/token?x=1,2\",service=\"registry.example\" , "
-                                         "scope = \"repository:a/b:pull,push\",error=invalid_token", a, &c, &n, &f), 0);
+        assert_int_equal(
+                challenge_parse("Bearer realm=\"https://auth.example/token?x=1,2\",service=\"registry.example\" , "
+                                "scope = \"repository:a/b:pull,push\",error=invalid_token",
+                                a, &c, &n, &f),
+                0);
         assert_int_equal(n, 1);
         assert_int_equal(c[0].scheme, CHALLENGE_BEARER);
         assert_string_equal(c[0].realm, "https://auth.example/token?x=1,2");
@@ -35,7 +38,9 @@ static void test_one_header_may_hold_several_challenges(void **state) {
         struct challenge *c = NULL;
         size_t n = 0;
 
-        assert_int_equal(challenge_parse("Negotiate, NTLM abc+/==, , basic REALM=\"a \\\"b\\\"\", BEARER realm=x", a, &c, &n, &f), 0);
+        assert_int_equal(challenge_parse("Negotiate, NTLM abc+/==, , basic REALM=\"a \\\"b\\\"\", BEARER realm=x", a,
+                                         &c, &n, &f),
+                         0);
         assert_int_equal(challenge_parse("Digest nonce=\"1\", realm=\"d\"", a, &c, &n, &f), 0);
         assert_int_equal(n, 5);
         assert_int_equal(c[0].scheme, CHALLENGE_OTHER);
@@ -72,9 +77,20 @@ static void refuse(const char *value) {
 
 static void test_what_is_malformed_is_refused(void **state) {
         static const char *const values[] = {
-                "Bearer realm=\"open", "Bearer realm=\"a\\", "Bearer realm=,service=x", "Bearer realm=\"a\"service=\"b\"",
-                "Bearer realm=\"a\" service=\"b\"", "Bearer realm=\"a\",realm=\"b\"", "Bearer realm=\"a\",Realm=b",
-                "Bearer realm=\"a\x01z\"", "Bearer realm=\"a\tz\"", "Bearer Basic realm=x", "\"quoted\"", "=x", "Bearer abc def", "Bear(er",
+                "Bearer realm=\"open",
+                "Bearer realm=\"a\\",
+                "Bearer realm=,service=x",
+                "Bearer realm=\"a\"service=\"b\"",
+                "Bearer realm=\"a\" service=\"b\"",
+                "Bearer realm=\"a\",realm=\"b\"",
+                "Bearer realm=\"a\",Realm=b",
+                "Bearer realm=\"a\x01z\"",
+                "Bearer realm=\"a\tz\"",
+                "Bearer Basic realm=x",
+                "\"quoted\"",
+                "=x",
+                "Bearer abc def",
+                "Bear(er",
                 "Basic realm=a;b",
         };
 

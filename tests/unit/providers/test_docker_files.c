@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "providers/docker/files.h"
-#include "providers/docker/tree.h"
+#include "providers/runtime/docker/files.h"
+#include "providers/runtime/docker/tree.h"
 #include "shared/base/file.h"
 #include "shared/data/json.h"
 #include "shared/model/files.h"
@@ -45,15 +45,16 @@ static json_t *folder_of(struct arena *a, const char *text, struct digest *ret) 
 
         assert_int_equal(app_files_make("apps/shop", entries, 2, a, &files, &fault), 0);
         assert_true(app_files_digest(&files, "c", ret));
-        return json_pack("[{ss ss sb s[{ss sb ss}{ss sb ss}]}]", "name", digest_hex(ret), "digest", ret->text, "folder", 1,
-                         "entries", "path", "x/run", "executable", 1, "text", text, "path", "y", "executable", 0, "base64", "AP8=");
+        return json_pack("[{ss ss sb s[{ss sb ss}{ss sb ss}]}]", "name", digest_hex(ret), "digest", ret->text, "folder",
+                         1, "entries", "path", "x/run", "executable", 1, "text", text, "path", "y", "executable", 0,
+                         "base64", "AP8=");
 }
 
 static json_t *grant_of(const char *text, char *name, size_t size, struct digest *ret) {
         *ret = digest_of(text, strlen(text));
         (void)snprintf(name, size, "%s-0440-%d-%d", digest_hex(ret), (int)getuid(), (int)getgid());
-        return json_pack("[{ss ss sb s[{ss sb ss}]}]", "name", name, "digest", ret->text, "folder", 0, "entries", "path", "",
-                         "executable", 0, "text", text);
+        return json_pack("[{ss ss sb s[{ss sb ss}]}]", "name", name, "digest", ret->text, "folder", 0, "entries",
+                         "path", "", "executable", 0, "text", text);
 }
 
 static void store(const char *dir, const json_t *files) {
@@ -104,8 +105,8 @@ static void what_is_intact_is_not_written_again(void **state) {
 
 static void any_change_is_seen_and_mended(void **state) {
         static const char *const changes[] = {
-                "echo z > y", "chmod 0555 y", "rm y", "echo z > more", "mv y z", "rm y; ln -s x/run y", "chmod 0444 x/run",
-                "rm y; mkfifo y", NULL,
+                "echo z > y",       "chmod 0555 y",   "rm y", "echo z > more", "mv y z", "rm y; ln -s x/run y",
+                "chmod 0444 x/run", "rm y; mkfifo y", NULL,
         };
         own_arena struct arena *a = arena_new();
         struct digest digest;
@@ -115,7 +116,8 @@ static void any_change_is_seen_and_mended(void **state) {
         for (size_t i = 0; changes[i]; i++) {
                 store(*state, files);
                 assert_int_equal(files_check(*state, digest_hex(&digest), digest.text), FILES_INTACT);
-                (void)snprintf(command, sizeof(command), "cd '%s/%s' && chmod -R u+w . && %s", (char *)*state, digest_hex(&digest), changes[i]);
+                (void)snprintf(command, sizeof(command), "cd '%s/%s' && chmod -R u+w . && %s", (char *)*state,
+                               digest_hex(&digest), changes[i]);
                 {
                         pid_t pid = fork();
                         int status;
@@ -152,7 +154,8 @@ static void a_grant_keeps_its_mode_and_owner(void **state) {
 
 static void names_are_checked(void **state) {
         static const char hex[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-        static const char *const suffixes[] = { "/..", "-", "-0400", "-0400-1", "-9999-1-1", "-0400-1-1-1", "-0400--2-1", "x", "-0400-1-x", " ", NULL };
+        static const char *const suffixes[] = { "/..",        "-", "-0400",     "-0400-1", "-9999-1-1", "-0400-1-1-1",
+                                                "-0400--2-1", "x", "-0400-1-x", " ",       NULL };
         char name[200];
 
         assert_true(files_name_is_valid(hex));
@@ -172,8 +175,9 @@ static void paths_never_leave_the_folder(void **state) {
 
         for (size_t i = 0; bad[i]; i++) {
                 struct digest digest = digest_of("x", 1);
-                own_json json_t *files = json_pack("[{ss ss sb s[{ss sb ss}]}]", "name", digest_hex(&digest), "digest", digest.text,
-                                                   "folder", 1, "entries", "path", bad[i], "executable", 0, "text", "x");
+                own_json json_t *files =
+                        json_pack("[{ss ss sb s[{ss sb ss}]}]", "name", digest_hex(&digest), "digest", digest.text,
+                                  "folder", 1, "entries", "path", bad[i], "executable", 0, "text", "x");
                 own_fault struct fault fault = FAULT_INIT;
 
                 assert_true(files_store(*state, files, &fault) < 0);
@@ -228,7 +232,7 @@ static void the_stamp_follows_every_touch(void **state) {
 }
 
 int main(void) {
-        #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
                 CASE(what_is_written_has_the_digest_of_the_model),
                 CASE(what_is_intact_is_not_written_again),

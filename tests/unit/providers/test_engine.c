@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "providers/docker/engine.h"
+#include "providers/runtime/docker/engine.h"
 #include "shared/base/reason.h"
 #include "shared/data/json.h"
 
@@ -15,7 +15,9 @@ static void the_lower_of_both_versions_is_spoken(void **state) {
         static const struct {
                 const char *theirs;
                 int minor;
-        } table[] = { { "1.41", 41 }, { "1.44", 44 }, { "1.47", 47 }, { "1.52", ENGINE_API_MAX }, { "1.999", ENGINE_API_MAX } };
+        } table[] = {
+                { "1.41", 41 }, { "1.44", 44 }, { "1.47", 47 }, { "1.52", ENGINE_API_MAX }, { "1.999", ENGINE_API_MAX }
+        };
         own_fault struct fault fault = FAULT_INIT;
 
         for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -27,7 +29,9 @@ static void the_lower_of_both_versions_is_spoken(void **state) {
 }
 
 static void engines_that_are_too_old_or_no_engines_are_refused(void **state) {
-        static const char *const bad[] = { "1.40", "1.24", "1.0", "2.0", "1.", "1.x", "1.41.2", "", "1.-41", "1.99999999999999999999", NULL };
+        static const char *const bad[] = { "1.40", "1.24",   "1.0", "2.0",   "1.",
+                                           "1.x",  "1.41.2", "",    "1.-41", "1.99999999999999999999",
+                                           NULL };
 
         for (size_t i = 0; bad[i]; i++) {
                 own_fault struct fault fault = FAULT_INIT;
@@ -40,7 +44,8 @@ static void engines_that_are_too_old_or_no_engines_are_refused(void **state) {
 }
 
 static void only_unix_sockets_are_endpoints(void **state) {
-        static const char *const bad[] = { "tcp://127.0.0.1:2375", "ssh://host", "docker.sock", "", "unix://relative", NULL };
+        static const char *const bad[] = { "tcp://127.0.0.1:2375", "ssh://host", "docker.sock", "",
+                                           "unix://relative",      NULL };
         own_fault struct fault fine = FAULT_INIT;
         own_engine struct engine *e = NULL;
 
@@ -60,11 +65,13 @@ static void the_kind_of_a_fault_follows_the_status(void **state) {
         static const struct {
                 int status;
                 enum fault_kind kind;
-        } table[] = { { 400, FAULT_CONFIG }, { 401, FAULT_DENIED }, { 403, FAULT_DENIED }, { 404, FAULT_CONFLICT },
-                      { 409, FAULT_CONFLICT }, { 500, FAULT_TRANSIENT }, { 503, FAULT_TRANSIENT } };
+        } table[] = { { 400, FAULT_CONFIG },   { 401, FAULT_DENIED },   { 403, FAULT_DENIED },
+                      { 404, FAULT_CONFLICT }, { 409, FAULT_CONFLICT }, { 500, FAULT_TRANSIENT },
+                      { 503, FAULT_TRANSIENT } };
 
         for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-                own_engine_reply struct engine_reply reply = { .status = table[i].status, .json = json_pack("{ss}", "message", "no such thing") };
+                own_engine_reply struct engine_reply reply = { .status = table[i].status,
+                                                               .json = json_pack("{ss}", "message", "no such thing") };
                 own_fault struct fault fault = FAULT_INIT;
 
                 assert_true(engine_refused(&reply, REASON_ROLLOUT_START_FAILED, "cannot do it", &fault) < 0);
@@ -100,7 +107,7 @@ static void a_question_is_not_answered_by_nothing(void **state) {
                 int status;
                 bool fine;
         } cases[] = {
-                { NULL, 200, false }, { "GET", 200, false }, { "GET", 204, false }, { "GET", 404, true },
+                { NULL, 200, false },  { "GET", 200, false }, { "GET", 204, false },   { "GET", 404, true },
                 { "POST", 200, true }, { "POST", 204, true }, { "DELETE", 204, true },
         };
 

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "providers/docker/exec_stream.h"
+#include "providers/runtime/docker/exec_stream.h"
 
 #define TWO_FRAMES "\1\0\0\0\0\0\0\3one\2\0\0\0\0\0\0\4 two"
 
@@ -29,12 +29,14 @@ static void frames_of_both_streams_are_one_text_however_they_arrive(void **state
 }
 
 static void what_is_no_frame_is_text(void **state) {
-        static const char refused[] = "OCI runtime exec failed: exec: \"x\": executable file not found in $PATH: unknown\r\n";
+        static const char refused[] =
+                "OCI runtime exec failed: exec: \"x\": executable file not found in $PATH: unknown\r\n";
         own_arena struct arena *a = arena_new();
 
         for (size_t piece = 1; piece < 20; piece++) {
-                assert_string_equal(text_in_pieces(refused, sizeof(refused) - 1, piece, a),
-                                    "OCI runtime exec failed: exec: \"x\": executable file not found in $PATH: unknown \n");
+                assert_string_equal(
+                        text_in_pieces(refused, sizeof(refused) - 1, piece, a),
+                        "OCI runtime exec failed: exec: \"x\": executable file not found in $PATH: unknown \n");
                 assert_string_equal(text_in_pieces("\1\0\0x", 4, piece, a), "???x");
                 /* Behind a frame, too. */
                 assert_string_equal(text_in_pieces("\1\0\0\0\0\0\0\1aend", 12, piece, a), "aend");

@@ -80,8 +80,9 @@ static void a_scripted_instance_can_be_reached_while_it_runs(void **state) {
         const char *id = create(rig, &w);
         struct observation o;
 
-        json_object_set_new(fake_world(rig->runtime), "start", json_pack("{s{s[{si ss}] ss}}", "shop/web", "endpoints", "port", 80, "address",
-                                                                         "127.0.0.1:8080", "address", "127.0.0.2"));
+        json_object_set_new(fake_world(rig->runtime), "start",
+                            json_pack("{s{s[{si ss}] ss}}", "shop/web", "endpoints", "port", 80, "address",
+                                      "127.0.0.1:8080", "address", "127.0.0.2"));
         assert_int_equal(rig_observe(rig, &w).instances.n, 1);
         start(rig, id);
         o = rig_observe(rig, &w);
@@ -96,7 +97,8 @@ static int run(struct rig *rig, const char *id, int64_t *ret_code, const char **
         struct text_at words[] = { { .text = "ready" }, { .text = "-q" } };
         const struct string_list command = { words, 2 };
 
-        return runtime_exec(rig->runtime, &(struct instance){ .id = id }, &command, 1000, rig->arena, ret_code, ret_output, reterr);
+        return runtime_exec(rig->runtime, &(struct instance){ .id = id }, &command, 1000, rig->arena, ret_code,
+                            ret_output, reterr);
 }
 
 static void a_scripted_command_ends_as_the_script_says(void **state) {
@@ -132,7 +134,9 @@ static void the_nth_call_fails_as_scripted(void **state) {
         own_fault struct fault fault = FAULT_INIT;
         const char *id = create(rig, &w);
 
-        json_object_set_new(fake_world(rig->runtime), "fail", json_pack("[{ss si ss ss}]", "call", "start", "nth", 2, "kind", "denied", "code", "RESOURCE_FOREIGN"));
+        json_object_set_new(fake_world(rig->runtime), "fail",
+                            json_pack("[{ss si ss ss}]", "call", "start", "nth", 2, "kind", "denied", "code",
+                                      "RESOURCE_FOREIGN"));
         start(rig, id);
         assert_true(runtime_start(rig->runtime, &(struct instance){ .id = id }, &fault) < 0);
         assert_int_equal(fault.kind, FAULT_DENIED);
@@ -146,7 +150,9 @@ static void a_start_goes_as_scripted(void **state) {
         struct observation o;
         const char *id;
 
-        json_object_set_new(fake_world(rig->runtime), "start", json_pack("{s{ss} s{si}}", "shop/web", "health", "unhealthy", "shop/web@9", "exit_code", 3));
+        json_object_set_new(fake_world(rig->runtime), "start",
+                            json_pack("{s{ss} s{si}}", "shop/web", "health", "unhealthy", "shop/web@9", "exit_code",
+                                      3));
         id = create(rig, &w);
         start(rig, id);
         o = rig_observe(rig, &w);
@@ -238,7 +244,9 @@ static void the_world_outlives_a_process_that_dies_at_any_call(void **state) {
 
                         (void)unlink(path);
                         rig_open(&rig, "fake", &settings);
-                        json_object_set_new(fake_world(rig.runtime), "exit", json_pack("[{ss si sb si}]", "call", calls[i], "nth", 1, "after", after, "code", 42));
+                        json_object_set_new(fake_world(rig.runtime), "exit",
+                                            json_pack("[{ss si sb si}]", "call", calls[i], "nth", 1, "after", after,
+                                                      "code", 42));
                         assert_int_equal(json_dump_file(fake_world(rig.runtime), path, 0), 0);
                         assert_int_equal(child(&settings), 42);
                         assert_int_equal(child(&settings), 0);
@@ -251,7 +259,7 @@ static void the_world_outlives_a_process_that_dies_at_any_call(void **state) {
 }
 
 int main(void) {
-        #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
                 CASE(an_instance_lives_as_the_contract_says),
                 CASE(other_settings_are_another_specification),

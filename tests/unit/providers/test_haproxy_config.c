@@ -65,8 +65,8 @@ static struct haproxy_layout layout(struct arena *a, int64_t share, const char *
 
 static void targets_keep_their_places(void **state) {
         own_arena struct arena *a = arena_new();
-        struct haproxy_layout x = layout(a, 0, "abc", "", NULL), y = layout(a, 50, "ac", "d", &x), z = layout(a, 0,
-                                                                                                              "abcdefghij", "", &y);
+        struct haproxy_layout x = layout(a, 0, "abc", "", NULL), y = layout(a, 50, "ac", "d", &x),
+                              z = layout(a, 0, "abcdefghij", "", &y);
 
         assert_string_equal(y.places[HAPROXY_CURRENT][2].address, x.places[HAPROXY_CURRENT][2].address);
         assert_null(y.places[HAPROXY_CURRENT][1].address);
@@ -96,9 +96,8 @@ static void tell(const struct haproxy_layout *from, const struct haproxy_layout 
 static void no_request_goes_where_neither_route_sends_it(void **state) {
         own_arena struct arena *a = arena_new();
         own_buffer struct buffer c = BUFFER_INIT;
-        struct haproxy_layout none = layout(a, 0, "a", "", NULL), some = layout(a, 25, "a", "b", &none), all = layout(a,
-                                                                                                                      100, "a", "b", &some),
-                              promoted = layout(a, 0, "b", "", &all);
+        struct haproxy_layout none = layout(a, 0, "a", "", NULL), some = layout(a, 25, "a", "b", &none),
+                              all = layout(a, 100, "a", "b", &some), promoted = layout(a, 0, "b", "", &all);
 
         /* The candidate is there before it gets anything, … */
         tell(&none, &some, &c);

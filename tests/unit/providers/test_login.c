@@ -13,11 +13,16 @@
 
 static void test_only_this_machine_is_loopback(void **state) {
         static const char *const ours[] = {
-                "localhost", "LOCALHOST:5000", "127.0.0.1", "127.0.0.1:5000", "127.255.3.4:1", "[::1]", "[::1]:5000", "[0:0:0:0:0:0:0:1]:1",
+                "localhost",     "LOCALHOST:5000", "127.0.0.1",  "127.0.0.1:5000",
+                "127.255.3.4:1", "[::1]",          "[::1]:5000", "[0:0:0:0:0:0:0:1]:1",
         };
         static const char *const others[] = {
-                "localhost.example", "127.0.0.1.example:5000", "128.0.0.1", "127.1", "[::2]:5000", "[::1", "registry.example", "",
-                "[::ffff:127.0.0.1]", "0.0.0.0:5000", "10.0.0.1",
+                "localhost.example",  "127.0.0.1.example:5000",
+                "128.0.0.1",          "127.1",
+                "[::2]:5000",         "[::1",
+                "registry.example",   "",
+                "[::ffff:127.0.0.1]", "0.0.0.0:5000",
+                "10.0.0.1",
         };
 
         for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
@@ -97,7 +102,8 @@ static void check_token(const char *json, const char *expected) {
 }
 
 static void test_a_token_becomes_a_header(void **state) {
-        check_token("{\"token\":\"abc.DEF-1_2~3+/4==\",\"expires_in\":300}", "Authorization: Bearer abc.DEF-1_2~3+/4==");
+        check_token("{\"token\":\"abc.DEF-1_2~3+/4==\",\"expires_in\":300}",
+                    "Authorization: Bearer abc.DEF-1_2~3+/4==");
         check_token("{\"access_token\":\"xyz\"}", "Authorization: Bearer xyz");
 }
 

@@ -85,7 +85,11 @@ static void many_targets_are_told_in_pieces(void **state) {
 
 static void what_is_not_ours_is_not_taken(void **state) {
         const char *const bad[] = {
-                "", "hello", "[]", "{}", "{\"digest\":\"x\",\"route\":{}}",
+                "",
+                "hello",
+                "[]",
+                "{}",
+                "{\"digest\":\"x\",\"route\":{}}",
                 "{\"digest\":\"sha256:1111111111111111111111111111111111111111111111111111111111111111\"}",
                 "{\"digest\":\"sha256:1111111111111111111111111111111111111111111111111111111111111111\",\"route\":{\"app\":\"other\",\"candidate\":0,\"targets\":[]}}",
                 "{\"digest\":\"sha256:1111111111111111111111111111111111111111111111111111111111111111\",\"route\":{\"app\":\"shop\",\"candidate\":30,\"targets\":[]}}",

@@ -2,7 +2,7 @@
 
 #include "recorded.h"
 
-#include "providers/docker/observe.h"
+#include "providers/runtime/docker/observe.h"
 #include "shared/base/clock.h"
 #include "shared/base/text.h"
 
@@ -53,10 +53,13 @@ static const struct sighting *by_service(const struct sighting *list, size_t n, 
 
 static void the_lists_of_both_stores_say_the_same(void **state) {
         for (size_t i = 0; recorded_stores[i]; i++) {
-                own_json json_t *list = recorded_json(recorded_stores[i], "list"), *spec = json_pack("{s[{ss}{ss}]}", "networks", "name", "n1", "name", "n2");
+                own_json json_t *list = recorded_json(recorded_stores[i], "list"),
+                                *spec = json_pack("{s[{ss}{ss}]}", "networks", "name", "n1", "name", "n2");
                 own_arena struct arena *a = arena_new();
                 own_fault struct fault fault = FAULT_INIT;
-                struct workload_service service = { .name = "web", .image = RECORDED_PINNED, .spec_digest = RECORDED_SPEC, .spec = spec };
+                struct workload_service service = {
+                        .name = "web", .image = RECORDED_PINNED, .spec_digest = RECORDED_SPEC, .spec = spec
+                };
                 const struct workload wanted = { .app = "shop", .services = { .items = &service, .n = 1 } };
                 const struct sighting *web, *job, *loop, *new;
                 struct sighting *seen;
@@ -124,8 +127,8 @@ static void assert_endpoints(const char *ports, const char *expected) {
 
 static void a_published_port_is_reached_on_this_host(void **state) {
         static const char any[] = "{\"IP\":\"0.0.0.0\",\"PrivatePort\":80,\"PublicPort\":8080,\"Type\":\"tcp\"}",
-                any6[] = "{\"IP\":\"::\",\"PrivatePort\":80,\"PublicPort\":8080,\"Type\":\"tcp\"}",
-                nine[] = "{\"IP\":\"0.0.0.0\",\"PrivatePort\":9,\"PublicPort\":9,\"Type\":\"tcp\"}";
+                          any6[] = "{\"IP\":\"::\",\"PrivatePort\":80,\"PublicPort\":8080,\"Type\":\"tcp\"}",
+                          nine[] = "{\"IP\":\"0.0.0.0\",\"PrivatePort\":9,\"PublicPort\":9,\"Type\":\"tcp\"}";
         char text[1000];
 
         assert_endpoints("[]", "");
@@ -139,13 +142,16 @@ static void a_published_port_is_reached_on_this_host(void **state) {
         assert_endpoints("[{\"PrivatePort\":80,\"PublicPort\":1,\"Type\":\"tcp\"}]", "80=127.0.0.1:1");
         assert_endpoints("[{\"IP\":\"\",\"PrivatePort\":80,\"PublicPort\":1,\"Type\":\"tcp\"}]", "80=127.0.0.1:1");
         assert_endpoints("[{\"IP\":\"192.168.1.2\",\"PrivatePort\":80,\"PublicPort\":2,\"Type\":\"tcp\"},"
-                         "{\"IP\":\"127.0.0.1\",\"PrivatePort\":80,\"PublicPort\":3,\"Type\":\"tcp\"}]", "80=127.0.0.1:3");
+                         "{\"IP\":\"127.0.0.1\",\"PrivatePort\":80,\"PublicPort\":3,\"Type\":\"tcp\"}]",
+                         "80=127.0.0.1:3");
         /* Not published, not TCP, not a port, not an address. */
-        assert_endpoints("[{\"PrivatePort\":80,\"Type\":\"tcp\"},{\"IP\":\"0.0.0.0\",\"PrivatePort\":53,\"PublicPort\":53,\"Type\":\"udp\"},"
-                         "{\"IP\":\"0.0.0.0\",\"PrivatePort\":70000,\"PublicPort\":1,\"Type\":\"tcp\"},"
-                         "{\"IP\":\"0.0.0.0\",\"PrivatePort\":1,\"PublicPort\":-1,\"Type\":\"tcp\"},"
-                         "{\"IP\":\"evil.example/x\",\"PrivatePort\":2,\"PublicPort\":2,\"Type\":\"tcp\"},"
-                         "{\"IP\":\"0.0.0.0\",\"PrivatePort\":\"3\",\"PublicPort\":3,\"Type\":\"tcp\"},null,3]", "");
+        assert_endpoints(
+                "[{\"PrivatePort\":80,\"Type\":\"tcp\"},{\"IP\":\"0.0.0.0\",\"PrivatePort\":53,\"PublicPort\":53,\"Type\":\"udp\"},"
+                "{\"IP\":\"0.0.0.0\",\"PrivatePort\":70000,\"PublicPort\":1,\"Type\":\"tcp\"},"
+                "{\"IP\":\"0.0.0.0\",\"PrivatePort\":1,\"PublicPort\":-1,\"Type\":\"tcp\"},"
+                "{\"IP\":\"evil.example/x\",\"PrivatePort\":2,\"PublicPort\":2,\"Type\":\"tcp\"},"
+                "{\"IP\":\"0.0.0.0\",\"PrivatePort\":\"3\",\"PublicPort\":3,\"Type\":\"tcp\"},null,3]",
+                "");
 }
 
 static void assert_address(const char *networks, const char *expected) {
@@ -171,7 +177,8 @@ static void the_address_is_that_of_the_first_network_by_name(void **state) {
 
 static void a_closer_look_tells_start_restarts_and_health(void **state) {
         for (size_t i = 0; recorded_stores[i]; i++) {
-                own_json json_t *web = recorded_json(recorded_stores[i], "inspect"), *loop = recorded_json(recorded_stores[i], "inspect-loop");
+                own_json json_t *web = recorded_json(recorded_stores[i], "inspect"),
+                                *loop = recorded_json(recorded_stores[i], "inspect-loop");
                 own_arena struct arena *a = arena_new();
                 struct sighting s = { .created_at = 0 }, l = { .created_at = 0 };
 
@@ -190,7 +197,8 @@ static void an_end_with_the_engine_is_told_from_one_before_it(void **state) {
                 const char *status, *started, *finished;
                 bool lost;
         } cases[] = {
-                { "exited", "2026-11-30T00:44:00Z", "2026-11-30T00:45:19Z", true },  /* the engine that came up ended it */
+                /* the engine that came up ended it */
+                { "exited", "2026-11-30T00:44:00Z", "2026-11-30T00:45:19Z", true },
                 { "exited", "2026-11-30T00:44:00Z", "2026-11-30T00:44:50Z", true },  /* the one that went down */
                 { "exited", "2026-11-30T00:44:00Z", "0001-01-01T00:00:00Z", true },  /* nobody saw it */
                 { "exited", "2026-11-30T00:10:00Z", "2026-11-30T00:20:00Z", false }, /* long before */
@@ -203,8 +211,8 @@ static void an_end_with_the_engine_is_told_from_one_before_it(void **state) {
 
         assert_int_equal(rfc3339_parse("2026-11-30T00:45:00Z", &began), 0);
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-                own_json json_t *inspect = json_pack("{s{ssssss}}", "State", "Status", cases[i].status, "StartedAt", cases[i].started,
-                                                     "FinishedAt", cases[i].finished);
+                own_json json_t *inspect = json_pack("{s{ssssss}}", "State", "Status", cases[i].status, "StartedAt",
+                                                     cases[i].started, "FinishedAt", cases[i].finished);
 
                 if (observe_is_lost(inspect, began) != cases[i].lost)
                         fail_msg("case %zu", i);
@@ -222,14 +230,16 @@ static void other_hosts_and_half_labelled_containers_are_left_out(void **state) 
         assert_int_equal(observe_list(list, "web2", NULL, 0, a, &seen, &n, &fault), 0);
         assert_int_equal(n, 0);
         json_object_del(json_object_get(json_array_get(list, 0), "Labels"), "tallyman.app");
-        json_object_set_new(json_object_get(json_array_get(list, 1), "Labels"), "tallyman.service", json_string("../x"));
+        json_object_set_new(json_object_get(json_array_get(list, 1), "Labels"), "tallyman.service",
+                            json_string("../x"));
         json_object_set_new(json_array_get(list, 2), "Id", json_string("../x"));
         assert_int_equal(observe_list(list, "web1", NULL, 0, a, &seen, &n, &fault), 0);
         assert_int_equal(n, 1);
 }
 
 static void lists_of_anything_do_no_harm(void **state) {
-        own_json json_t *odd = json_pack("[n i s [] {} {s{ss} si}]", 1, "x", "Labels", "tallyman.host", "web1", "Id", 3);
+        own_json json_t *odd =
+                json_pack("[n i s [] {} {s{ss} si}]", 1, "x", "Labels", "tallyman.host", "web1", "Id", 3);
         own_json json_t *no_list = json_object();
         own_arena struct arena *a = arena_new();
         own_fault struct fault fault = FAULT_INIT, refused = FAULT_INIT;

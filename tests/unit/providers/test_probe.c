@@ -35,7 +35,8 @@ static void say(int fd, const char *text) {
 static void say_body(int fd, int status, const char *body) {
         char head[200];
 
-        (void)snprintf(head, sizeof(head), "HTTP/1.1 %d X\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n", status, strlen(body));
+        (void)snprintf(head, sizeof(head), "HTTP/1.1 %d X\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n", status,
+                       strlen(body));
         say(fd, head);
         say(fd, body);
 }
@@ -55,8 +56,12 @@ static void answer_query(int fd, const char *query) {
         static const struct {
                 const char *query, *body;
         } answers[] = {
-                { "value", NUMBER("0.25") }, { "old", NUMBER("0.2") }, { "none", NUMBER("0") }, { "some", NUMBER("12") },
-                { "nan", NUMBER("NaN") }, { "up%7Bv%3D%22sha256%3Anew%2F2%2Fshop%2Fweb%2Fweb1%22%7D", NUMBER("1") },
+                { "value", NUMBER("0.25") },
+                { "old", NUMBER("0.2") },
+                { "none", NUMBER("0") },
+                { "some", NUMBER("12") },
+                { "nan", NUMBER("NaN") },
+                { "up%7Bv%3D%22sha256%3Anew%2F2%2Fshop%2Fweb%2Fweb1%22%7D", NUMBER("1") },
                 { "up%7Bv%3D%22sha256%3Aold%2F1%2Fshop%2Fweb%2Fweb1%22%7D", NUMBER("2") },
         };
         size_t n = strcspn(query, " &");
@@ -76,7 +81,9 @@ static void answer(int fd, const char *request) {
         if (str_after(path, "/status/"))
                 say_body(fd, (int)strtol(path + 8, NULL, 10), "the body of it");
         else if (str_after(path, "/host ") || str_after(path, "/host?"))
-                (void)snprintf(text, sizeof(text), "%.*s %.*s", (int)strcspn(path, " "), path, (int)strcspn(host, "\r"), host), say_body(fd, 200, text);
+                (void)snprintf(text, sizeof(text), "%.*s %.*s", (int)strcspn(path, " "), path, (int)strcspn(host, "\r"),
+                               host),
+                        say_body(fd, 200, text);
         else if (str_after(path, "/near "))
                 say_much(fd, LIMIT_CHECK_BODY_BYTES - 6);
         else if (str_after(path, "/far "))
@@ -164,13 +171,24 @@ static struct instance instance_at(int port, struct arena *a) {
         struct endpoint *e = arena_new_of(a, struct endpoint);
 
         *e = (struct endpoint){ .port = 80, .address = arena_printf(a, "127.0.0.1:%d", port) };
-        return (struct instance){ .id = "c1", .app = "shop", .service = "web", .version = "2", .state = INSTANCE_RUNNING,
-                                  .started_at = 1700000000000, .endpoints = { e, 1 } };
+        return (struct instance){ .id = "c1",
+                                  .app = "shop",
+                                  .service = "web",
+                                  .version = "2",
+                                  .state = INSTANCE_RUNNING,
+                                  .started_at = 1700000000000,
+                                  .endpoints = { e, 1 } };
 }
 
 static struct probe_target target_of(const struct instance *in) {
-        return (struct probe_target){ .instance = in, .host = "web1", .app = "shop", .service = "web", .release = "sha256:new",
-                                      .version = "2", .settled_release = "sha256:old", .settled_version = "1" };
+        return (struct probe_target){ .instance = in,
+                                      .host = "web1",
+                                      .app = "shop",
+                                      .service = "web",
+                                      .release = "sha256:new",
+                                      .version = "2",
+                                      .current_release = "sha256:old",
+                                      .current_version = "1" };
 }
 
 static struct check_fact look(const struct check *check, const struct probe_target *target, struct arena *a) {
@@ -185,7 +203,8 @@ static struct check_fact look(const struct check *check, const struct probe_targ
 
 static void assert_fact(const struct check_fact *f, enum check_verdict verdict, const char *detail) {
         if (f->verdict != verdict || !pattern_matches(detail, f->detail))
-                fail_msg("%s '%s' instead of %s '%s'", check_verdict_names[f->verdict], f->detail, check_verdict_names[verdict], detail);
+                fail_msg("%s '%s' instead of %s '%s'", check_verdict_names[f->verdict], f->detail,
+                         check_verdict_names[verdict], detail);
 }
 
 static void ask(const struct server *s, const struct check_http *http, enum check_verdict verdict, const char *detail) {
@@ -217,10 +236,12 @@ static void an_answer_with_the_right_status_passes(void **state) {
 
 static void the_body_must_hold_the_text_in_its_first_part(void **state) {
         ask(*state, HTTP(.path = "/status/200", .contains = "body of"), CHECK_PASS, "status 200");
-        ask(*state, HTTP(.path = "/status/200", .contains = "nothing"), CHECK_FAIL, "status 200, but 'nothing' is not in the body");
+        ask(*state, HTTP(.path = "/status/200", .contains = "nothing"), CHECK_FAIL,
+            "status 200, but 'nothing' is not in the body");
         ask(*state, HTTP(.path = "/status/404", .contains = "body of"), CHECK_FAIL, "status 404, not 200 to 399");
         ask(*state, HTTP(.path = "/near", .contains = "needle"), CHECK_PASS, "status 200");
-        ask(*state, HTTP(.path = "/far", .contains = "needle"), CHECK_FAIL, "status 200, but 'needle' is not in the body");
+        ask(*state, HTTP(.path = "/far", .contains = "needle"), CHECK_FAIL,
+            "status 200, but 'needle' is not in the body");
         ask(*state, HTTP(.path = "/far"), CHECK_PASS, "status 200");
 }
 
@@ -228,7 +249,9 @@ static void path_and_host_go_out_as_they_are(void **state) {
         const struct server *s = *state;
         char text[60];
 
-        ask(s, HTTP(.path = "/host?a=%20/../b", .host = "shop.example", .contains = "/host?a=%20/../b Host: shop.example"), CHECK_PASS, "*");
+        ask(s,
+            HTTP(.path = "/host?a=%20/../b", .host = "shop.example", .contains = "/host?a=%20/../b Host: shop.example"),
+            CHECK_PASS, "*");
         (void)snprintf(text, sizeof(text), "Host: 127.0.0.1:%d", s->port);
         ask(s, HTTP(.path = "/host", .contains = text), CHECK_PASS, "*");
 }
@@ -243,7 +266,8 @@ static void the_environment_has_no_say(void **state) {
 static void no_whole_answer_in_time_fails(void **state) {
         ask(*state, HTTP(.path = "/slow"), CHECK_FAIL, "no whole answer from 127.0.0.1:* within 500ms");
         ask(*state, HTTP(.path = "/half"), CHECK_FAIL, "no whole answer from 127.0.0.1:* within 500ms");
-        ask(*state, HTTP(.path = "/nothing"), CHECK_FAIL, "GET http://127.0.0.1:*/nothing: the server closed the connection without an answer*");
+        ask(*state, HTTP(.path = "/nothing"), CHECK_FAIL,
+            "GET http://127.0.0.1:*/nothing: the server closed the connection without an answer*");
         ask(*state, HTTP(.path = "/garbage"), CHECK_FAIL, "GET http://127.0.0.1:*/garbage: *");
 }
 
@@ -272,11 +296,12 @@ static void what_cannot_be_asked_is_inconclusive_and_what_does_not_run_fails(voi
         const struct check_http http = { .port = 8080, .path = "/" };
         const struct check_exec exec = { .command = { .n = 0 } };
         const struct check one = { .name = { .text = "one" }, .http = &http, .timeout_ms = 500 },
-                two = { .name = { .text = "two" }, .exec = &exec, .timeout_ms = 500 };
+                           two = { .name = { .text = "two" }, .exec = &exec, .timeout_ms = 500 };
         struct instance in = instance_at(1, a);
         struct check_fact fact = look_at(&one, &in, a);
 
-        assert_fact(&fact, CHECK_INCONCLUSIVE, "there is no way to port 8080: it is not published, and the container has no address");
+        assert_fact(&fact, CHECK_INCONCLUSIVE,
+                    "there is no way to port 8080: it is not published, and the container has no address");
         in.state = INSTANCE_EXITED;
         fact = look_at(&one, &in, a);
         assert_fact(&fact, CHECK_FAIL, "it is not running but exited");
@@ -332,7 +357,7 @@ static void a_published_port_that_drops_connections_fails(void **state) {
                 _exit(0);
         }
         touch(port, true, CHECK_FAIL, "127.0.0.1:* takes connections and drops them at once");
-        touch(port, true, CHECK_FAIL, "127.0.0.1:* takes *"); /* a reset may come even before we look */
+        touch(port, true, CHECK_FAIL, "127.0.0.1:* takes *");   /* a reset may come even before we look */
         touch(port, false, CHECK_PASS, "it takes connections"); /* nobody stands between: that is how it is */
         touch(port, true, CHECK_PASS, "it takes connections");  /* it said something first */
         assert_int_equal(waitpid(pid, NULL, 0), pid);
@@ -379,7 +404,8 @@ static struct check_fact run(const char *script, bool output, struct arena *a) {
         return look(&check, &target, a);
 }
 
-#define RUNS "\"instances\":[{\"id\":\"c1\",\"app\":\"shop\",\"service\":\"web\",\"version\":\"2\",\"state\":\"running\"}]"
+#define RUNS \
+        "\"instances\":[{\"id\":\"c1\",\"app\":\"shop\",\"service\":\"web\",\"version\":\"2\",\"state\":\"running\"}]"
 
 static void the_exit_code_of_a_command_decides(void **state) {
         static const struct {
@@ -389,15 +415,20 @@ static void the_exit_code_of_a_command_decides(void **state) {
                 const char *detail;
         } table[] = {
                 { "{" RUNS "}", false, CHECK_PASS, "exit code 0" },
-                { "{" RUNS ",\"exec\":{\"shop/web\":{\"exit_code\":0,\"output\":\"fine\\n\"}}}", true, CHECK_PASS, "exit code 0: fine" },
-                { "{" RUNS ",\"exec\":{\"shop/web@2\":{\"exit_code\":3,\"output\":\"a\\nb \\n\\n\"},\"shop/web\":{\"exit_code\":1}}}", true, CHECK_FAIL,
-                  "exit code 3: b" },
+                { "{" RUNS ",\"exec\":{\"shop/web\":{\"exit_code\":0,\"output\":\"fine\\n\"}}}", true, CHECK_PASS,
+                  "exit code 0: fine" },
+                { "{" RUNS
+                  ",\"exec\":{\"shop/web@2\":{\"exit_code\":3,\"output\":\"a\\nb \\n\\n\"},\"shop/web\":{\"exit_code\":1}}}",
+                  true, CHECK_FAIL, "exit code 3: b" },
                 /* What it prints stays out of the evidence unless that was asked for. */
-                { "{" RUNS ",\"exec\":{\"shop/web@2\":{\"exit_code\":3,\"output\":\"secret\"}}}", false, CHECK_FAIL, "exit code 3" },
+                { "{" RUNS ",\"exec\":{\"shop/web@2\":{\"exit_code\":3,\"output\":\"secret\"}}}", false, CHECK_FAIL,
+                  "exit code 3" },
                 { "{" RUNS ",\"exec\":{\"shop/web@2\":{\"timeout\":true}}}", false, CHECK_FAIL, "no end within 500ms" },
                 { "{\"instances\":[]}", false, CHECK_FAIL, "shop: cannot run a command in web: c1 is gone*" },
-                { "{" RUNS ",\"available\":false,\"reason\":\"away\"}", false, CHECK_INCONCLUSIVE, "shop: cannot run a command in web: away*" },
-                { "{" RUNS ",\"fail\":[{\"call\":\"exec\",\"kind\":\"denied\",\"message\":\"not ours\"}]}", false, CHECK_INCONCLUSIVE, "*not ours*" },
+                { "{" RUNS ",\"available\":false,\"reason\":\"away\"}", false, CHECK_INCONCLUSIVE,
+                  "shop: cannot run a command in web: away*" },
+                { "{" RUNS ",\"fail\":[{\"call\":\"exec\",\"kind\":\"denied\",\"message\":\"not ours\"}]}", false,
+                  CHECK_INCONCLUSIVE, "*not ours*" },
         };
 
         for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -428,15 +459,16 @@ static void a_runtime_without_commands_is_inconclusive(void **state) {
  * Prometheus
  */
 
-static struct check_fact measure(const struct server *s, const char *base, const struct check_prometheus *p, bool settled, struct arena *a) {
+static struct check_fact measure(const struct server *s, const char *base, const struct check_prometheus *p,
+                                 bool current, struct arena *a) {
         struct check_prometheus with = *p;
         const struct check check = { .name = { .text = "errors" }, .prometheus = &with, .timeout_ms = 500 };
         struct probe_target target = target_of(NULL);
         struct check_fact fact;
 
         with.url = arena_printf(a, "http://127.0.0.1:%d%s", s->port, base);
-        if (!settled)
-                target.settled_release = target.settled_version = NULL;
+        if (!current)
+                target.current_release = target.current_version = NULL;
         fact = look(&check, &target, a);
         assert_null(fact.instance);
         assert_int_equal(fact.started_at, 0);
@@ -447,7 +479,8 @@ static struct check_fact measure(const struct server *s, const char *base, const
 
 static void a_number_is_taken_with_its_baseline(void **state) {
         own_arena struct arena *a = arena_new();
-        struct check_fact fact = measure(*state, "/base", QUERY(.query = "value", .baseline = "old", .traffic = "some"), true, a);
+        struct check_fact fact =
+                measure(*state, "/base", QUERY(.query = "value", .baseline = "old", .traffic = "some"), true, a);
 
         assert_fact(&fact, CHECK_PASS, "0.25, baseline 0.2");
         assert_int_equal(*fact.value, 250000);
@@ -465,7 +498,8 @@ static void a_number_is_taken_with_its_baseline(void **state) {
 static void placeholders_are_of_the_new_release_and_in_the_baseline_of_the_old(void **state) {
         static const char query[] = "up{v=\"${release}/${version}/${app}/${service}/${host}\"}";
         own_arena struct arena *a = arena_new();
-        struct check_fact fact = measure(*state, "/base", QUERY(.query = query, .baseline = query, .traffic = query), true, a);
+        struct check_fact fact =
+                measure(*state, "/base", QUERY(.query = query, .baseline = query, .traffic = query), true, a);
 
         assert_fact(&fact, CHECK_PASS, "1, baseline 2");
 }
@@ -492,13 +526,15 @@ static void a_server_that_does_not_answer_is_inconclusive(void **state) {
         const struct server closed = { .port = closed_port() };
         struct check_fact fact = measure(&closed, "", QUERY(.query = "value"), true, a);
 
-        assert_fact(&fact, CHECK_INCONCLUSIVE, "GET http://127.0.0.1:*/api/v1/query: cannot connect: Connection refused");
+        assert_fact(&fact, CHECK_INCONCLUSIVE,
+                    "GET http://127.0.0.1:*/api/v1/query: cannot connect: Connection refused");
         fact = measure(*state, "/slow", QUERY(.query = "value"), true, a);
         assert_fact(&fact, CHECK_INCONCLUSIVE, "query: no answer from http://127.0.0.1:*/slow within 500ms");
         fact = measure(*state, "/huge", QUERY(.query = "value"), true, a);
         assert_fact(&fact, CHECK_INCONCLUSIVE, "query: the answer exceeds 262144 bytes: aggregate the series");
         fact = measure(*state, "/nowhere", QUERY(.query = "value"), true, a);
-        assert_fact(&fact, CHECK_INCONCLUSIVE, "GET http://127.0.0.1:*/nowhere/api/v1/query: the server closed the connection*");
+        assert_fact(&fact, CHECK_INCONCLUSIVE,
+                    "GET http://127.0.0.1:*/nowhere/api/v1/query: the server closed the connection*");
 }
 
 static void a_query_that_is_too_long_is_not_asked(void **state) {

@@ -2,7 +2,7 @@
 
 #include "recorded.h"
 
-#include "providers/docker/pull.h"
+#include "providers/runtime/docker/pull.h"
 #include "shared/base/limits.h"
 #include "shared/base/reason.h"
 
@@ -33,7 +33,9 @@ static void recorded_pulls_are_read_in_pieces_of_any_size(void **state) {
 
                 pull_stream_init(&s, "subject", &progress);
                 for (size_t at = 0; at < text.size; at += piece)
-                        assert_int_equal(pull_stream_feed(text.data + at, text.size - at < piece ? text.size - at : piece, &s), 0);
+                        assert_int_equal(pull_stream_feed(text.data + at,
+                                                          text.size - at < piece ? text.size - at : piece, &s),
+                                         0);
                 assert_string_equal(s.error, "");
                 assert_true(told.n > 0);
                 assert_int_equal(told.done, told.total);
@@ -49,7 +51,10 @@ static int feed(struct pull_stream *s, const char *text) {
 static void errors_in_the_stream_are_kept(void **state) {
         own_pull_stream struct pull_stream s;
 
-        assert_int_equal(feed(&s, "{\"status\":\"x\"}\r\n\n{\"errorDetail\":{\"message\":\"manifest unknown\"},\"error\":\"short\"}\n{\"error\":\"later\"}\n"), 0);
+        assert_int_equal(
+                feed(&s,
+                     "{\"status\":\"x\"}\r\n\n{\"errorDetail\":{\"message\":\"manifest unknown\"},\"error\":\"short\"}\n{\"error\":\"later\"}\n"),
+                0);
         assert_string_equal(s.error, "manifest unknown");
 }
 
@@ -80,12 +85,14 @@ static void layers_add_up_and_odd_numbers_do_no_harm(void **state) {
         own_pull_stream struct pull_stream s;
         int64_t done, total;
 
-        assert_int_equal(feed(&s, "{\"id\":\"a\",\"status\":\"Downloading\",\"progressDetail\":{\"current\":10,\"total\":100}}\n"
-                                  "{\"id\":\"b\",\"status\":\"Downloading\",\"progressDetail\":{\"current\":5,\"total\":50}}\n"
-                                  "{\"id\":\"a\",\"status\":\"Downloading\",\"progressDetail\":{\"current\":20,\"total\":100}}\n"
-                                  "{\"id\":\"b\",\"status\":\"Downloading\",\"progressDetail\":{\"current\":-5,\"total\":50}}\n"
-                                  "{\"id\":\"a\",\"status\":\"Extracting\",\"progressDetail\":{\"current\":1,\"total\":9}}\n"
-                                  "{\"id\":7,\"status\":\"Downloading\"}\n{\"id\":\"b\",\"status\":\"Pull complete\"}\n"), 0);
+        assert_int_equal(
+                feed(&s, "{\"id\":\"a\",\"status\":\"Downloading\",\"progressDetail\":{\"current\":10,\"total\":100}}\n"
+                         "{\"id\":\"b\",\"status\":\"Downloading\",\"progressDetail\":{\"current\":5,\"total\":50}}\n"
+                         "{\"id\":\"a\",\"status\":\"Downloading\",\"progressDetail\":{\"current\":20,\"total\":100}}\n"
+                         "{\"id\":\"b\",\"status\":\"Downloading\",\"progressDetail\":{\"current\":-5,\"total\":50}}\n"
+                         "{\"id\":\"a\",\"status\":\"Extracting\",\"progressDetail\":{\"current\":1,\"total\":9}}\n"
+                         "{\"id\":7,\"status\":\"Downloading\"}\n{\"id\":\"b\",\"status\":\"Pull complete\"}\n"),
+                0);
         pull_stream_sum(&s, &done, &total);
         assert_int_equal(done, 70);
         assert_int_equal(total, 150);
@@ -97,10 +104,13 @@ static void a_registrys_refusal_has_its_code(void **state) {
         } table[] = {
                 { "Head \"https://r.example/v2/a/manifests/sha256:00\": no basic auth credentials", REASON_IMAGE_AUTH },
                 { "unauthorized: authentication required", REASON_IMAGE_AUTH },
-                { "pull access denied for a, repository does not exist or may require 'docker login': denied", REASON_IMAGE_AUTH },
-                { "failed to resolve reference \"r.example/a@sha256:00\": pull access denied, insufficient_scope: authorization failed", REASON_IMAGE_AUTH },
+                { "pull access denied for a, repository does not exist or may require 'docker login': denied",
+                  REASON_IMAGE_AUTH },
+                { "failed to resolve reference \"r.example/a@sha256:00\": pull access denied, insufficient_scope: authorization failed",
+                  REASON_IMAGE_AUTH },
                 { "manifest for a@sha256:00 not found: manifest unknown: manifest unknown", REASON_IMAGE_NOT_FOUND },
-                { "failed to resolve reference \"r.example/a@sha256:00\": r.example/a@sha256:00: not found", REASON_IMAGE_NOT_FOUND },
+                { "failed to resolve reference \"r.example/a@sha256:00\": r.example/a@sha256:00: not found",
+                  REASON_IMAGE_NOT_FOUND },
                 { "no matching manifest for linux/amd64 in the manifest list entries", REASON_IMAGE_NOT_FOUND },
                 { "image verification failed for digest sha256:00", REASON_IMAGE_DIGEST_MISMATCH },
                 { "filesystem layer verification failed for digest sha256:00", REASON_IMAGE_DIGEST_MISMATCH },

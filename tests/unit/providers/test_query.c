@@ -28,18 +28,23 @@ static void assert_filled(const char *query, const struct query_values *values, 
 static void every_placeholder_is_filled_in(void **state) {
         const struct query_values v = { .of = { "sha256:0a", "1.4.2+rc-1", "shop", "web", "web1.example" } };
 
-        assert_filled("${release} ${version} ${app} ${service} ${host} ${app}", &v, "sha256:0a 1.4.2+rc-1 shop web web1.example shop");
+        assert_filled("${release} ${version} ${app} ${service} ${host} ${app}", &v,
+                      "sha256:0a 1.4.2+rc-1 shop web web1.example shop");
         assert_filled("rate(errors{release=\"${release}\"}[1m])", &v, "rate(errors{release=\"sha256:0a\"}[1m])");
         assert_filled("", &v, "");
         /* Nothing else is touched: a regular expression may end in '$'. */
-        assert_filled("up{a=~\"x$\"} $ ${ ${nothing} ${release $${app} ${app", &v, "up{a=~\"x$\"} $ ${ ${nothing} ${release $shop ${app");
+        assert_filled("up{a=~\"x$\"} $ ${ ${nothing} ${release $${app} ${app", &v,
+                      "up{a=~\"x$\"} $ ${ ${nothing} ${release $shop ${app");
 }
 
 static void no_value_ends_the_string_it_stands_in(void **state) {
-        const struct query_values v = { .of = { "a\"} or vector(0)", "it's \\ \n \x01 \xc3\xa4 \xf0\x9f\x98\x80 \xff!", "${release}", NULL, "`x`" } };
+        const struct query_values v = { .of = { "a\"} or vector(0)", "it's \\ \n \x01 \xc3\xa4 \xf0\x9f\x98\x80 \xff!",
+                                                "${release}", NULL, "`x`" } };
 
         assert_filled("up{a=\"${release}\"}", &v, "up{a=\"a\\u0022\\u007d\\u0020or\\u0020vector\\u00280\\u0029\"}");
-        assert_filled("${version}", &v, "it\\u0027s\\u0020\\u005c\\u0020\\u000a\\u0020\\u0001\\u0020\\u00e4\\u0020\\U0001f600\\u0020\\u0021");
+        assert_filled(
+                "${version}", &v,
+                "it\\u0027s\\u0020\\u005c\\u0020\\u000a\\u0020\\u0001\\u0020\\u00e4\\u0020\\U0001f600\\u0020\\u0021");
         /* Not filled in again. */
         assert_filled("${app}", &v, "\\u0024\\u007brelease\\u007d");
         assert_filled("[${service}]", &v, "[]");
@@ -64,8 +69,9 @@ static void a_query_has_a_limit(void **state) {
  */
 
 #define VECTOR(result) "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[" result "]}}"
-#define SERIES(value) "{\"metric\":{\"__name__\":\"up\",\"job\":\"shop\"},\"value\":[1700000000.123,\"" value "\"]}"
-#define SCALAR(value) "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[1700000000.123,\"" value "\"]}}"
+#define SERIES(value)  "{\"metric\":{\"__name__\":\"up\",\"job\":\"shop\"},\"value\":[1700000000.123,\"" value "\"]}"
+#define SCALAR(value) \
+        "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[1700000000.123,\"" value "\"]}}"
 
 static struct finding answer(const char *text, int status, struct arena *a) {
         return query_answer("query", status, text, strlen(text), a);
@@ -109,14 +115,17 @@ static void everything_else_is_inconclusive_and_says_why(void **state) {
                 { 200, SCALAR("one"), "query: the answer is not a number" },
                 { 200, SCALAR(""), "query: the answer is not a number" },
                 { 200, VECTOR(SERIES("1") "," SERIES("2")), "query: 2 series instead of one number: aggregate them" },
-                { 200, VECTOR("{\"metric\":{},\"histogram\":[1,{\"count\":\"1\",\"sum\":\"1\"}]}"), "query: the answer is not a number" },
+                { 200, VECTOR("{\"metric\":{},\"histogram\":[1,{\"count\":\"1\",\"sum\":\"1\"}]}"),
+                  "query: the answer is not a number" },
                 { 200, VECTOR("{\"metric\":{},\"value\":[1700000000,12]}"), "query: the answer is not a number" },
                 { 200, VECTOR("{\"metric\":{},\"value\":[1700000000]}"), "query: the answer is not a number" },
                 { 200, VECTOR("[]"), "query: the answer is not a number" },
-                { 200, "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[]}}", "query: the answer is a matrix, not a number" },
+                { 200, "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[]}}",
+                  "query: the answer is a matrix, not a number" },
                 { 200, "{\"status\":\"success\",\"data\":{\"resultType\":\"string\",\"result\":[1,\"5\"]}}",
                   "query: the answer is a string, not a number" },
-                { 200, "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":{}}}", "query: the answer is not what the API promises" },
+                { 200, "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":{}}}",
+                  "query: the answer is not what the API promises" },
                 { 200, "{\"status\":\"success\",\"data\":{}}", "query: the answer is not what the API promises" },
                 { 200, "{\"status\":\"success\"}", "query: the answer is not what the API promises" },
                 { 200, "{}", "query: the server answers with status 200" },
@@ -124,12 +133,16 @@ static void everything_else_is_inconclusive_and_says_why(void **state) {
                 { 200, "", "query: the answer is not JSON: is this a Prometheus server?" },
                 { 200, "<html>", "query: the answer is not JSON: is this a Prometheus server?" },
                 { 200, VECTOR(SERIES("1")) "x", "query: the answer is not JSON: is this a Prometheus server?" },
-                { 200, "{\"status\":\"success\",\"warnings\":[\"a store is away\"],\"data\":{\"resultType\":\"scalar\",\"result\":[1,\"2\"]}}",
+                { 200,
+                  "{\"status\":\"success\",\"warnings\":[\"a store is away\"],\"data\":{\"resultType\":\"scalar\",\"result\":[1,\"2\"]}}",
                   "query: the server warns: a store is away" },
-                { 400, "{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"1:2: parse error: unexpected <op:*>\"}",
+                { 400,
+                  "{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"1:2: parse error: unexpected <op:*>\"}",
                   "query: the server says bad_data: 1:2: parse error: unexpected <op:*>" },
-                { 200, "{\"status\":\"error\",\"error\":\"odd\\u001b[31m\"}", "query: the server says error: odd?[31m" },
-                { 503, "{\"status\":\"error\",\"errorType\":\"timeout\",\"error\":\"query timed out\"}", "query: the server says timeout: query timed out" },
+                { 200, "{\"status\":\"error\",\"error\":\"odd\\u001b[31m\"}",
+                  "query: the server says error: odd?[31m" },
+                { 503, "{\"status\":\"error\",\"errorType\":\"timeout\",\"error\":\"query timed out\"}",
+                  "query: the server says timeout: query timed out" },
                 { 503, VECTOR(SERIES("1")), "query: the server answers with status 503" },
                 { 302, "", "query: the server answers with status 302" },
                 { 404, "404 page not found", "query: the server answers with status 404" },

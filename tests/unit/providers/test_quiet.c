@@ -2,8 +2,8 @@
 
 #include "recorded.h"
 
-#include "providers/docker/docker_private.h"
-#include "providers/docker/quiet.h"
+#include "providers/runtime/docker/docker_private.h"
+#include "providers/runtime/docker/fingerprint.h"
 
 static struct digest print_of(const json_t *list) {
         struct digest d;
@@ -56,7 +56,8 @@ static void it_stops(json_t *list) {
 }
 
 static void it_restarts(json_t *list) {
-        json_t *network = json_object_get(json_object_get(json_object_get(web(list), "NetworkSettings"), "Networks"), "n1");
+        json_t *network =
+                json_object_get(json_object_get(json_object_get(web(list), "NetworkSettings"), "Networks"), "n1");
 
         assert_non_null(network);
         json_object_set_new(network, "EndpointID", json_string("another"));
@@ -67,7 +68,8 @@ static void its_port_moves(json_t *list) {
 }
 
 static void its_address_changes(json_t *list) {
-        json_t *network = json_object_get(json_object_get(json_object_get(web(list), "NetworkSettings"), "Networks"), "n1");
+        json_t *network =
+                json_object_get(json_object_get(json_object_get(web(list), "NetworkSettings"), "Networks"), "n1");
 
         json_object_set_new(network, "IPAddress", json_string("10.0.0.99"));
 }

@@ -15,8 +15,8 @@
 #include "shared/net/http.h"
 
 #define OCI_INDEX "application/vnd.oci.image.index.v1+json"
-#define BODY "{\"schemaVersion\":2,\"mediaType\":\"" OCI_INDEX "\",\"manifests\":[]}"
-#define ZEROS "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+#define BODY      "{\"schemaVersion\":2,\"mediaType\":\"" OCI_INDEX "\",\"manifests\":[]}"
+#define ZEROS     "sha256:0000000000000000000000000000000000000000000000000000000000000000"
 
 static struct http_response make(const char *type, const char *digest, const char *body) {
         struct http_response r = { .status = 200 };
@@ -63,7 +63,8 @@ static void refuse(const char *type, const char *said, const char *wanted, const
 static void test_other_bytes_than_were_announced_are_refused(void **state) {
         refuse(OCI_INDEX, ZEROS, NULL, BODY, FAULT_DENIED, REASON_IMAGE_DIGEST_MISMATCH);
         refuse(OCI_INDEX, "sha512:00", NULL, BODY, FAULT_DENIED, REASON_IMAGE_DIGEST_MISMATCH);
-        refuse(OCI_INDEX, digest_of(BODY, strlen(BODY)).text, NULL, BODY " ", FAULT_DENIED, REASON_IMAGE_DIGEST_MISMATCH);
+        refuse(OCI_INDEX, digest_of(BODY, strlen(BODY)).text, NULL, BODY " ", FAULT_DENIED,
+               REASON_IMAGE_DIGEST_MISMATCH);
 }
 
 static void test_other_bytes_than_were_asked_for_are_refused(void **state) {
@@ -89,7 +90,8 @@ static void test_what_is_no_manifest_is_refused(void **state) {
 }
 
 static void test_a_manifest_that_calls_itself_something_else_is_refused(void **state) {
-        refuse("application/vnd.oci.image.manifest.v1+json", NULL, NULL, BODY, FAULT_DENIED, REASON_IMAGE_DIGEST_MISMATCH);
+        refuse("application/vnd.oci.image.manifest.v1+json", NULL, NULL, BODY, FAULT_DENIED,
+               REASON_IMAGE_DIGEST_MISMATCH);
 }
 
 int main(void) {

@@ -36,7 +36,10 @@ static void an_incomplete_vtable_is_refused(void **state) {
 }
 
 static void settings_that_lack_something_are_refused(void **state) {
-        static const struct { enum router_kind kind; struct router_settings settings; } bad[] = {
+        static const struct {
+                enum router_kind kind;
+                struct router_settings settings;
+        } bad[] = {
                 { ROUTER_NGINX, { .folder = "/x" } },
                 { ROUTER_NGINX, { .folder = "/x", .admin = "unix:///x" } },
                 { ROUTER_NGINX, { .folder = "/x", .admin = "http://127.0.0.1:80/path" } },
@@ -87,7 +90,8 @@ static void memory_goes_as_scripted(void **state) {
         assert_string_equal(observe(r, a).detail, "somebody did");
         routes_fine(router_apply(r, &traffic, &routes_split, &fault), &fault);
         assert_false(observe(r, a).altered);
-        json_object_set_new(json_object_get(json_object_get(json_object_get(world, "routes"), "shop"), "route"), "candidate", json_integer(80));
+        json_object_set_new(json_object_get(json_object_get(json_object_get(world, "routes"), "shop"), "route"),
+                            "candidate", json_integer(80));
         assert_int_equal(observe(r, a).route.candidate, 80);
         json_object_set_new(world, "refuse", json_pack("{ss}", "shop", "not this one"));
         assert_true(router_apply(r, &traffic, &routes_split, &refused) < 0);
@@ -111,7 +115,8 @@ static void memory_fails_and_dies_at_its_nth_call(void **state) {
         assert_non_null(mkdtemp(dir));
         open_memory(&settings, &r);
         json_object_set_new(memory_world(r), "exit", json_pack("[{ss si sb}]", "call", "apply", "nth", 2, "after", 1));
-        json_object_set_new(memory_world(r), "fail", json_pack("[{ss si ss}]", "call", "apply", "nth", 1, "code", "ROUTER_UNAVAILABLE"));
+        json_object_set_new(memory_world(r), "fail",
+                            json_pack("[{ss si ss}]", "call", "apply", "nth", 1, "code", "ROUTER_UNAVAILABLE"));
         assert_true(router_apply(r, &traffic, &routes_split, &fault) < 0);
         assert_ptr_equal(fault.code, REASON_ROUTER_UNAVAILABLE);
         pid = fork();
@@ -130,7 +135,10 @@ static void memory_fails_and_dies_at_its_nth_call(void **state) {
 
 static void routes_are_checked_before_anything_is_asked(void **state) {
         struct route_target t[] = { { .address = "127.0.0.1:80", .release = "a b" }, { .address = "127.0.0.1:80" } };
-        const struct { struct route route; struct traffic traffic; } bad[] = {
+        const struct {
+                struct route route;
+                struct traffic traffic;
+        } bad[] = {
                 { { .app = "shop", .candidate = 50 }, traffic },
                 { { .app = "../x" }, traffic },
                 { { .app = "shop", .targets = { .items = t, .n = 1 } }, traffic },

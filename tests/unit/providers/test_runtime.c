@@ -54,7 +54,9 @@ static void faults_say_what_was_being_done(void **state) {
         own_fault struct fault fault_known = FAULT_INIT, fault_new = FAULT_INIT;
 
         rig_fine(runtime_open(runtime_find("fake"), &settings, &rt, &fault));
-        assert_true(runtime_start(rt, &(struct instance){ .id = "0123456789abcdef", .app = "shop", .name = "shop-web-1" }, &fault_known) < 0);
+        assert_true(runtime_start(rt,
+                                  &(struct instance){ .id = "0123456789abcdef", .app = "shop", .name = "shop-web-1" },
+                                  &fault_known) < 0);
         assert_string_equal(fault_known.message, "shop: cannot start shop-web-1: 0123456789abcdef is gone");
         assert_true(runtime_start(rt, &(struct instance){ .id = "0123456789abcdef" }, &fault_new) < 0);
         assert_non_null(str_after(fault_new.message, "cannot start instance 0123456789ab:"));

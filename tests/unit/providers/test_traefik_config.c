@@ -24,7 +24,8 @@ static void a_file_is_its_route(void **state) {
                 own_arena struct arena *a = arena_new();
                 own_buffer struct buffer text = BUFFER_INIT;
                 own_fault struct fault fault = FAULT_INIT;
-                own_json json_t *config = traefik_render(&routes_cases[i].traffic, routes_cases[i].route, NULL), *read = NULL;
+                own_json json_t *config = traefik_render(&routes_cases[i].traffic, routes_cases[i].route, NULL),
+                                *read = NULL;
                 struct route route;
                 bool present;
 
@@ -32,7 +33,8 @@ static void a_file_is_its_route(void **state) {
                 routes_fine(traefik_read(buffer_str(&text), text.size, &read, &fault), &fault);
                 assert_true(json_equal(config, read));
                 routes_fine(traefik_parse(json_object_get(json_object_get(read, "http"), "services"), "shop", "", a,
-                                          &present, &route, &fault), &fault);
+                                          &present, &route, &fault),
+                            &fault);
                 assert_true(present);
                 assert_true(route_equal(&route, routes_cases[i].route));
         }
@@ -76,7 +78,9 @@ static void what_runs_is_compared_with_the_file(void **state) {
         json_object_del(routers, "tally_shop@file");
         assert_non_null(strstr(traefik_difference(config, raw, a), "no router"));
         json_object_set_new(json_array_get(json_object_get(json_object_get(json_object_get(services, "tally_shop@file"),
-                                                                           "weighted"), "services"), 1),
+                                                                           "weighted"),
+                                                           "services"),
+                                           1),
                             "weight", json_integer(80));
         assert_non_null(strstr(traefik_difference(config, raw, a), "another service"));
         json_object_clear(services);
@@ -103,7 +107,8 @@ static void what_it_cannot_carry_is_refused(void **state) {
                 { .path = "/x", .split = { .by = SPLIT_COOKIE, .name = "x" }, .sticky = &routes_sticky },
                 { .path = "/", .server_name = "*.example" },
         };
-        static const struct traffic good[] = { { .path = "/" }, { .path = "/x", .split = { .by = SPLIT_HEADER, .name = "X" } } };
+        static const struct traffic good[] = { { .path = "/" },
+                                               { .path = "/x", .split = { .by = SPLIT_HEADER, .name = "X" } } };
         own_router struct router *r = NULL;
         own_fault struct fault fault = FAULT_INIT;
 
@@ -120,7 +125,8 @@ static void what_it_cannot_carry_is_refused(void **state) {
 
 static void what_is_not_ours_is_not_taken(void **state) {
         static const char *const bad[] = {
-                "{\"tally_shop\": {}}", "{\"tally_shop\": {\"weighted\": {\"services\": [{\"name\": \"other\"}]}}}",
+                "{\"tally_shop\": {}}",
+                "{\"tally_shop\": {\"weighted\": {\"services\": [{\"name\": \"other\"}]}}}",
                 "{\"tally_shop\": {\"weighted\": {\"services\": [{\"name\": \"tally_shop:current\", \"weight\": -1}]}}}",
                 "{\"tally_shop\": {\"weighted\": {\"services\": [{\"name\": \"tally_shop:current\"}]}}, \"tally_shop:current\": {\"loadBalancer\": {\"servers\": [{\"url\": \"ftp://x\"}]}}}",
                 "{\"tally_shop\": {\"weighted\": {\"services\": [{\"name\": \"tally_shop:current\"}]}}, \"tally_shop:current\": {\"loadBalancer\": {\"servers\": [{\"url\": \"http://x\"}]}}}",

@@ -2,7 +2,7 @@
 
 #include "recorded.h"
 
-#include "providers/docker/verify.h"
+#include "providers/runtime/docker/verify.h"
 
 #define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
@@ -15,7 +15,8 @@ static void both_stores_prove_a_pinned_index(void **state) {
 }
 
 static void neither_store_proves_another_digest_or_repository(void **state) {
-        own_json json_t *classic = recorded_json("classic", "image"), *containerd = recorded_json("containerd", "image");
+        own_json json_t *classic = recorded_json("classic", "image"),
+                        *containerd = recorded_json("containerd", "image");
 
         assert_int_equal(verify_image(classic, "127.0.0.1:25000/shop/web@sha256:" HEX), IMAGE_PROOF_NONE);
         assert_int_equal(verify_image(containerd, "127.0.0.1:25000/shop/web@sha256:" HEX), IMAGE_PROOF_NONE);
@@ -25,7 +26,8 @@ static void neither_store_proves_another_digest_or_repository(void **state) {
 }
 
 static void nothing_is_proven_by_an_answer_that_is_not_one(void **state) {
-        own_json json_t *empty = json_object(), *odd = json_pack("{ss s[i s n]}", "Id", "x", "RepoDigests", 1, "not a reference");
+        own_json json_t *empty = json_object(),
+                        *odd = json_pack("{ss s[i s n]}", "Id", "x", "RepoDigests", 1, "not a reference");
 
         assert_int_equal(verify_image(empty, RECORDED_PINNED), IMAGE_PROOF_NONE);
         assert_int_equal(verify_image(odd, RECORDED_PINNED), IMAGE_PROOF_NONE);
@@ -47,17 +49,19 @@ static void a_container_is_judged_by_what_is_known(void **state) {
                 const char *image_id, *label_image, *label_image_id;
                 enum image_verdict verdict;
         } table[] = {
-                { RECORDED_CONFIG, RECORDED_PINNED, RECORDED_CONFIG, IMAGE_MATCHES },  /* classic, made by us */
-                { RECORDED_INDEX, RECORDED_PINNED, RECORDED_INDEX, IMAGE_MATCHES },    /* containerd */
-                { RECORDED_INDEX, NULL, NULL, IMAGE_MATCHES },                         /* containerd, labels lost */
+                { RECORDED_CONFIG, RECORDED_PINNED, RECORDED_CONFIG, IMAGE_MATCHES }, /* classic, made by us */
+                { RECORDED_INDEX, RECORDED_PINNED, RECORDED_INDEX, IMAGE_MATCHES },   /* containerd */
+                { RECORDED_INDEX, NULL, NULL, IMAGE_MATCHES },                        /* containerd, labels lost */
                 { RECORDED_CONFIG, NULL, NULL, IMAGE_ASK },
-                { other, RECORDED_PINNED, RECORDED_CONFIG, IMAGE_ASK },                /* labels copied, another image */
-                { RECORDED_CONFIG, "x@sha256:" HEX, RECORDED_CONFIG, IMAGE_ASK },      /* made from another pin */
+                /* labels copied, another image */
+                { other, RECORDED_PINNED, RECORDED_CONFIG, IMAGE_ASK },
+                { RECORDED_CONFIG, "x@sha256:" HEX, RECORDED_CONFIG, IMAGE_ASK }, /* made from another pin */
                 { NULL, RECORDED_PINNED, RECORDED_CONFIG, IMAGE_DIFFERS },
         };
 
         for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-                const struct image_facts facts = { RECORDED_PINNED, table[i].image_id, table[i].label_image, table[i].label_image_id };
+                const struct image_facts facts = { RECORDED_PINNED, table[i].image_id, table[i].label_image,
+                                                   table[i].label_image_id };
 
                 assert_int_equal(verify_container(&facts), table[i].verdict);
         }

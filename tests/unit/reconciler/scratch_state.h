@@ -5,7 +5,7 @@
 
 #include "tests/unit/sign/support.h"
 
-#include "reconciler/state.h"
+#include "reconciler/state/state.h"
 
 static struct arena *a;
 static struct scratch scratch;

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "reconciler/pass/act.h"
-#include "reconciler/pass/beside.h"
+#include "reconciler/pass/workers.h"
 #include "shared/base/clock.h"
 #include "shared/base/text.h"
 
@@ -20,11 +20,11 @@
  * A runtime that writes down what is asked of it
  */
 
-#define SERVICES 4
+#define SERVICES   4
 #define EVENTS_MAX 256
 
 struct moment {
-        char what[8];           /* create, stop, start, remove */
+        char what[8]; /* create, stop, start, remove */
         char service[8];
         bool end;
 };
@@ -34,7 +34,7 @@ static struct {
         struct moment events[EVENTS_MAX];
         size_t n;
         int open, most_open, at_once, most_at_once;
-        const char *fails;      /* "stop b" */
+        const char *fails; /* "stop b" */
 } spy = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void forget(void) {
@@ -72,8 +72,8 @@ static void spy_close(struct runtime *rt) {
         spy.open--;
         free(rt);
 }
-static int spy_render(struct runtime *rt, const struct compose *c, const struct release *r, const char *id, struct arena *a,
-                      struct workload *ret, struct fault *reterr) {
+static int spy_render(struct runtime *rt, const struct compose *c, const struct release *r, const char *id,
+                      struct arena *a, struct workload *ret, struct fault *reterr) {
         return 0;
 }
 static int spy_observe(struct runtime *rt, const struct workload *w, size_t n, struct arena *a, struct observation *ret,
@@ -83,8 +83,8 @@ static int spy_observe(struct runtime *rt, const struct workload *w, size_t n, s
 static int spy_prepare(struct runtime *rt, const struct workload *w, const struct progress *p, struct fault *reterr) {
         return 0;
 }
-static int spy_create(struct runtime *rt, const struct workload *w, const struct workload_service *s, int64_t index, struct arena *a,
-                      const char **ret_id, struct fault *reterr) {
+static int spy_create(struct runtime *rt, const struct workload *w, const struct workload_service *s, int64_t index,
+                      struct arena *a, const char **ret_id, struct fault *reterr) {
         *ret_id = arena_printf(a, "new-%s", s->name);
         return effect("create", s->name, reterr);
 }
@@ -103,8 +103,18 @@ static int spy_remove(struct runtime *rt, const struct instance *i, struct fault
 }
 
 static const struct runtime_ops side_ops = {
-        .abi = RUNTIME_ABI, .name = "spy", .open = spy_open, .hand = spy_hand, .close = spy_close, .render = spy_render, .observe = spy_observe,
-        .prepare = spy_prepare, .create = spy_create, .start = spy_start, .stop = spy_stop, .remove = spy_remove,
+        .abi = RUNTIME_ABI,
+        .name = "spy",
+        .open = spy_open,
+        .clone = spy_hand,
+        .close = spy_close,
+        .render = spy_render,
+        .observe = spy_observe,
+        .prepare = spy_prepare,
+        .create = spy_create,
+        .start = spy_start,
+        .stop = spy_stop,
+        .remove = spy_remove,
 };
 
 static int spy_open(const struct runtime_settings *settings, struct runtime **ret, struct fault *reterr) {
@@ -127,8 +137,8 @@ struct rig {
         struct workload_service services[SERVICES];
         struct workload wanted;
         struct instance old[SERVICES];
-        struct world_app app;
-        struct world world;
+        struct app_input app;
+        struct decision_input world;
         struct decision decision;
         const char *told[64];
         size_t n_told;
@@ -136,11 +146,17 @@ struct rig {
 
 static const char *const names[SERVICES] = { "a", "b", "c", "d" };
 
-static struct action *add(struct rig *r, enum action_verb verb, int service, const char *instance) {
-        struct action *action = arena_push(r->arena, &r->decision.actions.items, &r->decision.actions.n, sizeof(*action));
+static struct action *add(struct rig *r, enum action_kind kind, int service, const char *instance) {
+        struct action *action =
+                arena_push(r->arena, &r->decision.actions.items, &r->decision.actions.n, sizeof(*action));
 
         *action = (struct action){
-                .verb = verb, .app = "shop", .release = "new", .service = names[service], .index = 1, .instance = instance,
+                .kind = kind,
+                .app = "shop",
+                .release = "new",
+                .service = names[service],
+                .index = 1,
+                .instance = instance,
         };
         return action;
 }
@@ -148,36 +164,44 @@ static struct action *add(struct rig *r, enum action_verb verb, int service, con
 static void setup(struct rig *r, bool side_by_side) {
         forget();
         *r = (struct rig){ .arena = arena_new(), .ops = side_ops };
-        r->ops.hand = side_by_side ? spy_hand : NULL;
+        r->ops.clone = side_by_side ? spy_hand : NULL;
         r->runtime = (struct runtime){ .ops = &r->ops, .settings = &r->settings };
         for (int i = 0; i < SERVICES; i++) {
                 r->services[i] = (struct workload_service){ .name = names[i], .replicas = 1, .spec_digest = "new" };
-                r->old[i] = (struct instance){ .id = arena_printf(r->arena, "old-%s", names[i]), .app = "shop", .service = names[i] };
+                r->old[i] = (struct instance){ .id = arena_printf(r->arena, "old-%s", names[i]),
+                                               .app = "shop",
+                                               .service = names[i] };
         }
-        r->wanted = (struct workload){ .app = "shop", .release = "new", .services = { .items = r->services, .n = SERVICES } };
-        r->app = (struct world_app){ .app = "shop", .wanted = &r->wanted, .instances = { .items = r->old, .n = SERVICES } };
+        r->wanted = (struct workload){ .app = "shop",
+                                       .release = "new",
+                                       .services = { .items = r->services, .n = SERVICES } };
+        r->app = (struct app_input){ .app = "shop",
+                                     .wanted = &r->wanted,
+                                     .instances = { .items = r->old, .n = SERVICES } };
         r->world.apps = (struct struct_list){ .items = &r->app, .n = 1 };
         for (int i = 0; i < SERVICES; i++)
-                add(r, VERB_CREATE, i, NULL);
+                add(r, ACTION_CREATE, i, NULL);
         for (int i = 0; i < SERVICES; i++) {
-                add(r, VERB_STOP, i, r->old[i].id);
-                add(r, VERB_START, i, NULL);
+                add(r, ACTION_STOP, i, r->old[i].id);
+                add(r, ACTION_START, i, NULL);
         }
 }
 
-static struct runtime *hand_runtime(void *data, const struct world_app *app) {
+static struct runtime *hand_runtime(void *data, const struct app_input *app) {
         return &((struct rig *)data)->runtime;
 }
 
-static void hand_done(void *data, const struct world_app *app, const struct act_result *result, const struct fault *fault) {
+static void hand_done(void *data, const struct app_input *app, const struct act_result *result,
+                      const struct fault *fault) {
         struct rig *r = data;
 
         assert_int_equal(result->done, fault == NULL);
-        r->told[r->n_told++] = arena_printf(r->arena, "%s%s %s", fault ? "FAILED " : "", verb_names[result->action->verb], result->action->service);
+        r->told[r->n_told++] = arena_printf(r->arena, "%s%s %s", fault ? "FAILED " : "",
+                                            action_kind_names[result->action->kind], result->action->service);
 }
 
 static struct act_result *run(struct rig *r) {
-        const struct act_hands hands = { .runtime = hand_runtime, .done = hand_done, .data = r };
+        const struct act_ports hands = { .runtime = hand_runtime, .done = hand_done, .data = r };
 
         return act(&r->world, &r->decision, &hands, r->arena);
 }
@@ -185,7 +209,8 @@ static struct act_result *run(struct rig *r) {
 /* Where the @end of @what of @service is among the events; -1: nowhere. */
 static int when(const char *what, const char *service, bool end) {
         for (size_t i = 0; i < spy.n; i++)
-                if (str_eq(spy.events[i].what, what) && str_eq(spy.events[i].service, service) && spy.events[i].end == end)
+                if (str_eq(spy.events[i].what, what) && str_eq(spy.events[i].service, service) &&
+                    spy.events[i].end == end)
                         return (int)i;
         return -1;
 }
@@ -206,8 +231,11 @@ static void test_all_is_made_then_stopped_then_started(void **state) {
         assert_true(spy.most_open >= 1);
         assert_int_equal(spy.open, 0);
         for (size_t i = 0; i < r.decision.actions.n; i++) {
-                assert_true(results[i].done && !results[i].skipped && results[i].finished_at >= results[i].started_at && results[i].started_at > 0);
-                assert_string_equal(r.told[i], arena_printf(r.arena, "%s %s", verb_names[results[i].action->verb], results[i].action->service));
+                assert_true(results[i].done && !results[i].skipped && results[i].finished_at >= results[i].started_at &&
+                            results[i].started_at > 0);
+                assert_string_equal(r.told[i],
+                                    arena_printf(r.arena, "%s %s", action_kind_names[results[i].action->kind],
+                                                 results[i].action->service));
         }
         assert_string_equal(results[0].instance, "new-a");
         assert_string_equal(results[5].instance, "new-a");
@@ -247,15 +275,15 @@ static void test_after_a_failure_nothing_is_begun_and_it_is_told_last(void **sta
 
 static void test_another_app_goes_on(void **state) {
         struct rig r;
-        struct world_app apps[2];
+        struct app_input apps[2];
 
         setup(&r, true);
         apps[0] = apps[1] = r.app;
         apps[1].app = "zoo";
         r.world.apps = (struct struct_list){ .items = apps, .n = 2 };
-        add(&r, VERB_REMOVE, 0, r.old[0].id)->app = "zoo";
-        add(&r, VERB_REMOVE, 1, r.old[1].id)->app = "zoo";
-        add(&r, VERB_REMOVE, 2, r.old[2].id);
+        add(&r, ACTION_REMOVE, 0, r.old[0].id)->app = "zoo";
+        add(&r, ACTION_REMOVE, 1, r.old[1].id)->app = "zoo";
+        add(&r, ACTION_REMOVE, 2, r.old[2].id);
         spy.fails = "create a";
         struct act_result *results = run(&r);
 
@@ -277,7 +305,7 @@ static bool at_will(const void *data, size_t item, size_t earlier) {
 }
 
 struct meeting {
-        int come;       /* atomic */
+        int come; /* atomic */
         bool met;
         size_t order[8];
         size_t n;
@@ -302,28 +330,28 @@ static int write_down(void *data, size_t item, void *hand) {
 
 static void test_items_that_need_nothing_of_each_other_run_at_once(void **state) {
         struct meeting m = { .come = 0 };
-        const struct beside_work work = { .n = 2, .follows = at_will, .run = meet, .data = &m };
+        const struct worker_job work = { .n = 2, .follows = at_will, .run = meet, .data = &m };
         void *hands[2] = { &m, &m };
-        enum beside_state states[2];
+        enum worker_state states[2];
 
-        beside_run(&work, hands, 2, states);
-        assert_int_equal(states[0], BESIDE_DONE);
-        assert_int_equal(states[1], BESIDE_DONE);
+        workers_run(&work, hands, 2, states);
+        assert_int_equal(states[0], WORKER_DONE);
+        assert_int_equal(states[1], WORKER_DONE);
 }
 
 static void test_items_that_follow_each_other_keep_their_order_with_many_hands(void **state) {
         struct meeting m = { .come = 0 };
-        const struct beside_work work = { .n = 8, .follows = in_order, .run = write_down, .data = &m };
+        const struct worker_job work = { .n = 8, .follows = in_order, .run = write_down, .data = &m };
         void *hands[4] = { &m, &m, &m, &m };
-        enum beside_state states[8];
+        enum worker_state states[8];
 
-        beside_run(&work, hands, 4, states);
+        workers_run(&work, hands, 4, states);
         assert_int_equal(m.n, 6);
         for (size_t i = 0; i < m.n; i++)
                 assert_int_equal(m.order[i], i);
-        assert_int_equal(states[5], BESIDE_FAILED);
-        assert_int_equal(states[6], BESIDE_WAITING);
-        assert_int_equal(states[7], BESIDE_WAITING);
+        assert_int_equal(states[5], WORKER_FAILED);
+        assert_int_equal(states[6], WORKER_WAITING);
+        assert_int_equal(states[7], WORKER_WAITING);
 }
 
 int main(void) {

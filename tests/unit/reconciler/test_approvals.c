@@ -6,17 +6,19 @@
 #include "shared/sign/sshsig.h"
 
 #define NOW_MS INT64_C(1800000000000)
-#define HEX "1111111111111111111111111111111111111111111111111111111111111111"
-#define PLACE "approvals/prod/shop/" HEX "/"
-#define STATEMENT(meaning, reason)                                                                                      \
-        "{\"fleet\":\"acme\",\"environment\":\"prod\",\"app\":\"shop\",\"release\":\"sha256:" HEX "\",\"meaning\":\""   \
-        meaning "\",\"reason\":\"" reason "\"}"
+#define HEX    "1111111111111111111111111111111111111111111111111111111111111111"
+#define PLACE  "approvals/prod/shop/" HEX "/"
+#define STATEMENT(meaning, reason) \
+        "{\"fleet\":\"acme\",\"environment\":\"prod\",\"app\":\"shop\",\"release\":\"sha256:" HEX \
+        "\",\"meaning\":\"" meaning "\",\"reason\":\"" reason "\"}"
 
 static struct arena *a;
 static struct approval_signers signers;
 static struct app shop = { .app = { .text = "shop" } };
 static struct environment prod = { .environment = { .text = "prod" } };
-static const struct fleet fleet = { .name = "acme", .environments = &prod, .n_environments = 1, .apps = &shop, .n_apps = 1 };
+static const struct fleet fleet = {
+        .name = "acme", .environments = &prod, .n_environments = 1, .apps = &shop, .n_apps = 1
+};
 
 static int set_up(void **state) {
         own_buffer struct buffer lines = BUFFER_INIT;
@@ -29,7 +31,8 @@ static int set_up(void **state) {
                 sshkey_put_line(&k.key, NULL, &lines);
                 buffer_putc(&lines, '\n');
         }
-        return signers_parse("trust/allowed_signers", lines.data, lines.size, a, &signers.signers, &(struct fault){ 0 });
+        return signers_parse("trust/allowed_signers", lines.data, lines.size, a, &signers.signers,
+                             &(struct fault){ 0 });
 }
 
 static int tear_down(void **state) {
@@ -60,13 +63,13 @@ static struct approvals judge(const struct desired_entry *entries, size_t n) {
         return ret;
 }
 
-static const struct world_retry *retry_at(const struct approvals *all, size_t i) {
+static const struct retry_permission *retry_at(const struct approvals *all, size_t i) {
         assert_true(i < all->retries.n);
-        return (const struct world_retry *)all->retries.items + i;
+        return (const struct retry_permission *)all->retries.items + i;
 }
 
 static void says(const struct approvals *all, size_t i, const char *text) {
-        const struct world_refused_retry *items = all->refused.items;
+        const struct refused_retry *items = all->refused.items;
 
         assert_true(i < all->refused.n);
         if (!strstr(items[i].message, text))
@@ -76,8 +79,11 @@ static void says(const struct approvals *all, size_t i, const char *text) {
 static void one_statement_with_two_signatures_is_one_permission(void **state) {
         const char *text = STATEMENT("retry", "once");
         const struct desired_entry entries[] = {
-                signature(PLACE "alice.sig", 1, text), signature(PLACE "bob.sig", 2, text),
-                file(PLACE "statement.json", text), file("apps/shop/compose.yaml", ""), file("fleet.yaml", ""),
+                signature(PLACE "alice.sig", 1, text),
+                signature(PLACE "bob.sig", 2, text),
+                file(PLACE "statement.json", text),
+                file("apps/shop/compose.yaml", ""),
+                file("fleet.yaml", ""),
         };
         struct approvals got = judge(entries, ELEMENTS(entries));
 
@@ -90,7 +96,9 @@ static void one_statement_with_two_signatures_is_one_permission(void **state) {
 static void a_bad_signature_beside_a_good_one_is_told(void **state) {
         const char *text = STATEMENT("retry", "once");
         const struct desired_entry entries[] = {
-                signature(PLACE "alice.sig", 2, text), signature(PLACE "bob.sig", 2, text), file(PLACE "statement.json", text),
+                signature(PLACE "alice.sig", 2, text),
+                signature(PLACE "bob.sig", 2, text),
+                file(PLACE "statement.json", text),
         };
         struct approvals got = judge(entries, ELEMENTS(entries));
 
@@ -104,7 +112,8 @@ static void statements_stand_beside_each_other(void **state) {
         const char *first = STATEMENT("approve", "good"), *second = STATEMENT("retry", "twice");
         const struct desired_entry entries[] = {
                 signature(PLACE "alice.sig", 1, first),
-                signature(PLACE "statement-retry.bob.sig", 2, second), file(PLACE "statement-retry.json", second),
+                signature(PLACE "statement-retry.bob.sig", 2, second),
+                file(PLACE "statement-retry.json", second),
                 file(PLACE "statement.json", first),
         };
         struct approvals got = judge(entries, ELEMENTS(entries));
@@ -117,7 +126,8 @@ static void statements_stand_beside_each_other(void **state) {
 static void other_folders_are_not_looked_at(void **state) {
         const struct desired_entry entries[] = {
                 file("approvals/prod/shop/1111/statement.json", "junk"),
-                file("approvals/prod/shop/2222222222222222222222222222222222222222222222222222222222222222/statement.json", "junk"),
+                file("approvals/prod/shop/2222222222222222222222222222222222222222222222222222222222222222/statement.json",
+                     "junk"),
                 file("approvals/test/shop/" HEX "/statement.json", "junk"),
         };
         struct approvals got = judge(entries, ELEMENTS(entries));
@@ -159,7 +169,8 @@ static void there_is_a_limit_of_files(void **state) {
 
 static void without_readable_trust_nothing_counts(void **state) {
         const char *text = STATEMENT("retry", "once");
-        const struct desired_entry entries[] = { signature(PLACE "alice.sig", 1, text), file(PLACE "statement.json", text) };
+        const struct desired_entry entries[] = { signature(PLACE "alice.sig", 1, text),
+                                                 file(PLACE "statement.json", text) };
         struct approvals got;
 
         signers.unusable = "it is malformed";
@@ -171,12 +182,15 @@ static void without_readable_trust_nothing_counts(void **state) {
 
 static void misplaced_files_are_found(void **state) {
         const struct desired_entry entries[] = {
-                file("approvals/README.md", ""), file(PLACE "statement.json", ""),
-                file("approvals/prod/store/" HEX "/statement.json", ""), file("approvals/qa/shop/" HEX "/statement.json", ""),
-                file("approvals/statement.json", ""), file("fleet.yaml", ""),
+                file("approvals/README.md", ""),
+                file(PLACE "statement.json", ""),
+                file("approvals/prod/store/" HEX "/statement.json", ""),
+                file("approvals/qa/shop/" HEX "/statement.json", ""),
+                file("approvals/statement.json", ""),
+                file("fleet.yaml", ""),
         };
         struct struct_list refused = { .items = NULL };
-        const struct world_refused_retry *items;
+        const struct refused_retry *items;
 
         approvals_find_misplaced(&fleet, entries, ELEMENTS(entries), a, &refused);
         items = refused.items;

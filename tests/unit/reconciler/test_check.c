@@ -24,8 +24,8 @@
 
 static struct {
         int listener, port;
-        int come;       /* atomic */
-        bool hands;     /* whether the runtime has more of them */
+        int come;   /* atomic */
+        bool hands; /* whether the runtime has more of them */
         int open;
 } rig;
 
@@ -44,8 +44,9 @@ static void *serve(void *data) {
         return NULL;
 }
 
-static int meeting_exec(struct runtime *rt, const struct instance *instance, const struct string_list *argv, int timeout_ms, struct arena *a,
-                        int64_t *ret_exit_code, const char **ret_output, struct fault *reterr) {
+static int meeting_exec(struct runtime *rt, const struct instance *instance, const struct string_list *argv,
+                        int timeout_ms, struct arena *a, int64_t *ret_exit_code, const char **ret_output,
+                        struct fault *reterr) {
         int64_t until = clock_monotonic_ns() / 1000000 + (rig.hands ? 10000 : 20);
 
         __atomic_add_fetch(&rig.come, 1, __ATOMIC_SEQ_CST);
@@ -68,7 +69,9 @@ static int another(struct runtime *rt, struct runtime **ret, struct fault *reter
 }
 
 static const struct runtime_ops serial_ops = { .name = "serial", .close = give_back, .exec = meeting_exec };
-static const struct runtime_ops side_ops = { .name = "side", .close = give_back, .exec = meeting_exec, .hand = another };
+static const struct runtime_ops side_ops = {
+        .name = "side", .close = give_back, .exec = meeting_exec, .clone = another
+};
 
 static int setup(void **state) {
         struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -97,7 +100,8 @@ static struct check_fact *make_all(const struct runtime_ops *ops, struct check c
         struct check_due due[CHECKS];
         struct check *checks = arena_array(a, CHECKS, sizeof(*checks));
 
-        *instance = (struct instance){ .id = "i1", .service = "web", .state = INSTANCE_RUNNING, .address = "127.0.0.1" };
+        *instance =
+                (struct instance){ .id = "i1", .service = "web", .state = INSTANCE_RUNNING, .address = "127.0.0.1" };
         for (int i = 0; i < CHECKS; i++) {
                 checks[i] = check;
                 checks[i].name.text = names[i];

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "reconciler/config.h"
+#include "reconciler/config/config.h"
 
 #define HEAD "host: web1\nrepository: /r\nstate: /var/lib/tally\n"
 
@@ -32,8 +32,10 @@ static void routers_are_set_up(void **state) {
         assert_string_equal(c.routers[ROUTER_NGINX]->admin, "http://127.0.0.1:8998");
         assert_int_equal(c.routers[ROUTER_NGINX]->reload.n, 3);
         assert_int_equal(c.routers[ROUTER_NGINX]->test.n, 0);
-        assert_true(strstr(c.routers[ROUTER_HAPROXY]->folder, "/haproxy.d") && c.routers[ROUTER_HAPROXY]->folder[0] == '/');
-        assert_true(strstr(c.routers[ROUTER_HAPROXY]->socket, "/run/haproxy.sock") && c.routers[ROUTER_HAPROXY]->socket[0] == '/');
+        assert_true(strstr(c.routers[ROUTER_HAPROXY]->folder, "/haproxy.d") &&
+                    c.routers[ROUTER_HAPROXY]->folder[0] == '/');
+        assert_true(strstr(c.routers[ROUTER_HAPROXY]->socket, "/run/haproxy.sock") &&
+                    c.routers[ROUTER_HAPROXY]->socket[0] == '/');
         assert_string_equal(c.routers[ROUTER_CADDY]->state, "/var/lib/tally/routes");
         assert_null(c.routers[ROUTER_CADDY]->admin);
         assert_null(c.routers[ROUTER_TRAEFIK]);
@@ -42,8 +44,12 @@ static void routers_are_set_up(void **state) {
 
 static void what_a_router_has_not_is_refused(void **state) {
         static const char *const bad[] = {
-                HEAD "routers: {caddy: {folder: /x}}\n", HEAD "routers: {nginx: {folder: /x}}\n", HEAD "routers: {haproxy: {folder: /x}}\n",
-                HEAD "routers: {traefik: {}}\n", HEAD "routers: {memory: {}}\n", HEAD "routers: {apache: {}}\n",
+                HEAD "routers: {caddy: {folder: /x}}\n",
+                HEAD "routers: {nginx: {folder: /x}}\n",
+                HEAD "routers: {haproxy: {folder: /x}}\n",
+                HEAD "routers: {traefik: {}}\n",
+                HEAD "routers: {memory: {}}\n",
+                HEAD "routers: {apache: {}}\n",
         };
 
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

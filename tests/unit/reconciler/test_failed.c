@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "reconciler/failed.h"
+#include "reconciler/state/failed.h"
 #include "shared/base/file.h"
 
 /* Behind the others: its fixture has names that they use for parameters. */
 #include "tests/unit/reconciler/scratch_state.h"
 
 static void add(struct failed *f, const char *id, const char *text) {
-        failed_add(f, &(struct failed_output){ .id = id, .service = "web", .index = 1, .state = INSTANCE_EXITED, .text = text }, a);
+        failed_add(f,
+                   &(struct failed_output){
+                           .id = id, .service = "web", .index = 1, .state = INSTANCE_EXITED, .text = text },
+                   a);
 }
 
 static const char *ids(const struct failed *f) {
@@ -43,8 +46,16 @@ static void what_is_written_is_read(void **unused) {
 
         failed_read(&state, "shop", a, &read);
         assert_null(read.release);
-        failed_add(&f, &(struct failed_output){ .id = "1f", .name = "shop-web-1", .service = "web", .index = 3, .state = INSTANCE_RESTARTING,
-                                                .exit_code = -1, .at = 7, .text = "two\nlines, \xc3\xbc\t\n" }, a);
+        failed_add(&f,
+                   &(struct failed_output){ .id = "1f",
+                                            .name = "shop-web-1",
+                                            .service = "web",
+                                            .index = 3,
+                                            .state = INSTANCE_RESTARTING,
+                                            .exit_code = -1,
+                                            .at = 7,
+                                            .text = "two\nlines, \xc3\xbc\t\n" },
+                   a);
         assert_int_equal(failed_write(&state, "shop", &f, &(struct fault){ 0 }), 0);
         failed_read(&state, "shop", a, &read);
         assert_string_equal(read.release, "r");
@@ -68,11 +79,14 @@ static void what_is_written_is_read(void **unused) {
 }
 
 static void what_cannot_be_read_was_not_heard(void **unused) {
-        static const char *const broken[] = { "", "{", "[]", "{\"release\": 7}", "{\"release\": \"r\", \"outputs\": [{\"id\": \"1\"}]}" };
+        static const char *const broken[] = { "", "{", "[]", "{\"release\": 7}",
+                                              "{\"release\": \"r\", \"outputs\": [{\"id\": \"1\"}]}" };
         struct failed read;
 
         for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
-                assert_int_equal(file_write(state.dirfd, "failed-shop.json", broken[i], strlen(broken[i]), 0600, &(struct fault){ 0 }), 0);
+                assert_int_equal(file_write(state.dirfd, "failed-shop.json", broken[i], strlen(broken[i]), 0600,
+                                            &(struct fault){ 0 }),
+                                 0);
                 failed_read(&state, "shop", a, &read);
                 assert_null(read.release);
                 assert_int_equal(read.outputs.n, 0);

@@ -13,18 +13,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "reconciler/journal.h"
-#include "reconciler/message.h"
+#include "reconciler/journal/journal.h"
+#include "reconciler/journal/message.h"
 #include "shared/base/buffer.h"
 #include "shared/base/cleanup.h"
 #include "shared/base/file.h"
 #include "shared/base/text.h"
 
 static const char *const ids[] = {
-        MESSAGE_TALLYD_STARTED, MESSAGE_TALLYD_STOPPED, MESSAGE_PASS_FAILED, MESSAGE_PASS_LOST,
-        MESSAGE_RELEASE_ACCEPTED, MESSAGE_RELEASE_REFUSED, MESSAGE_ROLLOUT_STARTED, MESSAGE_ROLLOUT_SETTLED,
-        MESSAGE_ROLLOUT_REVERTED, MESSAGE_ROLLOUT_STUCK, MESSAGE_STEP, MESSAGE_DRIFT_FOUND, MESSAGE_DRIFT_REPAIRED,
-        MESSAGE_LEDGER_ANOMALY, MESSAGE_CLOCK_EVENT,
+        MESSAGE_TALLYD_STARTED,
+        MESSAGE_TALLYD_STOPPED,
+        MESSAGE_PASS_FAILED,
+        MESSAGE_PASS_LOST,
+        MESSAGE_RELEASE_ACCEPTED,
+        MESSAGE_RELEASE_REFUSED,
+        MESSAGE_ROLLOUT_STARTED,
+        MESSAGE_ROLLOUT_SETTLED,
+        MESSAGE_ROLLOUT_REVERTED,
+        MESSAGE_ROLLOUT_STUCK,
+        MESSAGE_STEP,
+        MESSAGE_DRIFT_FOUND,
+        MESSAGE_DRIFT_REPAIRED,
+        MESSAGE_LEDGER_ANOMALY,
+        MESSAGE_CLOCK_EVENT,
 };
 #define N_IDS (sizeof(ids) / sizeof(*ids))
 
@@ -35,15 +46,25 @@ static void the_stream_is_ours_by_device_and_inode(void **state) {
 
         assert_int_equal(fstat(fd, &st), 0);
         (void)snprintf(right, sizeof(right), "%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
-        (void)snprintf(wrong, sizeof(wrong), "%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino + 1);
+        (void)snprintf(wrong, sizeof(wrong), "%llu:%llu", (unsigned long long)st.st_dev,
+                       (unsigned long long)st.st_ino + 1);
         assert_true(journal_stream_is(right, fd));
         assert_false(journal_stream_is(wrong, fd));
         assert_false(journal_stream_is(right, -1));
 }
 
 static void what_is_no_stream_is_not_ours(void **state) {
-        static const char *const wrong[] = { NULL, "", ":", "1", "1:", ":1", "a:b", "-1:2", "1:2:3",
-                                             "99999999999999999999999999999999999999:1", "1:99999999999999999999999" };
+        static const char *const wrong[] = { NULL,
+                                             "",
+                                             ":",
+                                             "1",
+                                             "1:",
+                                             ":1",
+                                             "a:b",
+                                             "-1:2",
+                                             "1:2:3",
+                                             "99999999999999999999999999999999999999:1",
+                                             "1:99999999999999999999999" };
 
         for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
                 assert_false(journal_stream_is(wrong[i], STDIN_FILENO));

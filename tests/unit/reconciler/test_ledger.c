@@ -8,11 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-
 /* One commit with everything in it: a decision and an intent about "shop". */
 static int64_t append_batch(struct ledger_rig *rig) {
         static const struct record_image image = {
-                "shop/web@registry.example/shop/web", "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                "shop/web@registry.example/shop/web",
+                "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
         };
         static const char world[] = "{\"schema\":\"tallyman/world/v1\"}", lockfile[] = "services: {}\n";
         const struct digest world_digest = digest_of(world, strlen(world));
@@ -23,18 +23,35 @@ static int64_t append_batch(struct ledger_rig *rig) {
         own_json json_t *sticker = json_pack("{s:s}", "release", "sha256:r");
         const struct record records[] = {
                 { .kind = RECORD_DECISION, .app = "shop", .body = decided },
-                { .kind = RECORD_INTENT, .app = "shop", .file_name = "plan.json", .file = plan, .images = &image, .n_images = 1 },
+                { .kind = RECORD_INTENT,
+                  .app = "shop",
+                  .file_name = "plan.json",
+                  .file = plan,
+                  .images = &image,
+                  .n_images = 1 },
         };
         const struct record_desired desired = {
-                .repository = "https://user:hunter2@git.example/fleet.git", .ref = "main", .environment = "prod",
-                .commit = "1111111111111111111111111111111111111111", .principal = "anna", .fingerprint = "SHA256:x",
+                .repository = "https://user:hunter2@git.example/fleet.git",
+                .ref = "main",
+                .environment = "prod",
+                .commit = "1111111111111111111111111111111111111111",
+                .principal = "anna",
+                .fingerprint = "SHA256:x",
                 .algorithm = "ssh-ed25519",
         };
         const struct ledger_blob artifact = { lockfile, strlen(lockfile) }, worlds = { world, strlen(world) };
         const struct ledger_entry e = {
-                .records = records, .n_records = 2, .desired = &desired, .status = status, .sticker = sticker,
-                .artifacts = &artifact, .n_artifacts = 1, .worlds = &worlds, .n_worlds = 1,
-                .subject = "shop: 1 to 2\nSeq: 99", .now_ms = rig->now += 1000,
+                .records = records,
+                .n_records = 2,
+                .desired = &desired,
+                .status = status,
+                .sticker = sticker,
+                .artifacts = &artifact,
+                .n_artifacts = 1,
+                .worlds = &worlds,
+                .n_worlds = 1,
+                .subject = "shop: 1 to 2\nSeq: 99",
+                .now_ms = rig->now += 1000,
         };
         own_fault struct fault f = FAULT_INIT;
         int64_t first = -1;
@@ -69,12 +86,16 @@ static void test_one_commit_holds_a_batch_in_its_places(void **state) {
 
         rig_open(rig);
         assert_int_equal(append_batch(rig), 1);
-        names = rig_sh_output(rig, "git -C state/ledger.git diff-tree -r --name-only $BRANCH~ $BRANCH | sed 's/[0-9a-f]\\{64\\}/SHA/'");
-        assert_string_equal(names, "artifacts/SHA\nartifacts/SHA\nartifacts/SHA\n"
-                                   "evidence/0/00000001-decision-shop.dsse.json\nevidence/0/00000002-intent-shop.dsse.json\n"
-                                   "status.json\nsticker.json\nworlds/SHA.json\n");
-        message = rig_sh_output(rig, "git -C state/ledger.git log -1 --format='%s|%(trailers:key=Seq,valueonly,separator=%x2C)|"
-                                     "%(trailers:key=App,valueonly,separator=%x2C)|%an|%ae' $BRANCH");
+        names = rig_sh_output(
+                rig,
+                "git -C state/ledger.git diff-tree -r --name-only $BRANCH~ $BRANCH | sed 's/[0-9a-f]\\{64\\}/SHA/'");
+        assert_string_equal(names,
+                            "artifacts/SHA\nartifacts/SHA\nartifacts/SHA\n"
+                            "evidence/0/00000001-decision-shop.dsse.json\nevidence/0/00000002-intent-shop.dsse.json\n"
+                            "status.json\nsticker.json\nworlds/SHA.json\n");
+        message = rig_sh_output(
+                rig, "git -C state/ledger.git log -1 --format='%s|%(trailers:key=Seq,valueonly,separator=%x2C)|"
+                     "%(trailers:key=App,valueonly,separator=%x2C)|%an|%ae' $BRANCH");
         assert_string_equal(message, "shop: 1 to 2 Seq: 99|1,2|shop,shop|tally web1|tally@web1\n");
         (void)rig_verify(rig);
 }
@@ -85,11 +106,12 @@ static void test_stock_git_verifies_every_commit(void **state) {
         rig_open(rig);
         (void)append_batch(rig);
         rig_append(rig, RECORD_RESULT, "shop", 2);
-        rig_sh(rig, "cd state/ledger.git; echo \"web1 namespaces=\\\"git\\\" $(cut -d' ' -f1,2 ../id_ed25519.pub)\" > ../../signers;"
-                    "for c in $(git rev-list $BRANCH); do"
-                    " git -c gpg.ssh.allowedSignersFile=../../signers verify-commit $c;"
-                    " test $(git log -1 --format=%G? $c >/dev/null; git rev-list --parents -1 $c | wc -w) -le 2; done;"
-                    "test $(git rev-list --count $BRANCH) = 3; git fsck --strict --no-dangling");
+        rig_sh(rig,
+               "cd state/ledger.git; echo \"web1 namespaces=\\\"git\\\" $(cut -d' ' -f1,2 ../id_ed25519.pub)\" > ../../signers;"
+               "for c in $(git rev-list $BRANCH); do"
+               " git -c gpg.ssh.allowedSignersFile=../../signers verify-commit $c;"
+               " test $(git log -1 --format=%G? $c >/dev/null; git rev-list --parents -1 $c | wc -w) -le 2; done;"
+               "test $(git rev-list --count $BRANCH) = 3; git fsck --strict --no-dangling");
 }
 
 /* The envelope's PAE, built by shell, under openssl: nothing of ours is needed to check a record. */
@@ -98,14 +120,15 @@ static void test_openssl_verifies_a_record(void **state) {
 
         rig_open(rig);
         (void)append_batch(rig);
-        rig_sh(rig, "git -C state/ledger.git show $BRANCH:evidence/0/00000002-intent-shop.dsse.json > env.json;"
-                    "field() { sed \"s/.*\\\"$1\\\":\\\"\\([^\\\"]*\\)\\\".*/\\1/\" env.json; };"
-                    "field payload | base64 -d > body; field sig | base64 -d > sig; type=$(field payloadType);"
-                    "{ printf 'DSSEv1 %d %s %d ' ${#type} \"$type\" $(wc -c < body); cat body; } > pae;"
-                    "{ printf '302a300506032b6570032100' | xxd -r -p; cut -d' ' -f2 state/id_ed25519.pub | base64 -d | tail -c 32; }"
-                    " | openssl pkey -pubin -inform DER -out pub.pem;"
-                    "openssl pkeyutl -verify -pubin -inkey pub.pem -rawin -in pae -sigfile sig;"
-                    "test \"$(field keyid)\" = \"$(ssh-keygen -lf state/id_ed25519.pub | cut -d' ' -f2)\"");
+        rig_sh(rig,
+               "git -C state/ledger.git show $BRANCH:evidence/0/00000002-intent-shop.dsse.json > env.json;"
+               "field() { sed \"s/.*\\\"$1\\\":\\\"\\([^\\\"]*\\)\\\".*/\\1/\" env.json; };"
+               "field payload | base64 -d > body; field sig | base64 -d > sig; type=$(field payloadType);"
+               "{ printf 'DSSEv1 %d %s %d ' ${#type} \"$type\" $(wc -c < body); cat body; } > pae;"
+               "{ printf '302a300506032b6570032100' | xxd -r -p; cut -d' ' -f2 state/id_ed25519.pub | base64 -d | tail -c 32; }"
+               " | openssl pkey -pubin -inform DER -out pub.pem;"
+               "openssl pkeyutl -verify -pubin -inkey pub.pem -rawin -in pae -sigfile sig;"
+               "test \"$(field keyid)\" = \"$(ssh-keygen -lf state/id_ed25519.pub | cut -d' ' -f2)\"");
 }
 
 static void test_subjects_are_the_plan_and_the_images(void **state) {
@@ -124,7 +147,9 @@ static void test_subjects_are_the_plan_and_the_images(void **state) {
         second = json_array_get(subjects, 1);
         assert_int_equal(json_array_size(subjects), 2);
         assert_string_equal(json_get_string(first, "name"), "plan.json");
-        rig_fine(ledger_read_artifact(rig->ledger, json_get_string(json_object_get(first, "digest"), "sha256"), &plan, &f), &f);
+        rig_fine(ledger_read_artifact(rig->ledger, json_get_string(json_object_get(first, "digest"), "sha256"), &plan,
+                                      &f),
+                 &f);
         assert_string_equal(buffer_str(&plan), "{\"actions\":[\"create\"]}");
         assert_string_equal(json_get_string(second, "name"), "shop/web@registry.example/shop/web");
 }
@@ -155,7 +180,8 @@ static void test_status_and_sticker_say_the_same_in_the_branch_and_on_the_host(v
         assert_string_equal(json_get_string(json_object_get(status, "ledger"), "head"),
                             digest_hex(&ledger_head(rig->ledger)->record));
         assert_string_equal(json_get_string(status, "at"), "2026-11-26T10:00:01Z");
-        rig_sh(rig, "for f in status sticker; do git -C state/ledger.git show $BRANCH:$f.json | cmp - state/$f.json; done");
+        rig_sh(rig,
+               "for f in status sticker; do git -C state/ledger.git show $BRANCH:$f.json | cmp - state/$f.json; done");
         rig_fine(ledger_accepted(rig->ledger, &accepted, &f), &f);
         assert_string_equal(object_id_format(&accepted, hex), "1111111111111111111111111111111111111111");
 }
@@ -401,7 +427,8 @@ static void test_history_is_newest_first_and_of_one_app(void **state) {
         rig_append(rig, RECORD_REFUSAL, NULL, 0);
         rig_append(rig, RECORD_ROLLBACK, "shop", 0);
         rig_fine(ledger_history(rig->ledger, NULL, 0, see, &all, &f), &f);
-        assert_string_equal(all.text, "4 rollback shop\n3 refusal -\n2 external-change shop-db\n1 drift shop\n0 genesis -\n");
+        assert_string_equal(all.text,
+                            "4 rollback shop\n3 refusal -\n2 external-change shop-db\n1 drift shop\n0 genesis -\n");
         rig_fine(ledger_history(rig->ledger, "shop", 0, see, &shop, &f), &f);
         assert_string_equal(shop.text, "4 rollback shop\n1 drift shop\n");
         rig_fine(ledger_history(rig->ledger, "shop", 1, see, &limited, &f), &f);
@@ -445,8 +472,14 @@ static void test_a_record_is_found_by_what_a_person_types(void **state) {
         r = rig_last(rig, a);
         (void)snprintf(prefix, sizeof(prefix), "%.12s", digest_hex(&r.digest));
 
-        const char *const names[] = { "1", "00000001", "00000001-drift-shop", "00000001-drift-shop.dsse.json", r.path,
-                                      digest_hex(&r.digest), r.digest.text, prefix };
+        const char *const names[] = { "1",
+                                      "00000001",
+                                      "00000001-drift-shop",
+                                      "00000001-drift-shop.dsse.json",
+                                      r.path,
+                                      digest_hex(&r.digest),
+                                      r.digest.text,
+                                      prefix };
 
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
                 own_fault struct fault f = FAULT_INIT;

@@ -109,8 +109,8 @@ static void test_an_answer_that_was_lost_is_no_anomaly(void **state) {
         assert_pushed(rig);
 }
 
-#define FOREIGN_COMMIT                                                                                  \
-        "cd remote.git; c=$(git commit-tree -m foreign -p $BRANCH $BRANCH^{tree}); "                    \
+#define FOREIGN_COMMIT \
+        "cd remote.git; c=$(git commit-tree -m foreign -p $BRANCH $BRANCH^{tree}); " \
         "git update-ref refs/heads/$BRANCH $c"
 
 static void test_a_foreign_commit_stops_pushing_and_is_recorded_once(void **state) {
@@ -240,7 +240,7 @@ static void test_a_lost_state_waits_for_the_remote(void **state) {
 
 static void test_a_lost_state_is_not_continued_from_a_forged_branch(void **state) {
         static const char *const forgeries[] = {
-                FOREIGN_COMMIT,                                                         /* not signed */
+                FOREIGN_COMMIT, /* not signed */
                 "cd remote.git; git update-ref refs/heads/$BRANCH $(git commit-tree -m x $BRANCH^{tree})",
         };
         struct ledger_rig *rig = *state;

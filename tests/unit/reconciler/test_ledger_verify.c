@@ -5,19 +5,19 @@
 #include "tests/lib/ledger_rig.h"
 
 /*
- * Write the history anew, commit by commit, as somebody would who holds the host's key and wants the past to be another:
- * same messages, signed again, every tree edited by the shell function `edit` (with an index of its own). SIGN is empty
- * to leave the signatures out. The result is at refs/heads/forged.
+ * Write the history anew, commit by commit, as somebody would who holds the host's key and wants the past to be
+ * another: same messages, signed again, every tree edited by the shell function `edit` (with an index of its own). SIGN
+ * is empty to leave the signatures out. The result is at refs/heads/forged.
  */
-#define REWRITE                                                                                                   \
-        "cd state/ledger.git; export GIT_INDEX_FILE=$PWD/forge.index; parent=;"                                   \
-        "blob() { git rev-parse -q --verify :$1 || true; };"                                                      \
-        "put() { git update-index --add --cacheinfo 100644,$2,$1; };"                                             \
-        "del() { for p in \"$@\"; do printf '0 %040d\\t%s\\n' 0 $p; done | git update-index --index-info; };"        \
-        "one=evidence/0/00000001-start.dsse.json; two=evidence/0/00000002-stop.dsse.json;"                        \
-        "for c in $(git rev-list --reverse $BRANCH); do"                                                          \
-        "  git read-tree $c; edit; tree=$(git write-tree);"                                                       \
-        "  parent=$(git log -1 --format=%B $c | git -c gpg.format=ssh -c user.signingkey=$PWD/../id_ed25519"      \
+#define REWRITE \
+        "cd state/ledger.git; export GIT_INDEX_FILE=$PWD/forge.index; parent=;" \
+        "blob() { git rev-parse -q --verify :$1 || true; };" \
+        "put() { git update-index --add --cacheinfo 100644,$2,$1; };" \
+        "del() { for p in \"$@\"; do printf '0 %040d\\t%s\\n' 0 $p; done | git update-index --index-info; };" \
+        "one=evidence/0/00000001-start.dsse.json; two=evidence/0/00000002-stop.dsse.json;" \
+        "for c in $(git rev-list --reverse $BRANCH); do" \
+        "  git read-tree $c; edit; tree=$(git write-tree);" \
+        "  parent=$(git log -1 --format=%B $c | git -c gpg.format=ssh -c user.signingkey=$PWD/../id_ed25519" \
         "    commit-tree $SIGN ${parent:+-p $parent} $tree); done; git update-ref refs/heads/forged $parent"
 
 static void rewrite(struct ledger_rig *rig, const char *edit) {
@@ -67,8 +67,9 @@ static void test_an_edited_record_is_found(void **state) {
 
         make(rig);
         /* One character of the payload. */
-        rewrite(rig, "edit() { b=$(blob $one); test -z \"$b\" || put $one $(git cat-file blob $b | sed 's/\"payload\":\"e/\"payload\":\"f/'"
-                     " | git hash-object -w --stdin); }");
+        rewrite(rig,
+                "edit() { b=$(blob $one); test -z \"$b\" || put $one $(git cat-file blob $b | sed 's/\"payload\":\"e/\"payload\":\"f/'"
+                " | git hash-object -w --stdin); }");
         assert_found(rig, "no signature of the envelope is by the key");
 }
 
@@ -76,8 +77,9 @@ static void test_an_edited_signature_is_found(void **state) {
         struct ledger_rig *rig = *state;
 
         make(rig);
-        rewrite(rig, "edit() { b=$(blob $one); test -z \"$b\" || put $one $(git cat-file blob $b | sed 's/\"sig\":\"..../\"sig\":\"AAAA/'"
-                     " | git hash-object -w --stdin); }");
+        rewrite(rig,
+                "edit() { b=$(blob $one); test -z \"$b\" || put $one $(git cat-file blob $b | sed 's/\"sig\":\"..../\"sig\":\"AAAA/'"
+                " | git hash-object -w --stdin); }");
         assert_found(rig, "no signature of the envelope is by the key");
 }
 
@@ -104,8 +106,9 @@ static void test_a_record_left_out_with_its_commit_is_found(void **state) {
         struct ledger_rig *rig = *state;
 
         make(rig);
-        rewrite(rig, "git() { if test \"$1\" = rev-list; then command git \"$@\" | sed 2d; else command git \"$@\"; fi; };"
-                     "edit() { del $one; }");
+        rewrite(rig,
+                "git() { if test \"$1\" = rev-list; then command git \"$@\" | sed 2d; else command git \"$@\"; fi; };"
+                "edit() { del $one; }");
         assert_found(rig, "but 1 must follow");
 }
 
@@ -154,8 +157,9 @@ static void test_commits_of_another_key_are_found(void **state) {
 
         make(rig);
         rig_sh(rig, "ssh-keygen -q -t ed25519 -N '' -C x -f thief");
-        rig_sh(rig, "cd state/ledger.git; git update-ref refs/heads/forged $(git -c gpg.format=ssh -c user.signingkey=$PWD/../../thief"
-                    " commit-tree -S -m x -p $BRANCH $BRANCH^{tree})");
+        rig_sh(rig,
+               "cd state/ledger.git; git update-ref refs/heads/forged $(git -c gpg.format=ssh -c user.signingkey=$PWD/../../thief"
+               " commit-tree -S -m x -p $BRANCH $BRANCH^{tree})");
         assert_found(rig, "another key signs");
 }
 
@@ -169,10 +173,12 @@ static void test_a_ledger_of_another_key_or_host_is_not_this_hosts(void **state)
         make(rig);
         rig_fine(sshkey_generate("x", &other, &f), &f);
         expected.key = &other.key;
-        assert_true(ledger_verify(ledger_mirror(rig->ledger), &ledger_head(rig->ledger)->commit, &expected, &verified, &f) < 0);
+        assert_true(ledger_verify(ledger_mirror(rig->ledger), &ledger_head(rig->ledger)->commit, &expected, &verified,
+                                  &f) < 0);
         assert_non_null(strstr(f.message, "not by the host's key"));
         expected = (struct ledger_expected){ .host = "web2" };
-        assert_true(ledger_verify(ledger_mirror(rig->ledger), &ledger_head(rig->ledger)->commit, &expected, &verified, &g) < 0);
+        assert_true(ledger_verify(ledger_mirror(rig->ledger), &ledger_head(rig->ledger)->commit, &expected, &verified,
+                                  &g) < 0);
         assert_non_null(strstr(g.message, "another host"));
 }
 
@@ -190,7 +196,8 @@ static void test_files_that_change_go_or_do_not_belong_are_found(void **state) {
                 { "put README $(echo x | git hash-object -w --stdin)", "does not belong" },
                 { "put evidence/0/x $(echo x | git hash-object -w --stdin)", "no name of a record" },
                 { "put evidence/x $(echo x | git hash-object -w --stdin)", "not a folder" },
-                { "put evidence/0/00000004-stop.dsse.json $(git rev-parse $BRANCH:$two)", "record 2, but 4 must follow" },
+                { "put evidence/0/00000004-stop.dsse.json $(git rev-parse $BRANCH:$two)",
+                  "record 2, but 4 must follow" },
                 { "git update-index --cacheinfo 100755,$(blob $one),$one", "not a plain file" },
                 { "put sticker.json/x $(echo x | git hash-object -w --stdin)", "does not belong" },
         };
@@ -200,10 +207,11 @@ static void test_files_that_change_go_or_do_not_belong_are_found(void **state) {
         for (size_t i = 0; i < sizeof(attacks) / sizeof(attacks[0]); i++) {
                 own_buffer struct buffer script = BUFFER_INIT;
 
-                buffer_printf(&script, "edit() { test $c != last || { %s; }; };"
-                                       "git() { if test \"$1 $2\" = 'rev-list --reverse'; then command git \"$@\"; echo last; "
-                                       "elif test \"$1 $2\" = 'read-tree last'; then command git read-tree $BRANCH; "
-                                       "elif test \"$1 $4\" = 'log last'; then echo x; else command git \"$@\"; fi; }",
+                buffer_printf(&script,
+                              "edit() { test $c != last || { %s; }; };"
+                              "git() { if test \"$1 $2\" = 'rev-list --reverse'; then command git \"$@\"; echo last; "
+                              "elif test \"$1 $2\" = 'read-tree last'; then command git read-tree $BRANCH; "
+                              "elif test \"$1 $4\" = 'log last'; then echo x; else command git \"$@\"; fi; }",
                               attacks[i].edit);
                 rewrite(rig, buffer_str(&script));
                 assert_found(rig, attacks[i].message);
@@ -214,8 +222,9 @@ static void test_a_merge_is_found(void **state) {
         struct ledger_rig *rig = *state;
 
         make(rig);
-        rig_sh(rig, "cd state/ledger.git; git update-ref refs/heads/forged $(git -c gpg.format=ssh -c user.signingkey=$PWD/../id_ed25519"
-                    " commit-tree -S -m x -p $BRANCH -p $BRANCH~2 $BRANCH^{tree})");
+        rig_sh(rig,
+               "cd state/ledger.git; git update-ref refs/heads/forged $(git -c gpg.format=ssh -c user.signingkey=$PWD/../id_ed25519"
+               " commit-tree -S -m x -p $BRANCH -p $BRANCH~2 $BRANCH^{tree})");
         assert_found(rig, "more than one parent");
 }
 

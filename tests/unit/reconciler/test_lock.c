@@ -20,20 +20,20 @@
 #include "shared/base/text.h"
 #include "tests/lib/temporary.h"
 
-#define A "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define B "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
-#define C "sha256:cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
-#define NOW INT64_C(1795428000123) /* 2026-11-23T10:00:00.123Z */
-#define LATER (NOW + 60000)
+#define A       "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define B       "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define C       "sha256:cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+#define NOW     INT64_C(1795428000123) /* 2026-11-23T10:00:00.123Z */
+#define LATER   (NOW + 60000)
 #define RELEASE "environments/prod/shop.yaml"
-#define HEAD "apiVersion: tallyman/v1\nkind: Release\napp: shop\n"
-#define TAIL "created: \"2026-11-23T10:00:00Z\"\nby: Jane <jane@example>\n"
+#define HEAD    "apiVersion: tallyman/v1\nkind: Release\napp: shop\n"
+#define TAIL    "created: \"2026-11-23T10:00:00Z\"\nby: Jane <jane@example>\n"
 
 /* A working tree and a registry whose tags can be moved. */
 struct fixture {
         char folder[TEMPORARY_MAX];
         struct arena *arena;
-        const char *digests[4][2];   /* "registry/repository:tag", digest */
+        const char *digests[4][2]; /* "registry/repository:tag", digest */
         int asked;
         bool down;
 };
@@ -41,7 +41,9 @@ struct fixture {
 static int fake_resolve(const struct image_ref *ref, struct digest *ret, void *userdata, struct fault *reterr) {
         struct fixture *f = userdata;
         const char *name = arena_printf(f->arena, "%s/%s:%s", ref->registry, ref->repository,
-                                        ref->digest ? ref->digest : ref->tag ? ref->tag : "latest");
+                                        ref->digest ? ref->digest
+                                        : ref->tag  ? ref->tag
+                                                    : "latest");
 
         f->asked++;
         if (f->down)
@@ -83,8 +85,13 @@ static const char *get(const struct fixture *f, const char *path) {
 
 static struct lock_request request(struct fixture *f) {
         return (struct lock_request){
-                .folder = f->folder, .environment = "prod", .app = "shop", .by = "Jane <jane@example>", .now_ms = NOW,
-                .resolve = fake_resolve, .userdata = f,
+                .folder = f->folder,
+                .environment = "prod",
+                .app = "shop",
+                .by = "Jane <jane@example>",
+                .now_ms = NOW,
+                .resolve = fake_resolve,
+                .userdata = f,
         };
 }
 
@@ -144,8 +151,9 @@ static void test_the_tags_of_the_compose_file_become_a_release(void **state) {
         struct lock_result result;
 
         run_ok(f, &q, &result);
-        assert_string_equal(get(f, RELEASE), HEAD "version: \"1.4.2\"\nimages:\n  api: registry.example/shop/web:1.4.2@" A
-                            "\n  web: registry.example/shop/web:1.4.2@" A "\n" TAIL);
+        assert_string_equal(get(f, RELEASE),
+                            HEAD "version: \"1.4.2\"\nimages:\n  api: registry.example/shop/web:1.4.2@" A
+                                 "\n  web: registry.example/shop/web:1.4.2@" A "\n" TAIL);
         assert_true(result.written);
         assert_string_equal(result.path, RELEASE);
         assert_null(result.was_version);
@@ -187,17 +195,22 @@ static void test_an_argument_changes_only_its_service(void **state) {
         struct lock_request q = request(f);
         struct lock_result result;
 
-        put(f, RELEASE, "# Why: see the change log\n# (two lines)\n" HEAD "version: \"1.4.2\"\nimages:\n  api: registry.example/shop/web:1.4.1@" B
-            "\n  web: registry.example/shop/web:1.4.1@" B "\n\non: {role: web}\n# within\nsource: {repository: https://git.example/shop, commit: abc, build: 12}\n");
+        put(f, RELEASE,
+            "# Why: see the change log\n# (two lines)\n" HEAD
+            "version: \"1.4.2\"\nimages:\n  api: registry.example/shop/web:1.4.1@" B
+            "\n  web: registry.example/shop/web:1.4.1@" B
+            "\n\non: {role: web}\n# within\nsource: {repository: https://git.example/shop, commit: abc, build: 12}\n");
         f->digests[2][0] = "registry.example/shop/web:1.5";
         f->digests[2][1] = C;
         q.pins = pins;
         q.version = "1.5";
         run_ok(f, &q, &result);
-        assert_string_equal(get(f, RELEASE), "# Why: see the change log\n# (two lines)\n" HEAD
-                            "version: \"1.5\"\nimages:\n  api: registry.example/shop/web:1.4.1@" B
-                            "\n  web: registry.example/shop/web:1.5@" C
-                            "\non:\n  role: web\nsource:\n  repository: https://git.example/shop\n  commit: abc\n  build: \"12\"\n" TAIL);
+        assert_string_equal(
+                get(f, RELEASE),
+                "# Why: see the change log\n# (two lines)\n" HEAD
+                "version: \"1.5\"\nimages:\n  api: registry.example/shop/web:1.4.1@" B
+                "\n  web: registry.example/shop/web:1.5@" C
+                "\non:\n  role: web\nsource:\n  repository: https://git.example/shop\n  commit: abc\n  build: \"12\"\n" TAIL);
         assert_int_equal(f->asked, 1);
         assert_int_equal(result.changes.n, 1);
         assert_string_equal(result.was_version, "1.4.2");
@@ -268,7 +281,8 @@ static void test_variables_of_the_environment_are_replaced(void **state) {
         put(f, "environments/prod/environment.yaml",
             "apiVersion: tallyman/v1\nkind: Environment\nenvironment: prod\nvariables: {REGISTRY: registry.example}\n");
         run_ok(f, &q, &result);
-        assert_string_equal(get(f, RELEASE), HEAD "version: \"1.4.2\"\nimages:\n  web: registry.example/shop/web:1.4.2@" A "\n" TAIL);
+        assert_string_equal(get(f, RELEASE),
+                            HEAD "version: \"1.4.2\"\nimages:\n  web: registry.example/shop/web:1.4.2@" A "\n" TAIL);
 }
 
 static void test_a_version_stays_while_the_tags_stay(void **state) {
@@ -380,13 +394,16 @@ static void test_documents_that_are_wrong_are_told_with_their_position(void **st
         } cases[] = {
                 { "apps/shop/compose.yaml", "services:\n  web: {image: 5}\n", "apps/shop/compose.yaml:2:16: " },
                 { "apps/shop/compose.yaml", "services:\n  web:\n    image: A:b:c\n", "apps/shop/compose.yaml:3:12: " },
-                { "apps/shop/compose.yaml", "services:\n  web: {}\n", "apps/shop/compose.yaml:2:3: service 'web' has no image" },
-                { "apps/shop/compose.yaml", "services: {}\n", "apps/shop/compose.yaml:1:11: the compose file has no services" },
+                { "apps/shop/compose.yaml", "services:\n  web: {}\n",
+                  "apps/shop/compose.yaml:2:3: service 'web' has no image" },
+                { "apps/shop/compose.yaml", "services: {}\n",
+                  "apps/shop/compose.yaml:1:11: the compose file has no services" },
                 { "apps/shop/compose.yaml", "services:\n  web: {image: \"$TAG\"}\n", "apps/shop/compose.yaml:2:" },
                 { "apps/shop/compose.yaml", "services:\n  web: x\n", "apps/shop/compose.yaml:2:8: " },
                 { RELEASE, HEAD "version: \"1\"\nimage: {}\n", RELEASE ":5:1: " },
                 { RELEASE, "apiVersion: tallyman/v1\nkind: Release\napp: other\nversion: \"1\"\n", RELEASE ":3:6: " },
-                { "apps/shop/app.yaml", "apiVersion: tallyman/v1\nkind: App\napp: shop\nfile: none.yaml\n", "apps/shop/none.yaml is not there" },
+                { "apps/shop/app.yaml", "apiVersion: tallyman/v1\nkind: App\napp: shop\nfile: none.yaml\n",
+                  "apps/shop/none.yaml is not there" },
         };
         struct fixture *f = *state;
         const char *compose = get(f, "apps/shop/compose.yaml");

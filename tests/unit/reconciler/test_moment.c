@@ -15,8 +15,8 @@
 
 static int64_t first_asked_at; /* 0: not yet */
 
-static int observe_slowly(struct runtime *rt, const struct workload *wanted, size_t n_wanted, struct arena *a, struct observation *ret,
-                          struct fault *reterr) {
+static int observe_slowly(struct runtime *rt, const struct workload *wanted, size_t n_wanted, struct arena *a,
+                          struct observation *ret, struct fault *reterr) {
         if (!first_asked_at)
                 first_asked_at = clock_wall_ms();
         *ret = (struct observation){ .available = true };
@@ -24,13 +24,16 @@ static int observe_slowly(struct runtime *rt, const struct workload *wanted, siz
         return 0;
 }
 
-static void close_nothing(struct runtime *rt) {}
+static void close_nothing(struct runtime *rt) {
+}
 
-static const struct runtime_ops slow_ops = { .abi = RUNTIME_ABI, .name = "slow", .observe = observe_slowly, .close = close_nothing };
+static const struct runtime_ops slow_ops = {
+        .abi = RUNTIME_ABI, .name = "slow", .observe = observe_slowly, .close = close_nothing
+};
 
 /*
- * What crashes while the look is made was last seen well when the look began: to count its health up to the end of the look would be to
- * count time in which nobody saw it.
+ * What crashes while the look is made was last seen well when the look began: to count its health up to the end of the
+ * look would be to count time in which nobody saw it.
  */
 static void a_look_at(size_t n_runtimes) {
         own_scratch struct scratch scratch = scratch_make();
@@ -46,7 +49,7 @@ static void a_look_at(size_t n_runtimes) {
                 p.runtimes[p.n_runtimes++] = &runtimes[i];
         assert_fine(pass_observe(&p, &fault));
         assert_true(first_asked_at > 0);
-        assert_true(p.world.now > 0 && p.world.now <= first_asked_at);
+        assert_true(p.input.now > 0 && p.input.now <= first_asked_at);
         pass_forget_apps(&p);
         state_done(&p.state);
 }

@@ -24,7 +24,8 @@ static void every_line_is_taken_and_the_last_counts(void **state) {
         struct next n;
 
         next_clear(&n);
-        assert_int_equal(feed(&n, "status=first\nnext_ms=0\npoll_ms=30000\nlimit_ms=3600000\nstatus=last\nnext_ms=7\n"), 0);
+        assert_int_equal(feed(&n, "status=first\nnext_ms=0\npoll_ms=30000\nlimit_ms=3600000\nstatus=last\nnext_ms=7\n"),
+                         0);
         assert_int_equal(n.next_ms, 7);
         assert_int_equal(n.poll_ms, 30000);
         assert_int_equal(n.limit_ms, 3600000);
@@ -57,10 +58,25 @@ static void what_is_unsaid_stays_unsaid(void **state) {
 
 static void wrong_lines_are_refused_and_what_follows_ignored(void **state) {
         static const char *const wrong[] = {
-                "next_ms=\n", "next_ms=-1\n", "next_ms=+1\n", "next_ms= 1\n", "next_ms=1 \n", "next_ms=01\n",
-                "next_ms=0x1\n", "next_ms=1\r\n", "next_ms=604800001\n", "next_ms=99999999999999999999999\n",
-                "poll_ms=0\n", "poll_ms=99\n", "limit_ms=0\n", "Next_ms=1\n", "next_ms\n", "next=1\n", "\n",
-                "status\n", " status=x\n",
+                "next_ms=\n",
+                "next_ms=-1\n",
+                "next_ms=+1\n",
+                "next_ms= 1\n",
+                "next_ms=1 \n",
+                "next_ms=01\n",
+                "next_ms=0x1\n",
+                "next_ms=1\r\n",
+                "next_ms=604800001\n",
+                "next_ms=99999999999999999999999\n",
+                "poll_ms=0\n",
+                "poll_ms=99\n",
+                "limit_ms=0\n",
+                "Next_ms=1\n",
+                "next_ms\n",
+                "next=1\n",
+                "\n",
+                "status\n",
+                " status=x\n",
         };
 
         for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {

@@ -22,7 +22,8 @@ static int read_options(struct options *ret, struct fault *reterr, const char *c
         return options_read(argc, argv, ret, reterr);
 }
 
-#define READ(ret, reterr, ...) read_options(ret, reterr, (const char *const[]){ "tallyd", __VA_ARGS__ __VA_OPT__(,) NULL })
+#define READ(ret, reterr, ...) \
+        read_options(ret, reterr, (const char *const[]){ "tallyd", __VA_ARGS__ __VA_OPT__(, ) NULL })
 
 static int without_environment(void **state) {
         return unsetenv("TALLY_CONFIG") | unsetenv("RUNTIME_DIRECTORY");
@@ -42,7 +43,9 @@ static void nothing_is_needed(void **state) {
 static void every_option_is_read(void **state) {
         struct options o;
 
-        assert_int_equal(READ(&o, NULL, "--config", "a", "--tally=b", "--run-dir", "c", "--limit", "10m", "--log", "json"), 0);
+        assert_int_equal(READ(&o, NULL, "--config", "a", "--tally=b", "--run-dir", "c", "--limit", "10m", "--log",
+                              "json"),
+                         0);
         assert_string_equal(o.config, "a");
         assert_string_equal(o.tally, "b");
         assert_string_equal(o.run_dir, "c");
@@ -72,7 +75,7 @@ static void the_environment_is_asked_where_no_option_is_given(void **state) {
 
 static void wrong_usage_is_a_fault_of_the_user(void **state) {
         static const char *const wrong[][4] = {
-                { "tallyd", "--nonsense" }, { "tallyd", "--config" }, { "tallyd", "argument" },
+                { "tallyd", "--nonsense" },      { "tallyd", "--config" },      { "tallyd", "argument" },
                 { "tallyd", "--limit", "soon" }, { "tallyd", "--limit", "0s" }, { "tallyd", "--limit", "-1s" },
                 { "tallyd", "--log", "xml" },
         };

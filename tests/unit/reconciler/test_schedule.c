@@ -95,8 +95,8 @@ static void failures_without_end_do_not_overflow(void **state) {
 }
 
 static void exit_codes_are_those_of_tally(void **state) {
-        static const enum outcome want[] = { OUTCOME_GOOD, OUTCOME_FAILED, OUTCOME_GOOD,
-                                             OUTCOME_GOOD, OUTCOME_GOOD,   OUTCOME_GOOD, OUTCOME_LOST };
+        static const enum outcome want[] = { OUTCOME_GOOD, OUTCOME_FAILED, OUTCOME_GOOD, OUTCOME_GOOD,
+                                             OUTCOME_GOOD, OUTCOME_GOOD,   OUTCOME_LOST };
 
         for (int i = 0; i < 7; i++)
                 assert_int_equal(outcome_of_exit(i), want[i]);

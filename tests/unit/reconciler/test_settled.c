@@ -25,13 +25,13 @@ static struct workload release(const char *name) {
         return w;
 }
 
-static const struct settled_by by = { .commit = "3f2c", .strategy = "canary", .started_at = 7 };
+static const struct current_origin by = { .commit = "3f2c", .strategy = "canary", .started_at = 7 };
 
 static void settle(const char *name, int64_t now) {
         struct workload w = release(name);
         struct workload_service *s = w.services.items;
 
-        assert_fine(settled_write(&state, &w, &by, now, &fault));
+        assert_fine(current_write(&state, &w, &by, now, &fault));
         json_decref((json_t *)s->spec);
 }
 
@@ -41,18 +41,19 @@ static void earlier_are(const char *wanted) {
         const struct earlier_release *items;
         const char *got = "";
 
-        settled_earlier(&state, "shop", a, &list);
+        current_earlier(&state, "shop", a, &list);
         items = list.items;
         for (size_t i = 0; i < list.n; i++) {
                 got = arena_printf(a, "%s%s%s@%lld", got, i ? " " : "", items[i].version, (long long)items[i].until);
                 assert_int_equal(items[i].images.n, 1);
-                assert_string_equal(items[i].images.items[0].text, arena_printf(a, "registry.example/web@%s", items[i].version));
+                assert_string_equal(items[i].images.items[0].text,
+                                    arena_printf(a, "registry.example/web@%s", items[i].version));
         }
         assert_string_equal(got, wanted);
 }
 
 static void what_was_settled_is_remembered_newest_first(void **unused) {
-        struct settled_by read;
+        struct current_origin read;
 
         earlier_are("");
         settle("v1", 1000);
@@ -60,7 +61,7 @@ static void what_was_settled_is_remembered_newest_first(void **unused) {
         settle("v2", 2000);
         settle("v3", 3000);
         earlier_are("v2@3000 v1@2000");
-        assert_string_equal(settled_read(&state, "shop", &read, a)->version, "v3");
+        assert_string_equal(current_read(&state, "shop", &read, a)->version, "v3");
         assert_string_equal(read.commit, "3f2c");
         assert_string_equal(read.strategy, "canary");
         assert_int_equal(read.started_at, 7);
@@ -88,7 +89,7 @@ static void there_is_a_limit(void **unused) {
 
         for (int i = 0; i < EARLIER_RELEASES_MAX + 5; i++)
                 settle(arena_printf(a, "v%d", i), i + 1);
-        settled_earlier(&state, "shop", a, &list);
+        current_earlier(&state, "shop", a, &list);
         assert_int_equal(list.n, EARLIER_RELEASES_MAX);
         assert_string_equal(((struct earlier_release *)list.items)->version, "v103");
 }
@@ -98,14 +99,17 @@ static void what_cannot_be_read_is_none(void **unused) {
 
         settle("v1", 1000);
         settle("v2", 2000);
-        scratch_write(&scratch, "settled-shop.json", "{\"earlier\":[{},1,{\"release\":\"x\",\"version\":\"v0\",\"images\":[\"registry.example/web@v0\"],\"until\":9}]}", 96);
+        scratch_write(
+                &scratch, "settled-shop.json",
+                "{\"earlier\":[{},1,{\"release\":\"x\",\"version\":\"v0\",\"images\":[\"registry.example/web@v0\"],\"until\":9}]}",
+                96);
         earlier_are("v0@9");
-        assert_null(settled_read(&state, "shop", NULL, a));
+        assert_null(current_read(&state, "shop", NULL, a));
         settle("v3", 3000);
         earlier_are("v0@9");
         scratch_write(&scratch, "settled-shop.json", "{", 1);
         earlier_are("");
-        assert_int_equal(settled_remove(&state, "shop", &fault), 0);
+        assert_int_equal(current_remove(&state, "shop", &fault), 0);
         earlier_are("");
 }
 

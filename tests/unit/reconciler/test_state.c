@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "reconciler/ledger_head.h"
+#include "reconciler/state/ledger_head.h"
 #include "shared/base/file.h"
 #include "shared/base/process.h"
 #include "shared/base/reason.h"
@@ -102,7 +102,8 @@ static void test_the_second_pass_is_told_who_holds_the_lock(void **state) {
         assert_int_equal(pipe(ready), 0);
         pid = fork();
         if (pid == 0) {
-                if (state_open(((struct place *)*state)->path, STATE_WRITE, &other, &f) == 0 && state_lock(&other, 0, &f) == 0)
+                if (state_open(((struct place *)*state)->path, STATE_WRITE, &other, &f) == 0 &&
+                    state_lock(&other, 0, &f) == 0)
                         (void)!write(ready[1], "x", 1);
                 (void)pause();
                 _exit(0);
@@ -328,7 +329,12 @@ static void test_a_rollout_that_cannot_be_read_holds_its_app_alone(void **state)
         own_arena struct arena *a = arena_new();
         const struct rollout blog = { .app = "blog", .phase = PHASE_SETTLED, .intent = -1 };
         static const char *const texts[] = {
-                "", "{", "{\"app\":\"shop\"", "{\"app\":\"blog\",\"phase\":\"settled\"}", "{\"app\":\"shop\",\"phase\":\"wild\"}", "[]",
+                "",
+                "{",
+                "{\"app\":\"shop\"",
+                "{\"app\":\"blog\",\"phase\":\"settled\"}",
+                "{\"app\":\"shop\",\"phase\":\"wild\"}",
+                "[]",
         };
 
         open_state(*state, &s);
@@ -358,12 +364,19 @@ static void test_what_was_accepted_reads_back(void **state) {
         own_state struct state s = STATE_INIT;
         own_arena struct arena *a = arena_new();
         struct accepted_refusal refusal = {
-                .commit = "2222222222222222222222222222222222222222", .code = "TRUST_UNSIGNED", .message = "no signature",
+                .commit = "2222222222222222222222222222222222222222",
+                .code = "TRUST_UNSIGNED",
+                .message = "no signature",
                 .at = 9,
         };
         const struct accepted in = {
-                .commit = "1111111111111111111111111111111111111111", .principal = "anna", .fingerprint = "SHA256:x",
-                .first_seen = 5, .tip = refusal.commit, .fetched_at = 6, .refusal = &refusal,
+                .commit = "1111111111111111111111111111111111111111",
+                .principal = "anna",
+                .fingerprint = "SHA256:x",
+                .first_seen = 5,
+                .tip = refusal.commit,
+                .fetched_at = 6,
+                .refusal = &refusal,
         };
         struct accepted out;
         const char *corrupt;
@@ -459,9 +472,19 @@ static void test_the_sticker_is_compared_by_content(void **state) {
 static void test_the_head_reads_back(void **state) {
         own_fault struct fault f = FAULT_INIT;
         own_state struct state s = STATE_INIT;
-        struct ledger_head in = { .any = true, .seq = 41, .epoch = 1, .record = digest_of("a", 1), .genesis = digest_of("b", 1),
-                                  .wall_ms = 5000, .monotonic_ns = 7, .boot_id = "boot", .key = "SHA256:x",
-                                  .open_intents = { 3, 9 }, .n_open_intents = 2, .pushed_at = 8 }, out;
+        struct ledger_head in = { .any = true,
+                                  .seq = 41,
+                                  .epoch = 1,
+                                  .record = digest_of("a", 1),
+                                  .genesis = digest_of("b", 1),
+                                  .wall_ms = 5000,
+                                  .monotonic_ns = 7,
+                                  .boot_id = "boot",
+                                  .key = "SHA256:x",
+                                  .open_intents = { 3, 9 },
+                                  .n_open_intents = 2,
+                                  .pushed_at = 8 },
+                           out;
 
         memset(in.commit.raw, 1, sizeof(in.commit.raw));
         open_state(*state, &s);

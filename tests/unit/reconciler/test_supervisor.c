@@ -17,7 +17,8 @@ struct walk {
         enum supervisor_effect effect;
 };
 
-#define STEP(e, s, f) { SUPERVISOR_##e, SUPERVISOR_##s, SUPERVISOR_##f }
+#define STEP(e, s, f) \
+        { SUPERVISOR_##e, SUPERVISOR_##s, SUPERVISOR_##f }
 
 static void walk(const struct walk *steps, size_t n) {
         enum supervisor_state state = SUPERVISOR_IDLE;
@@ -31,7 +32,8 @@ static void walk(const struct walk *steps, size_t n) {
         }
 }
 
-#define WALK(...) walk((const struct walk[]){ __VA_ARGS__ }, sizeof((const struct walk[]){ __VA_ARGS__ }) / sizeof(struct walk))
+#define WALK(...) \
+        walk((const struct walk[]){ __VA_ARGS__ }, sizeof((const struct walk[]){ __VA_ARGS__ }) / sizeof(struct walk))
 
 static void the_timer_and_a_trigger_start_a_pass(void **state) {
         WALK(STEP(TIMER, RUNNING, START), STEP(EXIT, IDLE, ARM));

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "reconciler/verified.h"
+#include "reconciler/state/verified.h"
 #include "shared/base/file.h"
 #include "shared/base/limits.h"
 
@@ -141,7 +141,8 @@ static void test_a_torn_tail_is_cut_off(void **state) {
 }
 
 static void test_a_file_that_is_not_ours_is_begun_anew(void **state) {
-        static const char *const texts[] = { "", "tally-verified-2", "tally-verified-9aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
+        static const char *const texts[] = { "", "tally-verified-2",
+                                             "tally-verified-9aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
         const struct place *p = *state;
 
         for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {

@@ -7,18 +7,20 @@
 #include "reconciler/pass/context.h"
 #include "shared/base/clock.h"
 
-#define POLL_MS (60 * 1000)
+#define POLL_MS  (60 * 1000)
 #define SLACK_MS 500 /* between the two readings of the clock */
 
 /* An app whose instance started so long ago; the app asks for a look at @wake_at. */
 static int64_t next_ms(enum health health, int64_t age_ms, int64_t wake_at) {
         const struct config config = { .poll_ms = POLL_MS };
-        struct instance instance = { .state = INSTANCE_RUNNING, .health = health, .started_at = clock_wall_ms() - age_ms };
-        struct world_app app = { .app = "shop", .instances = { .items = &instance, .n = 1 } };
+        struct instance instance = { .state = INSTANCE_RUNNING,
+                                     .health = health,
+                                     .started_at = clock_wall_ms() - age_ms };
+        struct app_input app = { .app = "shop", .instances = { .items = &instance, .n = 1 } };
         struct decision_app decided = { .app = "shop", .health = health, .wake_at = wake_at };
         const struct pass p = {
                 .config = &config,
-                .world.apps = { .items = &app, .n = 1 },
+                .input.apps = { .items = &app, .n = 1 },
                 .decision.apps = { .items = &decided, .n = 1 },
         };
 

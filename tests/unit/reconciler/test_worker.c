@@ -49,8 +49,9 @@ static void it_has_no_other_descriptor_and_no_input(void **state) {
         int open_too = dup(STDERR_FILENO); /* on purpose not close-on-exec */
         char said[256];
 
-        assert_int_equal(run("cd /proc/self/fd; for fd in *; do [ -e $fd ] && printf '%s ' $fd; done >&3; cat >&3", said,
-                             sizeof(said)), 0);
+        assert_int_equal(run("cd /proc/self/fd; for fd in *; do [ -e $fd ] && printf '%s ' $fd; done >&3; cat >&3",
+                             said, sizeof(said)),
+                         0);
         /* the shell itself opens the folder or its script as a descriptor from 10 on */
         assert_non_null(str_after(said, "0 1 "));
         assert_non_null(strstr(said, "2 3 "));

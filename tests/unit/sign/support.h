@@ -38,21 +38,21 @@ static inline void assert_fault(int r, const struct fault *fault, const char *co
 }
 
 /* Assert that a call failed as it should, and forget the fault. */
-#define assert_refused(expression, expected_code)                                                       \
-        do {                                                                                            \
-                own_fault struct fault fault = FAULT_INIT;                                              \
-                int r_ = (expression);                                                                  \
-                assert_fault(r_, &fault, (expected_code));                                              \
+#define assert_refused(expression, expected_code) \
+        do { \
+                own_fault struct fault fault = FAULT_INIT; \
+                int r_ = (expression); \
+                assert_fault(r_, &fault, (expected_code)); \
         } while (0)
 
 /* Assert that a call went well, and show why when not. */
-#define assert_fine(expression)                                                                         \
-        do {                                                                                            \
-                own_fault struct fault fault = FAULT_INIT;                                              \
-                if ((expression) < 0) {                                                                 \
-                        fault_print(stderr, &fault);                                                    \
-                        fail_msg("%s failed", #expression);                                             \
-                }                                                                                       \
+#define assert_fine(expression) \
+        do { \
+                own_fault struct fault fault = FAULT_INIT; \
+                if ((expression) < 0) { \
+                        fault_print(stderr, &fault); \
+                        fail_msg("%s failed", #expression); \
+                } \
         } while (0)
 
 /* The pair whose seed is 32 times @byte: the vectors' keys. */

@@ -4,19 +4,21 @@
 
 #include "shared/sign/dsse.h"
 
-#define STATEMENT                                                                                                       \
-        "{\"_type\":\"https://in-toto.io/Statement/v1\",\"subject\":[{\"name\":\"plan.json\",\"digest\":{\"sha256\":"   \
-        "\"ca3d163bab05538182722614056" "8f3bef7eaac187cebd76878e0b63e9e442356\"}}],\"predicateType\":"                 \
+#define STATEMENT \
+        "{\"_type\":\"https://in-toto.io/Statement/v1\",\"subject\":[{\"name\":\"plan.json\",\"digest\":{\"sha256\":" \
+        "\"ca3d163bab05538182722614056" \
+        "8f3bef7eaac187cebd76878e0b63e9e442356\"}}],\"predicateType\":" \
         "\"https://example.org/deployment/v0.1\",\"predicate\":{\"seq\":1}}"
-#define PAYLOAD                                                                                                         \
-        "eyJfdHlwZSI6Imh0dHBzOi8vaW4tdG90by5pby9TdGF0ZW1lbnQvdjEiLCJzdWJqZWN0IjpbeyJuYW1lIjoicGxhbi5qc29uIiwiZGlnZXN0"  \
-        "Ijp7InNoYTI1NiI6ImNhM2QxNjNiYWIwNTUzODE4MjcyMjYxNDA1NjhmM2JlZjdlYWFjMTg3Y2ViZDc2ODc4ZTBiNjNlOWU0NDIzNTYifX1d"  \
+#define PAYLOAD \
+        "eyJfdHlwZSI6Imh0dHBzOi8vaW4tdG90by5pby9TdGF0ZW1lbnQvdjEiLCJzdWJqZWN0IjpbeyJuYW1lIjoicGxhbi5qc29uIiwiZGlnZXN0" \
+        "Ijp7InNoYTI1NiI6ImNhM2QxNjNiYWIwNTUzODE4MjcyMjYxNDA1NjhmM2JlZjdlYWFjMTg3Y2ViZDc2ODc4ZTBiNjNlOWU0NDIzNTYifX1d" \
         "LCJwcmVkaWNhdGVUeXBlIjoiaHR0cHM6Ly9leGFtcGxlLm9yZy9kZXBsb3ltZW50L3YwLjEiLCJwcmVkaWNhdGUiOnsic2VxIjoxfX0="
 #define SIG   "sksFoNNentN2hmX1KC7u3qGHFvKf9OFYITemHrLEu64rPpxEIONb7E/8MOa9LodVoqfVCXwZFCd5ErCU4ujFAg=="
 #define KEYID "SHA256:fe85JkIjo8VPe+XqXJGH5Mau1EMFdK1OdKvJUFicyA8"
-#define ENVELOPE                                                                                                        \
-        "{\"payload\":\"" PAYLOAD "\",\"payloadType\":\"application/vnd.in-toto+json\",\"signatures\":[{\"keyid\":\""   \
-        KEYID "\",\"sig\":\"" SIG "\"}]}"
+#define ENVELOPE \
+        "{\"payload\":\"" PAYLOAD \
+        "\",\"payloadType\":\"application/vnd.in-toto+json\",\"signatures\":[{\"keyid\":\"" KEYID "\",\"sig\":\"" SIG \
+        "\"}]}"
 
 static struct arena *arena;
 
@@ -79,7 +81,9 @@ static void payload_and_type_are_both_signed(void **state) {
 /* keyid is a hint: absent, empty, null or wrong, it changes nothing. Unknown fields and other signatures neither. */
 static void only_the_signature_decides(void **state) {
         static const char *const forms[] = {
-                "{\"sig\":\"" SIG "\"}", "{\"keyid\":\"\",\"sig\":\"" SIG "\"}", "{\"keyid\":null,\"sig\":\"" SIG "\"}",
+                "{\"sig\":\"" SIG "\"}",
+                "{\"keyid\":\"\",\"sig\":\"" SIG "\"}",
+                "{\"keyid\":null,\"sig\":\"" SIG "\"}",
                 "{\"keyid\":\"somebody\",\"sig\":\"" SIG "\",\"more\":1}",
                 "{\"keyid\":\"" KEYID "\",\"sig\":\"AAAA\"},{\"sig\":\"" SIG "\"}",
         };
@@ -89,8 +93,8 @@ static void only_the_signature_decides(void **state) {
                 own_buffer struct buffer text = BUFFER_INIT;
                 struct dsse e;
 
-                buffer_printf(&text, "{\"payload\":\"%s\",\"payloadType\":\"%s\",\"x\":[],\"signatures\":[%s]}", PAYLOAD,
-                              DSSE_TYPE_STATEMENT, forms[i]);
+                buffer_printf(&text, "{\"payload\":\"%s\",\"payloadType\":\"%s\",\"x\":[],\"signatures\":[%s]}",
+                              PAYLOAD, DSSE_TYPE_STATEMENT, forms[i]);
                 e = parse(text.data);
                 assert_fine(dsse_verify(&e, &k.key, &fault));
         }
@@ -106,7 +110,11 @@ static void both_base64_alphabets_are_read(void **state) {
 
 static void malformed_envelopes_are_refused(void **state) {
         static const char *const bad[] = {
-                "", "{", "[]", "{}", "{\"payload\":\"\"}",
+                "",
+                "{",
+                "[]",
+                "{}",
+                "{\"payload\":\"\"}",
                 "{\"payload\":\"AA\",\"payloadType\":\"t\",\"signatures\":[{\"sig\":\"AAAA\"}]}",
                 "{\"payload\":\"+/-_\",\"payloadType\":\"t\",\"signatures\":[{\"sig\":\"AAAA\"}]}",
                 "{\"payload\":1,\"payloadType\":\"t\",\"signatures\":[{\"sig\":\"AAAA\"}]}",
@@ -150,14 +158,10 @@ static void security_keys_sign_no_envelopes(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                test(the_specifications_pae_is_reproduced),
-                test(the_vectors_envelope_is_written_to_the_byte),
-                test(the_vectors_envelope_verifies),
-                test(payload_and_type_are_both_signed),
-                test(only_the_signature_decides),
-                test(both_base64_alphabets_are_read),
-                test(malformed_envelopes_are_refused),
-                test(payloads_may_hold_any_bytes),
+                test(the_specifications_pae_is_reproduced), test(the_vectors_envelope_is_written_to_the_byte),
+                test(the_vectors_envelope_verifies),        test(payload_and_type_are_both_signed),
+                test(only_the_signature_decides),           test(both_base64_alphabets_are_read),
+                test(malformed_envelopes_are_refused),      test(payloads_may_hold_any_bytes),
                 test(security_keys_sign_no_envelopes),
         };
 

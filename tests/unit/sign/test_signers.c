@@ -12,8 +12,9 @@
 
 /* The key whose seed is 32 times the number. */
 #define KEY_01 "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c"
-#define KEY_SK "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIIE5dw6ofRdfVqNUZsNMfszLjYqRtO43ol32D1uPybOUAAAABHNzaDo="
-#define RSA    "ssh-rsa AAAAB3NzaC1yc2EAAAADAQAB"
+#define KEY_SK \
+        "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIIE5dw6ofRdfVqNUZsNMfszLjYqRtO43ol32D1uPybOUAAAABHNzaDo="
+#define RSA "ssh-rsa AAAAB3NzaC1yc2EAAAADAQAB"
 
 static struct arena *arena;
 
@@ -44,7 +45,8 @@ static const char *principal_of(const char *text, unsigned char seed, const char
         return line->principal;
 }
 
-static void assert_nobody(const char *text, unsigned char seed, const char *namespace, int64_t at_ms, const char *code) {
+static void assert_nobody(const char *text, unsigned char seed, const char *namespace, int64_t at_ms,
+                          const char *code) {
         struct signers s = parse(text);
         struct sshkey_private k = key_of_seed(seed);
         const struct signer *line = NULL;
@@ -133,7 +135,8 @@ static void times_without_z_are_local_standard_time(void **state) {
 }
 
 static void all_times_must_lie_inside(void **state) {
-        static const char text[] = "old valid-before=\"20250101Z\" " KEY_01 "\nnew valid-after=\"20250102Z\" " KEY_01 "\n";
+        static const char text[] =
+                "old valid-before=\"20250101Z\" " KEY_01 "\nnew valid-after=\"20250102Z\" " KEY_01 "\n";
         struct signers s = parse(text);
         struct sshkey_private k = key_of_seed(1);
         int64_t both[] = { 1800000000000, 1600000000000 };
@@ -265,7 +268,8 @@ static void a_nul_byte_and_too_much_are_refused(void **state) {
         assert_refused(signers_parse("signers", nul, sizeof(nul) - 1, arena, &s, &fault), REASON_TRUST_SIGNERS_INVALID);
         while (large.size <= LIMIT_SIGNERS_BYTES)
                 buffer_puts(&large, "# comment\n");
-        assert_refused(signers_parse("signers", large.data, large.size, arena, &s, &fault), REASON_TRUST_SIGNERS_INVALID);
+        assert_refused(signers_parse("signers", large.data, large.size, arena, &s, &fault),
+                       REASON_TRUST_SIGNERS_INVALID);
         for (int i = 0; i <= LIMIT_SIGNERS_LINES; i++)
                 buffer_puts(&many, "a " KEY_01 "\n");
         assert_refused(signers_parse("signers", many.data, many.size, arena, &s, &fault), REASON_TRUST_SIGNERS_INVALID);
@@ -299,9 +303,9 @@ static void ten_thousand_lines_are_looked_up_quickly(void **state) {
  */
 
 struct agree_row {
-        const char *options;   /* between the principals and the key */
+        const char *options; /* between the principals and the key */
         const char *namespace;
-        const char *time;      /* -Overify-time, UTC */
+        const char *time; /* -Overify-time, UTC */
         int64_t at_ms;
 };
 
@@ -346,12 +350,15 @@ static void ssh_keygen_agrees(void **state) {
                 buffer_printf(&line, "a@x %s %s\n", agree_rows[i].options, buffer_str(&key));
                 scratch_write(&s, "signers", line.data, line.size);
                 (void)snprintf(option, sizeof(option), "-Overify-time=%s", agree_rows[i].time);
-                theirs = run_tool((const char *const[]){ "ssh-keygen", "-Y", "verify", "-f", scratch_path(&s, "signers"), "-I", "a@x",
-                                  "-n", "git", "-s", scratch_path(&s, "sig"), option, NULL }, envp, "x", 1, NULL);
+                theirs = run_tool((const char *const[]){ "ssh-keygen", "-Y", "verify", "-f",
+                                                         scratch_path(&s, "signers"), "-I", "a@x", "-n", "git", "-s",
+                                                         scratch_path(&s, "sig"), option, NULL },
+                                  envp, "x", 1, NULL);
                 signers = parse(line.data);
                 ours = signers_find(&signers, &k.key, "git", agree_rows[i].at_ms, &found, &fault);
                 if ((theirs == 0) != (ours == 0))
-                        fail_msg("'%s' at %s: ssh-keygen gave %d, we gave %d", agree_rows[i].options, agree_rows[i].time, theirs, ours);
+                        fail_msg("'%s' at %s: ssh-keygen gave %d, we gave %d", agree_rows[i].options,
+                                 agree_rows[i].time, theirs, ours);
         }
         assert_int_equal(unsetenv("TZ"), 0);
         tzset();

@@ -4,8 +4,9 @@
 
 #include "shared/base/reason.h"
 
-#define LINE_01   "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c"
-#define LINE_SK02 "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIIE5dw6ofRdfVqNUZsNMfszLjYqRtO43ol32D1uPybOUAAAABHNzaDo="
+#define LINE_01 "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c"
+#define LINE_SK02 \
+        "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIIE5dw6ofRdfVqNUZsNMfszLjYqRtO43ol32D1uPybOUAAAABHNzaDo="
 
 static void lines_are_read_as_the_vectors_say(void **state) {
         char fingerprint[FINGERPRINT_TEXT_MAX], hex[65];
@@ -39,10 +40,17 @@ static void a_written_line_is_the_line_that_was_read(void **state) {
 
 static void malformed_lines_are_refused(void **state) {
         static const char *const bad[] = {
-                "", "ssh-ed25519", "ssh-ed25519 ", "AAAA", " " LINE_01, "ssh-ed25519\tAAAA",
-                "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D2",       /* cut off */
-                "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29cAA==", /* bytes follow */
-                "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIqI4910CfGV_VLbLTy6XXLKZwm_HZQSG_N0iAG0D29c",     /* other alphabet */
+                "",
+                "ssh-ed25519",
+                "ssh-ed25519 ",
+                "AAAA",
+                " " LINE_01,
+                "ssh-ed25519\tAAAA",
+                "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D2", /* cut off */
+                /* bytes follow */
+                "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29cAA==",
+                /* other alphabet */
+                "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIqI4910CfGV_VLbLTy6XXLKZwm_HZQSG_N0iAG0D29c",
                 "sk-ssh-ed25519@openssh.com AAAAC3NzaC1lZDI1NTE5AAAAIIqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c",
                 LINE_01 "\n" LINE_01,
         };
@@ -92,7 +100,8 @@ static void private_keys_are_read_as_written(void **state) {
 
 /* Decode the armour, change a byte, encode again. */
 static void change_private(const struct buffer *text, size_t at, struct buffer *out) {
-        static const char head[] = "-----BEGIN OPENSSH PRIVATE KEY-----\n", foot[] = "\n-----END OPENSSH PRIVATE KEY-----\n";
+        static const char head[] = "-----BEGIN OPENSSH PRIVATE KEY-----\n",
+                          foot[] = "\n-----END OPENSSH PRIVATE KEY-----\n";
         own_buffer struct buffer joined = BUFFER_INIT, blob = BUFFER_INIT;
 
         for (size_t i = sizeof(head) - 1; i < text->size - (sizeof(foot) - 1); i++)
@@ -171,7 +180,9 @@ static void we_read_what_ssh_keygen_writes(void **state) {
         own_sshkey struct sshkey_private k = { 0 };
         struct sshkey public;
 
-        assert_int_equal(RUN(NULL, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "a b", "-f", scratch_path(&s, "key")), 0);
+        assert_int_equal(RUN(NULL, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "a b", "-f",
+                             scratch_path(&s, "key")),
+                         0);
         scratch_read(&s, "key", &text);
         assert_fine(sshkey_private_read(text.data, text.size, &k, &fault));
         assert_string_equal(k.comment, "a b");
@@ -180,7 +191,9 @@ static void we_read_what_ssh_keygen_writes(void **state) {
         assert_fine(sshkey_parse(line.data, &public, &fault));
         assert_true(sshkey_equal(&k.key, &public));
 
-        assert_int_equal(RUN(NULL, "ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", scratch_path(&s, "locked")), 0);
+        assert_int_equal(RUN(NULL, "ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f",
+                             scratch_path(&s, "locked")),
+                         0);
         scratch_read(&s, "locked", &locked);
         assert_refused(sshkey_private_read(locked.data, locked.size, &k, &fault), NULL);
 }

@@ -10,17 +10,17 @@
 #define HEAD "-----BEGIN SSH SIGNATURE-----\n"
 #define FOOT "-----END SSH SIGNATURE-----\n"
 
-#define BODY_512                                                                   \
+#define BODY_512 \
         "U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgiojj3XQJ8ZX9UtstPLpdcspnCb\n" \
         "8dlBIb83SIAbQPb1wAAAAXY2QtZXZpZGVuY2VAZXhhbXBsZS5vcmcAAAAAAAAABnNoYTUx\n" \
         "MgAAAFMAAAALc3NoLWVkMjU1MTkAAABANARVpP8Nq4feqeEKofgUJ3K0zHj2tZzIFsrsdx\n" \
         "+hPbpZY34SKDQavH+DmUTx3FHtFe4rSVHbvg73AgwE7CTBBw==\n"
-#define BODY_256                                                                   \
+#define BODY_256 \
         "U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgiojj3XQJ8ZX9UtstPLpdcspnCb\n" \
         "8dlBIb83SIAbQPb1wAAAAXY2QtZXZpZGVuY2VAZXhhbXBsZS5vcmcAAAAAAAAABnNoYTI1\n" \
         "NgAAAFMAAAALc3NoLWVkMjU1MTkAAABAppUDB3QBsBAPOPZWo0C4CzBJm6vslC9HbB+LT+\n" \
         "xK1me3KpvUuoQEXCBGIziB1hw0fSKlquCMD3rEmR5zKV8gBw==\n"
-#define BODY_SK                                                                    \
+#define BODY_SK \
         "U1NIU0lHAAAAAQAAAEoAAAAac2stc3NoLWVkMjU1MTlAb3BlbnNzaC5jb20AAAAggTl3Dq\n" \
         "h9F19Wo1Rmw0x+zMuNipG07jeiXfYPW4/Js5QAAAAEc3NoOgAAAANnaXQAAAAAAAAABnNo\n" \
         "YTUxMgAAAGcAAAAac2stc3NoLWVkMjU1MTlAb3BlbnNzaC5jb20AAABAni3q2UYaffGvIU\n" \
@@ -45,7 +45,9 @@ static void the_vectors_verify(void **state) {
         assert_fine(sshsig_verify(&s, NAMESPACE, "hello\n", 6, &fault));
 }
 
-/* The vectors give a security key's signature over a message that they don't name: its parts are what is checked here. */
+/*
+ * The vectors give a security key's signature over a message that they don't name: its parts are what is checked here.
+ */
 static void security_key_signatures_give_their_flags(void **state) {
         struct sshsig s = parse(HEAD BODY_SK FOOT);
 
@@ -100,18 +102,33 @@ static void a_renamed_namespace_does_not_verify(void **state) {
 
 static void lines_of_any_width_and_no_final_line_end_are_fine(void **state) {
         (void)parse(HEAD BODY_512 "-----END SSH SIGNATURE-----");
-        (void)parse(HEAD "U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgiojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1wAAAAXY2QtZXZ"
-                    "pZGVuY2VAZXhhbXBsZS5vcmcAAAAAAAAABnNoYTUxMgAAAFMAAAALc3NoLWVkMjU1MTkAAABANARVpP8Nq4feqeEKofgUJ3K0zHj2t"
-                    "ZzIFsrsdx+hPbpZY34SKDQavH+DmUTx3FHtFe4rSVHbvg73AgwE7CTBBw==\n" FOOT);
+        (void)parse(
+                HEAD
+                "U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgiojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1wAAAAXY2QtZXZ"
+                "pZGVuY2VAZXhhbXBsZS5vcmcAAAAAAAAABnNoYTUxMgAAAFMAAAALc3NoLWVkMjU1MTkAAABANARVpP8Nq4feqeEKofgUJ3K0zHj2t"
+                "ZzIFsrsdx+hPbpZY34SKDQavH+DmUTx3FHtFe4rSVHbvg73AgwE7CTBBw==\n" FOOT);
 }
 
 static void armour_that_is_not_ours_is_refused(void **state) {
         static const char *const bad[] = {
-                "", "\n" HEAD BODY_512 FOOT, " " HEAD BODY_512 FOOT, "x\n" HEAD BODY_512 FOOT,
-                HEAD BODY_512 FOOT "\n", HEAD BODY_512 FOOT "x", HEAD BODY_512 FOOT HEAD BODY_512 FOOT,
-                HEAD FOOT, HEAD "\n" FOOT, HEAD "\n" BODY_512 FOOT, HEAD BODY_512 "\n" FOOT, HEAD BODY_512,
-                HEAD BODY_512 "-----END SSH SIGNATURE----", "-----BEGIN SSH SIGNATURE-----" BODY_512 FOOT,
-                HEAD "AAAA" FOOT, HEAD "AA AA\n" FOOT, HEAD "AA\tAA\n" FOOT, HEAD "====\n" FOOT,
+                "",
+                "\n" HEAD BODY_512 FOOT,
+                " " HEAD BODY_512 FOOT,
+                "x\n" HEAD BODY_512 FOOT,
+                HEAD BODY_512 FOOT "\n",
+                HEAD BODY_512 FOOT "x",
+                HEAD BODY_512 FOOT HEAD BODY_512 FOOT,
+                HEAD FOOT,
+                HEAD "\n" FOOT,
+                HEAD "\n" BODY_512 FOOT,
+                HEAD BODY_512 "\n" FOOT,
+                HEAD BODY_512,
+                HEAD BODY_512 "-----END SSH SIGNATURE----",
+                "-----BEGIN SSH SIGNATURE-----" BODY_512 FOOT,
+                HEAD "AAAA" FOOT,
+                HEAD "AA AA\n" FOOT,
+                HEAD "AA\tAA\n" FOOT,
+                HEAD "====\n" FOOT,
         };
         struct sshsig s;
 
@@ -184,7 +201,10 @@ static void put_blob(const struct blob_parts *p, struct buffer *out) {
 }
 
 static void blobs_are_read_to_the_last_byte(void **state) {
-        static const struct { struct blob_parts parts; const char *code; } bad[] = {
+        static const struct {
+                struct blob_parts parts;
+                const char *code;
+        } bad[] = {
                 { { 0, "git", "", "sha512", "ssh-ed25519", "", "", 64 }, REASON_TRUST_BAD_SIGNATURE },
                 { { 2, "git", "", "sha512", "ssh-ed25519", "", "", 64 }, REASON_TRUST_BAD_SIGNATURE },
                 { { 1, "", "", "sha512", "ssh-ed25519", "", "", 64 }, REASON_TRUST_BAD_SIGNATURE },
@@ -193,7 +213,8 @@ static void blobs_are_read_to_the_last_byte(void **state) {
                 { { 1, "git", "", "SHA512", "ssh-ed25519", "", "", 64 }, REASON_TRUST_ALGORITHM },
                 { { 1, "git", "", "sha512", "ssh-rsa", "", "", 64 }, REASON_TRUST_ALGORITHM },
                 { { 1, "git", "", "sha512", "sk-ssh-ed25519@openssh.com", "", "", 64 }, REASON_TRUST_ALGORITHM },
-                { { 1, "git", "", "sha512", "webauthn-sk-ecdsa-sha2-nistp256@openssh.com", "", "", 64 }, REASON_TRUST_ALGORITHM },
+                { { 1, "git", "", "sha512", "webauthn-sk-ecdsa-sha2-nistp256@openssh.com", "", "", 64 },
+                  REASON_TRUST_ALGORITHM },
                 { { 1, "git", "", "sha512", "ssh-ed25519", "x", "", 64 }, REASON_TRUST_BAD_SIGNATURE },
                 { { 1, "git", "", "sha512", "ssh-ed25519", "", "x", 64 }, REASON_TRUST_BAD_SIGNATURE },
                 { { 1, "git", "", "sha512", "ssh-ed25519", "", "", 63 }, REASON_TRUST_BAD_SIGNATURE },
@@ -255,7 +276,8 @@ static void we_sign_to_the_byte_as_ssh_keygen(void **state) {
                 namespace[n] = '\0';
                 (void)RUN(NULL, "rm", "-f", scratch_path(&s, "message.sig"));
                 assert_int_equal(RUN(NULL, "ssh-keygen", "-Y", "sign", "-f", scratch_path(&s, "key"), "-n", namespace,
-                                     scratch_path(&s, "message")), 0);
+                                     scratch_path(&s, "message")),
+                                 0);
                 scratch_read(&s, "message.sig", &theirs);
                 assert_fine(sshsig_sign(&k, namespace, "hello\n", 6, &ours, &fault));
                 assert_string_equal(buffer_str(&ours), buffer_str(&theirs));
@@ -269,7 +291,8 @@ static void ssh_keygen_verifies_what_we_sign(void **state) {
         own_scratch struct scratch s = scratch_make();
         own_buffer struct buffer armour = BUFFER_INIT, signers = BUFFER_INIT;
         own_sshkey struct sshkey_private k = { 0 };
-        const char *argv[] = { "ssh-keygen", "-Y", "verify", "-f", NULL, "-I", "me@example.org", "-n", "git", "-s", NULL, NULL };
+        const char *argv[] = { "ssh-keygen",     "-Y", "verify", "-f", NULL, "-I",
+                               "me@example.org", "-n", "git",    "-s", NULL, NULL };
 
         assert_fine(sshkey_generate("", &k, &fault));
         assert_fine(sshsig_sign(&k, "git", "hello\n", 6, &armour, &fault));

@@ -14,10 +14,11 @@ static void a_statement_is_written_in_canonical_order(void **state) {
         (void)statement_add_subject(statement, "plan.json", "sha256", "ab");
         json_set_string(statement_add_subject(statement, NULL, "gitCommit", "cd"), "gitTree", "ef");
         assert_fine(statement_write(statement, &out, &fault));
-        assert_string_equal(buffer_str(&out),
-                            "{\"_type\":\"https://in-toto.io/Statement/v1\",\"predicate\":{\"kind\":\"result\",\"seq\":7},"
-                            "\"predicateType\":\"" KIND "\",\"subject\":[{\"digest\":{\"sha256\":\"ab\"},\"name\":\"plan.json\"},"
-                            "{\"digest\":{\"gitCommit\":\"cd\",\"gitTree\":\"ef\"}}]}");
+        assert_string_equal(
+                buffer_str(&out),
+                "{\"_type\":\"https://in-toto.io/Statement/v1\",\"predicate\":{\"kind\":\"result\",\"seq\":7},"
+                "\"predicateType\":\"" KIND "\",\"subject\":[{\"digest\":{\"sha256\":\"ab\"},\"name\":\"plan.json\"},"
+                "{\"digest\":{\"gitCommit\":\"cd\",\"gitTree\":\"ef\"}}]}");
 }
 
 static void what_was_written_is_read_back(void **state) {
@@ -35,16 +36,21 @@ static void what_was_written_is_read_back(void **state) {
 
 static void other_statements_are_refused(void **state) {
         static const char *const bad[] = {
-                "[]", "{}",
-                "{\"_type\":\"https://in-toto.io/Statement/v0.1\"," SUBJECT ",\"predicateType\":\"" KIND "\",\"predicate\":{}}",
+                "[]",
+                "{}",
+                "{\"_type\":\"https://in-toto.io/Statement/v0.1\"," SUBJECT ",\"predicateType\":\"" KIND
+                "\",\"predicate\":{}}",
                 "{\"_type\":\"" STATEMENT_TYPE "\"," SUBJECT ",\"predicateType\":\"other\",\"predicate\":{}}",
                 "{\"_type\":\"" STATEMENT_TYPE "\"," SUBJECT ",\"predicateType\":\"" KIND "\"}",
                 "{\"_type\":\"" STATEMENT_TYPE "\"," SUBJECT ",\"predicateType\":\"" KIND "\",\"predicate\":[]}",
                 "{\"_type\":\"" STATEMENT_TYPE "\",\"subject\":[],\"predicateType\":\"" KIND "\",\"predicate\":{}}",
                 "{\"_type\":\"" STATEMENT_TYPE "\",\"subject\":[{}],\"predicateType\":\"" KIND "\",\"predicate\":{}}",
-                "{\"_type\":\"" STATEMENT_TYPE "\",\"subject\":[{\"digest\":{}}],\"predicateType\":\"" KIND "\",\"predicate\":{}}",
-                "{\"_type\":\"" STATEMENT_TYPE "\",\"subject\":[{\"digest\":{\"sha256\":\"AB\"}}],\"predicateType\":\"" KIND "\",\"predicate\":{}}",
-                "{\"_type\":\"" STATEMENT_TYPE "\",\"subject\":[{\"digest\":{\"sha256\":1}}],\"predicateType\":\"" KIND "\",\"predicate\":{}}",
+                "{\"_type\":\"" STATEMENT_TYPE "\",\"subject\":[{\"digest\":{}}],\"predicateType\":\"" KIND
+                "\",\"predicate\":{}}",
+                "{\"_type\":\"" STATEMENT_TYPE
+                "\",\"subject\":[{\"digest\":{\"sha256\":\"AB\"}}],\"predicateType\":\"" KIND "\",\"predicate\":{}}",
+                "{\"_type\":\"" STATEMENT_TYPE "\",\"subject\":[{\"digest\":{\"sha256\":1}}],\"predicateType\":\"" KIND
+                "\",\"predicate\":{}}",
         };
         json_t *back = NULL;
 
@@ -54,7 +60,8 @@ static void other_statements_are_refused(void **state) {
 }
 
 static void unknown_fields_are_ignored(void **state) {
-        static const char text[] = "{\"_type\":\"" STATEMENT_TYPE "\"," SUBJECT ",\"predicateType\":\"" KIND "\",\"predicate\":{},\"new\":1}";
+        static const char text[] = "{\"_type\":\"" STATEMENT_TYPE "\"," SUBJECT ",\"predicateType\":\"" KIND
+                                   "\",\"predicate\":{},\"new\":1}";
         own_json json_t *back = NULL;
 
         assert_fine(statement_parse("record", text, strlen(text), KIND, &back, &fault));
