@@ -92,6 +92,7 @@ struct simulation {
         void (*witness)(struct simulation *s, const struct action *action);
         /* Called by sim_pass() with what decide() made of the world, which still stands in @s. NULL: nobody looks. */
         void (*judge)(struct simulation *s, const struct decision *d);
+        bool nobody_checks; /* no check that is due is made */
         const char *gate; /* a gate beside those of policies/, while a rollout is under way; NULL: none */
         enum verdict_value gate_says;
         struct string_list *trace; /* gets a line for every action; NULL: none */
