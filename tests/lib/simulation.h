@@ -93,7 +93,7 @@ struct simulation {
         /* Called by sim_pass() with what decide() made of the world, which still stands in @s. NULL: nobody looks. */
         void (*judge)(struct simulation *s, const struct decision *d);
         bool nobody_checks; /* no check that is due is made */
-        const char *gate; /* a gate beside those of policies/, while a rollout is under way; NULL: none */
+        const char *gate;   /* a gate beside those of policies/, while a rollout is under way; NULL: none */
         enum verdict_value gate_says;
         struct string_list *trace; /* gets a line for every action; NULL: none */
         int actions, failures;     /* carried out so far; those that failed */

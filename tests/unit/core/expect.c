@@ -37,9 +37,15 @@ static int64_t count_instances(struct scene *c, const char *pattern, bool (*is)(
         return n;
 }
 
-static bool is_here(const struct instance *i) { return true; }
-static bool is_running(const struct instance *i) { return i->state == INSTANCE_RUNNING; }
-static bool is_healthy(const struct instance *i) { return instance_is_healthy(i, false); }
+static bool is_here(const struct instance *i) {
+        return true;
+}
+static bool is_running(const struct instance *i) {
+        return i->state == INSTANCE_RUNNING;
+}
+static bool is_healthy(const struct instance *i) {
+        return instance_is_healthy(i, false);
+}
 
 static size_t first_of(const struct string_list *trace, const char *pattern) {
         size_t i = 0;
@@ -69,9 +75,15 @@ static const char *value_order(struct scene *c, const char *both) {
         return at < c->trace.n && first_of(&c->trace, first) < at ? "yes" : "no";
 }
 
-static const char *value_here(struct scene *c, const char *pattern) { return number(c, count_instances(c, pattern, is_here)); }
-static const char *value_running(struct scene *c, const char *pattern) { return number(c, count_instances(c, pattern, is_running)); }
-static const char *value_healthy(struct scene *c, const char *pattern) { return number(c, count_instances(c, pattern, is_healthy)); }
+static const char *value_here(struct scene *c, const char *pattern) {
+        return number(c, count_instances(c, pattern, is_here));
+}
+static const char *value_running(struct scene *c, const char *pattern) {
+        return number(c, count_instances(c, pattern, is_running));
+}
+static const char *value_healthy(struct scene *c, const char *pattern) {
+        return number(c, count_instances(c, pattern, is_healthy));
+}
 
 /* How many instances passed the check NAME/PATTERN. */
 static const char *value_passed(struct scene *c, const char *both) {
@@ -83,7 +95,8 @@ static const char *value_passed(struct scene *c, const char *both) {
                 line_fail(c->line, "passed(CHECK/INSTANCES)");
         *pattern++ = '\0';
         for (size_t i = 0; i < c->s.instances.n; i++)
-                n += pattern_matches(pattern, scene_instance(c, &items[i])) && string_list_has(&sim_life(&c->s, items[i].id)->passed, name);
+                n += pattern_matches(pattern, scene_instance(c, &items[i])) &&
+                     string_list_has(&sim_life(&c->s, items[i].id)->passed, name);
         return number(c, n);
 }
 
@@ -111,30 +124,78 @@ static const char *value_attempts(struct scene *c, const char *name) {
         return number(c, step ? step->attempts : 0);
 }
 
-static const char *value_phase(struct scene *c) { return phase_names[c->s.app.rollout.phase]; }
-static const char *value_state(struct scene *c) { return app_state_names[out(c)->state]; }
-static const char *value_event(struct scene *c) { return event_names[out(c)->event]; }
-static const char *value_failure(struct scene *c) { return or_none(c->s.app.rollout.failure_code); }
-static const char *value_text(struct scene *c) { return or_none(c->s.app.rollout.failure_text); }
-static const char *value_trouble(struct scene *c) { return or_none(c->s.app.rollout.trouble); }
-static const char *value_version(struct scene *c) { return or_none(c->s.app.rollout.version); }
-static const char *value_target(struct scene *c) { return scene_release_name(c, c->s.app.rollout.release); }
-static const char *value_settled(struct scene *c) { return scene_release_name(c, c->s.app.rollout.settled_release); }
-static const char *value_settled_version(struct scene *c) { return or_none(c->s.app.rollout.settled_version); }
-static const char *value_known(struct scene *c) { return scene_release_name(c, c->s.app.settled ? c->s.app.settled->release : NULL); }
-static const char *value_retried(struct scene *c) { return number(c, (int64_t)c->s.app.rollout.retried.n); }
-static const char *value_breaker(struct scene *c) { return breaker_state_names[c->s.app.rollout.breaker.state]; }
-static const char *value_repairs(struct scene *c) { return number(c, c->s.app.rollout.breaker.repairs); }
-static const char *value_waits(struct scene *c) { return or_none(out(c)->waits_for); }
-static const char *value_actions(struct scene *c) { return number(c, (int64_t)c->trace.n); }
-static const char *value_commands(struct scene *c) { return number(c, c->s.commands - c->commands); }
-static const char *value_facts(struct scene *c) { return number(c, c->s.facts_made - c->facts); }
-static const char *value_due(struct scene *c) { return number(c, (int64_t)c->s.app.facts.n); }
-static const char *value_elapsed(struct scene *c) { return number(c, c->s.mono - c->marked); }
-static const char *value_crashes(struct scene *c) { return number(c, c->crashes); }
-static const char *value_drained(struct scene *c) { return number(c, c->drained); }
-static const char *value_score(struct scene *c) { return number(c, drift_score(&out(c)->drift)); }
-static const char *value_replays(struct scene *c) { return c->replays ? "yes" : "no"; }
+static const char *value_phase(struct scene *c) {
+        return phase_names[c->s.app.rollout.phase];
+}
+static const char *value_state(struct scene *c) {
+        return app_state_names[out(c)->state];
+}
+static const char *value_event(struct scene *c) {
+        return event_names[out(c)->event];
+}
+static const char *value_failure(struct scene *c) {
+        return or_none(c->s.app.rollout.failure_code);
+}
+static const char *value_text(struct scene *c) {
+        return or_none(c->s.app.rollout.failure_text);
+}
+static const char *value_trouble(struct scene *c) {
+        return or_none(c->s.app.rollout.trouble);
+}
+static const char *value_version(struct scene *c) {
+        return or_none(c->s.app.rollout.version);
+}
+static const char *value_target(struct scene *c) {
+        return scene_release_name(c, c->s.app.rollout.release);
+}
+static const char *value_settled(struct scene *c) {
+        return scene_release_name(c, c->s.app.rollout.current_release);
+}
+static const char *value_settled_version(struct scene *c) {
+        return or_none(c->s.app.rollout.current_version);
+}
+static const char *value_known(struct scene *c) {
+        return scene_release_name(c, c->s.app.current ? c->s.app.current->release : NULL);
+}
+static const char *value_retried(struct scene *c) {
+        return number(c, (int64_t)c->s.app.rollout.retried.n);
+}
+static const char *value_breaker(struct scene *c) {
+        return breaker_state_names[c->s.app.rollout.breaker.state];
+}
+static const char *value_repairs(struct scene *c) {
+        return number(c, c->s.app.rollout.breaker.repairs);
+}
+static const char *value_waits(struct scene *c) {
+        return or_none(out(c)->waits_for);
+}
+static const char *value_actions(struct scene *c) {
+        return number(c, (int64_t)c->trace.n);
+}
+static const char *value_commands(struct scene *c) {
+        return number(c, c->s.commands - c->commands);
+}
+static const char *value_facts(struct scene *c) {
+        return number(c, c->s.facts_made - c->facts);
+}
+static const char *value_due(struct scene *c) {
+        return number(c, (int64_t)c->s.app.facts.n);
+}
+static const char *value_elapsed(struct scene *c) {
+        return number(c, c->s.mono - c->marked);
+}
+static const char *value_crashes(struct scene *c) {
+        return number(c, c->crashes);
+}
+static const char *value_drained(struct scene *c) {
+        return number(c, c->drained);
+}
+static const char *value_score(struct scene *c) {
+        return number(c, drift_score(&out(c)->drift));
+}
+static const char *value_replays(struct scene *c) {
+        return c->replays ? "yes" : "no";
+}
 
 /* When it is looked at again: at the next poll, or earlier. */
 static const char *value_wakes(struct scene *c) {
@@ -153,13 +214,13 @@ static const char *value_poisoned(struct scene *c) {
 }
 
 static const char *value_exactly(struct scene *c) {
-        const char *settled = scene_release_name(c, c->s.app.rollout.settled_release);
+        const char *current = scene_release_name(c, c->s.app.rollout.current_release);
 
         if (c->s.instances.n == 0)
                 return sim_routes_exactly(&c->s, NULL) ? "nothing" : "a route";
         for (int pass = 0; pass < 2; pass++)
                 for (int i = 0; i < SCENE_RELEASES; i++)
-                        if ((pass == 1 || str_eq(settled, number(c, i + 1))) && sim_is_exactly(&c->s, c->releases[i]) &&
+                        if ((pass == 1 || str_eq(current, number(c, i + 1))) && sim_is_exactly(&c->s, c->releases[i]) &&
                             sim_routes_exactly(&c->s, c->releases[i]))
                                 return number(c, i + 1);
         return "none";
@@ -188,8 +249,10 @@ static const char *value_drifts(struct scene *c) {
         const struct drift *d = out(c)->drift.items;
         struct instance *i = d && d->instance ? sim_find(&c->s, d->instance) : NULL;
 
-        return !i ? "none" : d->detail && strstr(d->detail, i->name) && str_eq(d->service, i->service) && d->index == i->index
-                                     ? scene_instance(c, i) : "another";
+        return !i ? "none"
+               : d->detail && strstr(d->detail, i->name) && str_eq(d->service, i->service) && d->index == i->index
+                       ? scene_instance(c, i)
+                       : "another";
 }
 
 static const struct sim_router *router(const struct scene *c) {
@@ -210,21 +273,33 @@ static const char *route_text(struct scene *c, bool cookies) {
 
                 if (cookies)
                         name = arena_printf(c->s.arena, "%s:%s", name,
-                                            cookie ? scene_release_name(c, arena_printf(c->s.arena, "sha256:%s", cookie)) : "-");
-                list = joined(c, list, targets[i].variation == VARIATION_CANDIDATE ? arena_printf(c->s.arena, "%s*", name) : name);
+                                            cookie ? scene_release_name(c,
+                                                                        arena_printf(c->s.arena, "sha256:%s", cookie))
+                                                   : "-");
+                list = joined(c, list,
+                              targets[i].variation == VARIATION_CANDIDATE ? arena_printf(c->s.arena, "%s*", name)
+                                                                          : name);
         }
         return *list ? list : "none";
 }
 
-static const char *value_route(struct scene *c) { return route_text(c, false); }
-static const char *value_cookies(struct scene *c) { return route_text(c, true); }
+static const char *value_route(struct scene *c) {
+        return route_text(c, false);
+}
+static const char *value_cookies(struct scene *c) {
+        return route_text(c, true);
+}
 
 static const char *value_in_route(struct scene *c, const char *name) {
         return strstr(route_text(c, false), name) ? "yes" : "no";
 }
 
-static const char *value_share(struct scene *c) { return number(c, router(c)->state.route.candidate); }
-static const char *value_moves(struct scene *c) { return number(c, router(c)->moves - c->moves); }
+static const char *value_share(struct scene *c) {
+        return number(c, router(c)->state.route.candidate);
+}
+static const char *value_moves(struct scene *c) {
+        return number(c, router(c)->moves - c->moves);
+}
 
 /* Which routers know the app. */
 static const char *value_routers(struct scene *c) {
@@ -240,23 +315,28 @@ static const struct {
         const char *key;
         const char *(*value)(struct scene *c);
 } keys[] = {
-        { "actions", value_actions }, { "breaker", value_breaker }, { "commands", value_commands }, { "cookies", value_cookies },
-        { "crashes", value_crashes }, { "did", value_did }, { "drained", value_drained }, { "drift", value_drift }, { "drifts", value_drifts }, { "due", value_due },
-        { "elapsed", value_elapsed }, { "event", value_event }, { "exactly", value_exactly }, { "facts", value_facts },
-        { "failure", value_failure }, { "known", value_known }, { "moves", value_moves }, { "phase", value_phase },
-        { "poisoned", value_poisoned }, { "repairs", value_repairs }, { "replays", value_replays }, { "retried", value_retried },
-        { "route", value_route }, { "routers", value_routers }, { "score", value_score }, { "settled", value_settled },
-        { "settled_version", value_settled_version }, { "share", value_share }, { "state", value_state }, { "target", value_target },
-        { "text", value_text }, { "trouble", value_trouble }, { "version", value_version }, { "waits", value_waits }, { "wakes", value_wakes },
+        { "actions", value_actions },   { "breaker", value_breaker }, { "commands", value_commands },
+        { "cookies", value_cookies },   { "crashes", value_crashes }, { "did", value_did },
+        { "drained", value_drained },   { "drift", value_drift },     { "drifts", value_drifts },
+        { "due", value_due },           { "elapsed", value_elapsed }, { "event", value_event },
+        { "exactly", value_exactly },   { "facts", value_facts },     { "failure", value_failure },
+        { "known", value_known },       { "moves", value_moves },     { "phase", value_phase },
+        { "poisoned", value_poisoned }, { "repairs", value_repairs }, { "replays", value_replays },
+        { "retried", value_retried },   { "route", value_route },     { "routers", value_routers },
+        { "score", value_score },       { "settled", value_settled }, { "settled_version", value_settled_version },
+        { "share", value_share },       { "state", value_state },     { "target", value_target },
+        { "text", value_text },         { "trouble", value_trouble }, { "version", value_version },
+        { "waits", value_waits },       { "wakes", value_wakes },
 };
 
 static const struct {
         const char *key;
         const char *(*value)(struct scene *c, const char *of);
 } keys_of[] = {
-        { "attempts", value_attempts }, { "count", value_count }, { "detail", value_detail }, { "events", value_events },
-        { "healthy", value_healthy }, { "here", value_here }, { "in_route", value_in_route }, { "order", value_order }, { "passed", value_passed },
-        { "running", value_running }, { "step", value_step },
+        { "attempts", value_attempts }, { "count", value_count },     { "detail", value_detail },
+        { "events", value_events },     { "healthy", value_healthy }, { "here", value_here },
+        { "in_route", value_in_route }, { "order", value_order },     { "passed", value_passed },
+        { "running", value_running },   { "step", value_step },
 };
 
 static const char *value(struct scene *c, char *key) {
@@ -324,7 +404,8 @@ static bool holds(struct scene *c, const char *word, const char **ret_seen) {
         seen = value(c, key);
         if (compare(c, seen, op, wanted))
                 return true;
-        *ret_seen = arena_printf(c->s.arena, "%s%s%s: seen %s", *ret_seen ? *ret_seen : "", *ret_seen ? "; " : "", word, seen);
+        *ret_seen = arena_printf(c->s.arena, "%s%s%s: seen %s", *ret_seen ? *ret_seen : "", *ret_seen ? "; " : "", word,
+                                 seen);
         return false;
 }
 

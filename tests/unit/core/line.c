@@ -19,7 +19,8 @@ void line_fail(const struct line *l, const char *fmt, ...) {
         va_start(args, fmt);
         (void)vsnprintf(text, sizeof(text), fmt, args);
         va_end(args);
-        fail_msg("%s:%d: %s%s%s", l->file, l->number, text, l->variation && l->variation[0] ? "; with " : "", l->variation ? l->variation : "");
+        fail_msg("%s:%d: %s%s%s", l->file, l->number, text, l->variation && l->variation[0] ? "; with " : "",
+                 l->variation ? l->variation : "");
         abort();
 }
 

@@ -4,8 +4,8 @@
 /*
  * Line: one line of a scenario, as words that must all be taken
  *
- * Words are separated by blanks; double quotes keep blanks together; '#' begins a comment. Every reader takes the words that it
- * understands. line_end() fails the test when a word is left, so a mistyped word is never ignored.
+ * Words are separated by blanks; double quotes keep blanks together; '#' begins a comment. Every reader takes the words
+ * that it understands. line_end() fails the test when a word is left, so a mistyped word is never ignored.
  */
 
 #include <stdbool.h>
@@ -19,7 +19,7 @@
 struct line {
         const char *file;
         int number;
-        const char *variation;          /* of the scenario, for messages */
+        const char *variation; /* of the scenario, for messages */
         char *words[LINE_WORDS];
         bool taken[LINE_WORDS];
         size_t n;

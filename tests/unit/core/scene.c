@@ -4,8 +4,8 @@
 
 #include "tests/unit/core/scene.h"
 
-#define TICK_MS 100
-#define LOOKS_MAX 4000
+#define TICK_MS           100
+#define ROUNDS_MAX        4000
 #define AT(list, type, i) (&((type *)(list).items)[i])
 
 /*
@@ -58,23 +58,24 @@ const char *scene_instance(struct scene *c, const struct instance *i) {
 }
 
 const char *scene_action(struct scene *c, const struct action *action) {
-        const char *verb = verb_names[action->verb];
+        const char *kind = action_kind_names[action->kind];
         struct instance *i = action->instance ? sim_find(&c->s, action->instance) : NULL;
         int64_t release = release_number(c, action->release);
         char timeout[DURATION_TEXT_MAX];
 
-        if (action->verb == VERB_COMMAND)
-                return arena_printf(c->s.arena, "%s:%s/%s/%s", verb, action->command, action->step,
+        if (action->kind == ACTION_COMMAND)
+                return arena_printf(c->s.arena, "%s:%s/%s/%s", kind, action->command, action->step,
                                     format_duration(action->timeout_ms, timeout));
-        if (action->verb == VERB_UNROUTE)
-                return arena_printf(c->s.arena, "%s:%s", verb, action->router);
+        if (action->kind == ACTION_UNROUTE)
+                return arena_printf(c->s.arena, "%s:%s", kind, action->router);
         if (i)
-                return arena_printf(c->s.arena, "%s:%s", verb, scene_instance(c, i));
+                return arena_printf(c->s.arena, "%s:%s", kind, scene_instance(c, i));
         if (!action->service || action->index == 0 || !release)
-                return verb;
-        return arena_printf(c->s.arena, "%s:%s", verb,
+                return kind;
+        return arena_printf(c->s.arena, "%s:%s", kind,
                             name_of(c, action->service, action->index,
-                                    release_of_spec(c, workload_find(c->releases[release - 1], action->service)->spec_digest)));
+                                    release_of_spec(c, workload_find(c->releases[release - 1], action->service)
+                                                               ->spec_digest)));
 }
 
 static void add_text(struct scene *c, struct string_list *list, const char *text) {
@@ -91,13 +92,15 @@ static bool is(const char *word, const char *text) {
 
 /* What serves stops only after no route led to it for as long as requests under way may take. */
 static void watch_drain(struct scene *c, const struct action *action, const char *text) {
-        const struct instance *i = c->drain_ms && action->verb == VERB_STOP ? sim_find(&c->s, action->instance) : NULL;
+        const struct instance *i =
+                c->drain_ms && action->kind == ACTION_STOP ? sim_find(&c->s, action->instance) : NULL;
         const struct sim_life *life = i && i->state == INSTANCE_RUNNING ? sim_life(&c->s, i->id) : NULL;
 
         if (!life || !life->port)
                 return;
         if (life->routed || c->s.mono - life->let_go < c->drain_ms)
-                line_fail(c->line, "%s %s", text, life->routed ? "while a route leads to it" : "before its drain has passed");
+                line_fail(c->line, "%s %s", text,
+                          life->routed ? "while a route leads to it" : "before its drain has passed");
         c->drained++;
 }
 
@@ -171,7 +174,8 @@ static void move_endpoint(struct scene *c, struct instance *i, const char *how) 
         if (is(how, "none"))
                 i->endpoints.n = 0;
         else if (is(how, "moved") && i->endpoints.n)
-                AT(i->endpoints, struct endpoint, 0)->address = arena_printf(c->s.arena, "127.0.0.1:%d", c->s.next_port++);
+                AT(i->endpoints, struct endpoint, 0)->address =
+                        arena_printf(c->s.arena, "127.0.0.1:%d", c->s.next_port++);
         else
                 line_fail(c->line, "endpoint=none or endpoint=moved of an instance that has one");
 }
@@ -251,7 +255,7 @@ static void play_until(struct scene *c, struct line *l) {
         const char *seen = NULL;
 
         for (int n = 0; !expect_holds(c, l, &seen); n++) {
-                if (n == LOOKS_MAX)
+                if (n == ROUNDS_MAX)
                         line_fail(l, "it does not come to that: %s", seen);
                 pass(c, ms);
         }
@@ -265,7 +269,7 @@ static void play_rest(struct scene *c, struct line *l) {
         for (int n = 0; quiet < 4; n++) {
                 const struct decision_app *out;
 
-                if (n == LOOKS_MAX)
+                if (n == ROUNDS_MAX)
                         line_fail(l, "it does not come to rest: phase %s", phase_names[c->s.app.rollout.phase]);
                 pass(c, 500);
                 out = c->decision.apps.items;
@@ -278,11 +282,11 @@ static void play_decide(struct scene *c, struct line *l) {
         own_fault struct fault fault = FAULT_INIT;
         own_json json_t *json = NULL, *one = NULL, *two = NULL;
         struct decision again;
-        struct world back;
+        struct decision_input back;
 
         sim_look(&c->s);
-        json = table_write(&world_table, &c->s.world);
-        if (table_read_json(&world_table, "world", json, &back, c->s.arena, &fault) < 0)
+        json = table_write(&decision_input_table, &c->s.world);
+        if (table_read_json(&decision_input_table, "world", json, &back, c->s.arena, &fault) < 0)
                 line_fail(l, "the world does not survive its document: %s", fault.message);
         decide(&back, c->s.arena, &again);
         two = table_write(&decision_table, &again);
@@ -392,14 +396,16 @@ static void play_remove(struct scene *c, struct line *l) {
 
 /* One more, made by hand. */
 static void play_copy(struct scene *c, struct line *l) {
-        struct instance from = *the_instance(c, l), *i = arena_push(c->s.arena, &c->s.instances.items, &c->s.instances.n, sizeof(from));
+        struct instance from = *the_instance(c, l),
+                        *i = arena_push(c->s.arena, &c->s.instances.items, &c->s.instances.n, sizeof(from));
 
         *i = from;
         i->id = i->name = arena_printf(c->s.arena, "copy-%d", c->s.next_id++);
         i->index = line_option_number(l, "index", i->index);
         i->endpoints = (struct struct_list){ .items = NULL };
         if (from.endpoints.n)
-                *(struct endpoint *)arena_push(c->s.arena, &i->endpoints.items, &i->endpoints.n, sizeof(struct endpoint)) = (struct endpoint){
+                *(struct endpoint *)arena_push(c->s.arena, &i->endpoints.items, &i->endpoints.n,
+                                               sizeof(struct endpoint)) = (struct endpoint){
                         .port = AT(from.endpoints, struct endpoint, 0)->port,
                         .address = arena_printf(c->s.arena, "127.0.0.1:%d", c->s.next_port++),
                 };
@@ -442,7 +448,8 @@ static void play_say(struct scene *c, struct line *l) {
         if (is(verdict, "nothing"))
                 c->s.sayings.n = 0;
         else
-                sim_say(&c->s, check, NULL, (enum check_verdict)line_choice(l, verdict, check_verdict_names, CHECK_VERDICT_MAX_));
+                sim_say(&c->s, check, NULL,
+                        (enum check_verdict)line_choice(l, verdict, check_verdict_names, CHECK_VERDICT_MAX_));
 }
 
 static void play_fault(struct scene *c, struct line *l) {
@@ -485,7 +492,8 @@ static void play_gate(struct scene *c, struct line *l) {
 }
 
 static void play_retry(struct scene *c, struct line *l) {
-        struct world_retry *retry = arena_push(c->s.arena, &c->s.app.retries.items, &c->s.app.retries.n, sizeof(struct world_retry));
+        struct retry_permission *retry =
+                arena_push(c->s.arena, &c->s.app.retries.items, &c->s.app.retries.n, sizeof(struct retry_permission));
         const char *expires = line_option(l, "expires");
 
         retry->principal = "ann@example.com";
@@ -503,14 +511,14 @@ static void play_engine(struct scene *c, struct line *l) {
 /* The state folder is lost. */
 static void play_forget(struct scene *c, struct line *l) {
         c->s.app.rollout = (struct rollout){ .app = "shop", .intent = -1, .candidate = -1 };
-        c->s.app.settled = NULL;
+        c->s.app.current = NULL;
 }
 
 /* The settled release as it was rendered is lost, or is that of another. */
 static void play_known(struct scene *c, struct line *l) {
         const char *name = line_word(l);
 
-        c->s.app.settled = is(name, "none") ? NULL : scene_release(c, name);
+        c->s.app.current = is(name, "none") ? NULL : scene_release(c, name);
 }
 
 /*
@@ -525,7 +533,7 @@ static bool yes(struct line *l, const char *name, bool otherwise) {
 }
 
 static void play_set(struct scene *c, struct line *l) {
-        struct world_settings *s = &c->s.app.settings;
+        struct app_settings *s = &c->s.app.settings;
         const char *text;
 
         s->min_healthy_ms = line_option_number(l, "min_healthy", s->min_healthy_ms);
@@ -567,7 +575,8 @@ static void play_want(struct scene *c, struct line *l) {
         if ((text = line_option(l, "order")))
                 settings.order = (enum rollout_order)line_choice(l, text, rollout_order_names, ORDER_MAX_);
         if ((text = line_option(l, "on_failure")))
-                settings.on_failure = (enum rollout_failure)line_choice(l, text, rollout_failure_names, ON_FAILURE_MAX_);
+                settings.on_failure =
+                        (enum rollout_failure)line_choice(l, text, rollout_failure_names, ON_FAILURE_MAX_);
         if ((text = line_option(l, "canary")))
                 read_canary(c, l, text, &settings);
         settings.max_parallel = line_option_number(l, "parallel", 0);
@@ -576,7 +585,8 @@ static void play_want(struct scene *c, struct line *l) {
         settings.progression = progression.start ? &progression : NULL;
         strategy = line_try(l);
         if (strategy)
-                settings.strategy = (enum rollout_strategy)line_choice(l, strategy, rollout_strategy_names, STRATEGY_MAX_);
+                settings.strategy =
+                        (enum rollout_strategy)line_choice(l, strategy, rollout_strategy_names, STRATEGY_MAX_);
         if (strategy)
                 sim_plan(&c->s, &settings, c->steps.n ? &c->steps : NULL);
         c->steps = (struct struct_list){ .items = NULL };
@@ -602,7 +612,8 @@ static void play_step(struct scene *c, struct line *l) {
         step->gate.text = line_option(l, "gate");
         step->notify.text = line_option(l, "notify");
         if ((text = line_option(l, "stage")))
-                (*(struct step_stage *)(step->stage = arena_new_of(c->s.arena, struct step_stage))).weight = line_number(l, text);
+                (*(struct step_stage *)(step->stage = arena_new_of(c->s.arena, struct step_stage))).weight =
+                        line_number(l, text);
         if ((text = line_option(l, "check")))
                 step->check = (const struct step_check *)new_number(c, line_number(l, text));
         if ((text = line_option(l, "wait")))
@@ -632,7 +643,9 @@ static void play_check(struct scene *c, struct line *l) {
         if (line_flag(l, "query")) {
                 check->tcp = NULL;
                 check->prometheus = query;
-                *query = (struct check_prometheus){ .url = "http://127.0.0.1:9090", .query = "errors", .samples = 5, .max = &most };
+                *query = (struct check_prometheus){
+                        .url = "http://127.0.0.1:9090", .query = "errors", .samples = 5, .max = &most
+                };
         }
 }
 
@@ -645,7 +658,8 @@ static bool is_meant(struct scene *c, const char *releases, int i) {
 }
 
 static void change_service(struct scene *c, struct line *l, int release, const char *name) {
-        struct workload_service *service = scene_service(c, c->releases[release], name), *first = scene_service(c, c->releases[0], name);
+        struct workload_service *service = scene_service(c, c->releases[release], name),
+                                *first = scene_service(c, c->releases[0], name);
         const char *text;
 
         if (line_flag(l, "same")) {
@@ -715,7 +729,8 @@ static void play_traffic(struct scene *c, struct line *l) {
                 w->traffic = NULL;
                 if (is(router, "none"))
                         continue;
-                sim_route_to(&c->s, w, w->services.n - 1, (enum router_kind)line_choice(l, router, router_kind_names, ROUTER_KIND_MAX_), drain);
+                sim_route_to(&c->s, w, w->services.n - 1,
+                             (enum router_kind)line_choice(l, router, router_kind_names, ROUTER_KIND_MAX_), drain);
                 ((struct traffic *)w->traffic)->sticky = sticks ? &sticky : NULL;
         }
 }
@@ -723,14 +738,18 @@ static void play_traffic(struct scene *c, struct line *l) {
 /* app SERVICES REPLICAS: releases 1 to 4 of the same services, all of whose specifications differ */
 static void play_app(struct scene *c, struct line *l) {
         static const char *const versions[SCENE_RELEASES][4] = {
-                { "1", "1", "1", "1" }, { "2", "2", "2", "2" }, { "3", "3", "3", "3" }, { "4", "4", "4", "4" },
+                { "1", "1", "1", "1" },
+                { "2", "2", "2", "2" },
+                { "3", "3", "3", "3" },
+                { "4", "4", "4", "4" },
         };
         int64_t n = line_number(l, line_word(l)), replicas = line_number(l, line_word(l));
 
         if (c->releases[0] || n < 1 || n > 4)
                 line_fail(l, "one app of 1 to 4 services");
         for (int i = 0; i < SCENE_RELEASES; i++)
-                c->releases[i] = sim_workload(&c->s, arena_printf(c->s.arena, "%d.0", i + 1), (size_t)n, replicas, versions[i]);
+                c->releases[i] =
+                        sim_workload(&c->s, arena_printf(c->s.arena, "%d.0", i + 1), (size_t)n, replicas, versions[i]);
         c->s.has_health_check = !line_flag(l, "unchecked");
 }
 
@@ -738,7 +757,8 @@ static void play_app(struct scene *c, struct line *l) {
 static void play_settled(struct scene *c, struct line *l) {
         sim_want(&c->s, c->releases[0]);
         play_rest(c, l);
-        if (!sim_is_exactly(&c->s, c->releases[0]) || !sim_routes_exactly(&c->s, c->releases[0]) || c->s.app.rollout.phase != PHASE_SETTLED)
+        if (!sim_is_exactly(&c->s, c->releases[0]) || !sim_routes_exactly(&c->s, c->releases[0]) ||
+            c->s.app.rollout.phase != PHASE_SETTLED)
                 line_fail(l, "release 1 does not serve");
         play_mark(c, l);
 }
@@ -764,21 +784,54 @@ static void play_taken_back(struct scene *c, struct line *l) {
         const char *code = line_word(l);
 
         play_rest(c, l);
-        expect_text(c, l, arena_printf(c->s.arena, "exactly=1 settled=1 target=1 version=1.0 poisoned=2 failure=%s events(reverted)=1", code));
+        expect_text(c, l,
+                    arena_printf(c->s.arena,
+                                 "exactly=1 settled=1 target=1 version=1.0 poisoned=2 failure=%s events(reverted)=1",
+                                 code));
 }
 
 static const struct {
         const char *word;
         void (*play)(struct scene *c, struct line *l);
 } verbs[] = {
-        { "always", play_always }, { "app", play_app }, { "beside", play_beside }, { "check", play_check }, { "clock", play_clock }, { "copy", play_copy },
-        { "crash", play_crash }, { "decide", play_decide }, { "depend", play_depend }, { "engine", play_engine }, { "expect", play_expect },
-        { "fate", play_fate }, { "fault", play_fault }, { "forbid", play_forbid }, { "forget", play_forget }, { "gate", play_gate },
-        { "haunt", play_haunt }, { "instance", play_instance }, { "known", play_known }, { "mark", play_mark }, { "only", play_only },
-        { "pass", play_pass }, { "power-cut", play_power_cut }, { "remove", play_remove }, { "rest", play_rest }, { "retry", play_retry },
-        { "router", play_router }, { "say", play_say }, { "service", play_service }, { "set", play_set }, { "serves", play_serves },
-        { "settled", play_settled },        { "step", play_step },
-        { "taken-back", play_taken_back }, { "traffic", play_traffic }, { "until", play_until }, { "wait", play_wait }, { "want", play_want },
+        { "always", play_always },
+        { "app", play_app },
+        { "beside", play_beside },
+        { "check", play_check },
+        { "clock", play_clock },
+        { "copy", play_copy },
+        { "crash", play_crash },
+        { "decide", play_decide },
+        { "depend", play_depend },
+        { "engine", play_engine },
+        { "expect", play_expect },
+        { "fate", play_fate },
+        { "fault", play_fault },
+        { "forbid", play_forbid },
+        { "forget", play_forget },
+        { "gate", play_gate },
+        { "haunt", play_haunt },
+        { "instance", play_instance },
+        { "known", play_known },
+        { "mark", play_mark },
+        { "only", play_only },
+        { "pass", play_pass },
+        { "power-cut", play_power_cut },
+        { "remove", play_remove },
+        { "rest", play_rest },
+        { "retry", play_retry },
+        { "router", play_router },
+        { "say", play_say },
+        { "service", play_service },
+        { "set", play_set },
+        { "serves", play_serves },
+        { "settled", play_settled },
+        { "step", play_step },
+        { "taken-back", play_taken_back },
+        { "traffic", play_traffic },
+        { "until", play_until },
+        { "wait", play_wait },
+        { "want", play_want },
         { "watch-drain", play_watch_drain },
 };
 

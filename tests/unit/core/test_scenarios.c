@@ -20,7 +20,7 @@
 
 struct scenario {
         const char *file, *title;
-        int first;                      /* number of its first line */
+        int first; /* number of its first line */
         struct string_list lines;
 };
 
@@ -121,7 +121,9 @@ static void read_file(const char *path, struct arena *a, struct struct_list *ret
 
                 if (line[0] == '[') {
                         s = arena_push(a, &ret->items, &ret->n, sizeof(*s));
-                        *s = (struct scenario){ .file = name, .title = arena_strndup(a, line + 1, strcspn(line + 1, "]")), .first = number + 1 };
+                        *s = (struct scenario){ .file = name,
+                                                .title = arena_strndup(a, line + 1, strcspn(line + 1, "]")),
+                                                .first = number + 1 };
                         continue;
                 }
                 if (!s && line_split(&l, line, a)) {
@@ -129,7 +131,8 @@ static void read_file(const char *path, struct arena *a, struct struct_list *ret
                         exit(EXIT_FAILURE);
                 }
                 if (s)
-                        ((struct text_at *)arena_push(a, &s->lines.items, &s->lines.n, sizeof(struct text_at)))->text = line;
+                        ((struct text_at *)arena_push(a, &s->lines.items, &s->lines.n, sizeof(struct text_at)))->text =
+                                line;
         }
 }
 
