@@ -180,7 +180,34 @@ static void test_getters_give_the_default_for_another_type(void **state) {
         assert_string_equal(json_get_string(json, "t"), "y");
 }
 
+/* No byte from outside may keep a record from being written. */
+static void test_text_of_any_bytes_is_json(void **state) {
+        static const struct {
+                const char *bytes, *text;
+        } cases[] = {
+                { "", "" },
+                { "Größe \\xf6", "Größe \\xf6" },
+                { "Gr\xf6\xdf"
+                  "e",
+                  "Gr\\xf6\\xdfe" },
+                { "\xc3", "\\xc3" },
+                { "\xed\xa0\x80", "\\xed\\xa0\\x80" }, /* a surrogate */
+                { "\xc0\xaf/\xf5", "\\xc0\\xaf/\\xf5" },
+        };
+        own_json json_t *object = json_object(), *none = json_text(NULL);
+
+        assert_true(json_is_null(none));
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                own_json json_t *text = json_text(cases[i].bytes);
+
+                assert_string_equal(json_string_value(text), cases[i].text);
+                json_set_string(object, "x", cases[i].bytes);
+                assert_string_equal(json_get_string(object, "x"), cases[i].text);
+        }
+}
+
 static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_text_of_any_bytes_is_json),
         cmocka_unit_test(test_any_value_is_a_text),
         cmocka_unit_test(test_broken_texts_are_refused_at_their_position),
         cmocka_unit_test(test_nul_in_a_string_is_refused),

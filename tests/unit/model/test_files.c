@@ -81,6 +81,9 @@ static void links_and_strange_names_are_refused(void **state) {
                 { "apps/shop/../x", DESIRED_FILE, "unusable name" },
                 { "apps/shop/a\nb", DESIRED_FILE, "unusable name" },
                 { "apps/shop/a\\b", DESIRED_FILE, "unusable name" },
+                { "apps/shop/Gr\xf6\xdf"
+                  "e.conf",
+                  DESIRED_FILE, "apps/shop/Gr\\xf6\\xdfe.conf: a file's name must be UTF-8" },
         };
 
         (void)state;

@@ -235,6 +235,8 @@ static const struct bad_row bad_rows[] = {
         { "\"alice\"bob " KEY_01, 1, 8 },
         { KEY_01, 1, 13 },
         { "\xc3\xa4lice wrong " KEY_01, 1, 7 },
+        { "bob " KEY_01 "\nren\xe9@example " KEY_01, 2, 1 },
+        { "\"alice,ren\xe9\" " KEY_01, 1, 2 },
 };
 
 static void any_malformed_line_refuses_the_file_at_its_place(void **state) {
