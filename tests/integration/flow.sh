@@ -226,7 +226,7 @@ share() {
 split_near() {
         local n of
         read -r n of <<<"$(share "$1" "$2")"
-        awk -v n="$n" -v of="$of" -v p="$1" 'BEGIN { p /= 100; d = of - n * p; exit !(n > 100 && d * d <= (5 * sqrt(n * p * (1 - p)) + 2) ^ 2) }' ||
+        awk -v n="$n" -v of="$of" -v p="$1" 'BEGIN { p /= 100; d = of - n * p; exit !(n > 30 && d * d <= (5 * sqrt(n * p * (1 - p)) + 2) ^ 2) }' ||
                 fail "$of of $n requests went to $2, at $1 %"
         echo "# $1 %: $of of $n requests"
 }
