@@ -182,5 +182,9 @@ int ledger_read_artifact(struct ledger *l, const char *hex, struct buffer *out, 
 int ledger_read_status(struct ledger *l, json_t **ret, struct fault *reterr);
 int ledger_read_sticker(struct ledger *l, json_t **ret, struct fault *reterr);
 
-/* The commit that the last status says was accepted, for a state that lost accepted.json. -ENOENT when it says none. */
-int ledger_accepted(struct ledger *l, struct object_id *ret, struct fault *reterr);
+/*
+ * The commit that the last status says was accepted, for a state that lost accepted.json, and the key that signed that
+ * status. Anybody who may push can plant a ledger that is valid in itself: the caller must know the key as this host's.
+ * -ENOENT when the ledger says none.
+ */
+int ledger_accepted(struct ledger *l, struct object_id *ret, struct sshkey *ret_signer, struct fault *reterr);

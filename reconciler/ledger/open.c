@@ -302,8 +302,16 @@ static int verify(struct ledger *l, const struct object_id *tip, struct fault *r
         int r;
 
         r = ledger_verify(l->mirror, tip, &expected, &verified, &fault);
-        if (r < 0 && fault.kind == FAULT_DENIED)
+        if (r < 0 && fault.kind == FAULT_DENIED) {
+                own_fault struct fault unsigned_tip = FAULT_INIT;
+                char fingerprint[FINGERPRINT_TEXT_MAX];
+                struct sshkey signer;
+
+                if (signer_of(l->mirror, tip, &signer, &unsigned_tip) == 0)
+                        (void)fault_context(&fault, r, "its last commit is signed by %s",
+                                            sshkey_fingerprint(&signer, fingerprint));
                 return contradicts(reterr, &fault, l->branch);
+        }
         if (r < 0)
                 fault_move(reterr, &fault);
         return r;

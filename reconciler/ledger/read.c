@@ -12,6 +12,9 @@
 #define PREFIX_DIGITS 8     /* of a SHA-256 that is taken for a name, at least */
 #define RECENT        10000 /* records looked through for one by its SHA-256 */
 
+/* Commits between the head and the one that wrote its status.json. */
+#define STATUS_SEARCH_MAX 1000
+
 int ledger_folder(struct mirror *m, const struct object_id *commit, int64_t folder, struct arena *a,
                   struct mirror_listing *ret, struct fault *reterr) {
         const char *path = arena_printf(a, "evidence/%" PRId64, folder);
@@ -288,19 +291,31 @@ int ledger_read_artifact(struct ledger *l, const char *hex, struct buffer *out, 
         return read_blob(l, "artifacts", hex, "", out, reterr);
 }
 
-static int read_document(struct ledger *l, const char *name, json_t **ret, struct fault *reterr) {
-        own_buffer struct buffer text = BUFFER_INIT;
+/* Append the file @name of @commit. 1, or 0 when the commit has none. */
+static int read_file(struct ledger *l, const struct object_id *commit, const char *name, struct buffer *out,
+                     struct fault *reterr) {
         own_fault struct fault fault = FAULT_INIT;
-        int r;
+        int r = mirror_read_path(l->mirror, commit, name, LIMIT_STATE_BYTES, out, &fault);
 
-        r = mirror_read_path(l->mirror, &l->head.commit, name, LIMIT_STATE_BYTES, &text, &fault);
-        if (r == -ENOENT) {
-                *ret = NULL;
+        if (r == -ENOENT)
                 return 0;
-        }
         if (r < 0) {
                 fault_move(reterr, &fault);
                 return r;
+        }
+        r = buffer_check(out, name, reterr);
+        return r < 0 ? r : 1;
+}
+
+static int read_document(struct ledger *l, const char *name, json_t **ret, struct fault *reterr) {
+        own_buffer struct buffer text = BUFFER_INIT;
+        int r = read_file(l, &l->head.commit, name, &text, reterr);
+
+        if (r < 0)
+                return r;
+        if (r == 0) {
+                *ret = NULL;
+                return 0;
         }
         return json_parse(name, text.data, text.size, ret, reterr);
 }
@@ -313,16 +328,50 @@ int ledger_read_sticker(struct ledger *l, json_t **ret, struct fault *reterr) {
         return read_document(l, "sticker.json", ret, reterr);
 }
 
-int ledger_accepted(struct ledger *l, struct object_id *ret, struct fault *reterr) {
+/*
+ * The key that signed the commit which wrote the branch's present status.json: commits with records alone leave the file
+ * as it is. -ENOENT when there is no such file, or when that commit lies too far back.
+ */
+static int signer_of_status(struct ledger *l, struct sshkey *ret, struct fault *reterr) {
+        own_buffer struct buffer present = BUFFER_INIT;
+        struct object_id at = l->head.commit;
+        int r = read_file(l, &at, "status.json", &present, reterr);
+
+        for (int n = 0; r == 1 && n < STATUS_SEARCH_MAX; n++) {
+                own_buffer struct buffer raw = BUFFER_INIT, before = BUFFER_INIT;
+                struct object_commit c;
+                bool same = false;
+
+                r = ledger_commit_read(l->mirror, &at, &raw, &c, reterr);
+                if (r == 0 && c.n_parents == 1) {
+                        r = read_file(l, &c.parents[0], "status.json", &before, reterr);
+                        same = r == 1 && before.size == present.size &&
+                               memcmp(before.data, present.data, before.size) == 0;
+                }
+                if (r < 0)
+                        return r;
+                if (!same)
+                        return ledger_commit_signer(&c, ret, reterr);
+                at = c.parents[0];
+                r = 1;
+        }
+        return r < 0 ? r : fault_set(reterr, FAULT_TRANSIENT, ENOENT, "nothing tells which key signed the status");
+}
+
+int ledger_accepted(struct ledger *l, struct object_id *ret, struct sshkey *ret_signer, struct fault *reterr) {
         own_json json_t *status = NULL;
+        struct sshkey signer;
         const char *hex;
         int r;
 
-        r = ledger_read_status(l, &status, reterr);
+        r = signer_of_status(l, &signer, reterr);
+        if (r == 0)
+                r = ledger_read_status(l, &status, reterr);
         if (r < 0)
                 return r;
         hex = json_get_string(json_object_get(status, "desired"), "accepted");
         if (!hex || object_id_parse(hex, ret) < 0)
                 return fault_set(reterr, FAULT_TRANSIENT, ENOENT, "the ledger does not say which commit was accepted");
+        *ret_signer = signer;
         return 0;
 }

@@ -55,6 +55,9 @@ struct pass {
         struct remote_settings remote;
 
         struct accepted accepted;
+        /* Nothing is remembered, and a ledger of another key says that this was accepted: see verify.c. NULL: no such ledger. */
+        const char *floor;
+        struct sshkey floor_signer;
         struct status_facts facts;
         enum fault_kind stale_kind;
         bool mirror_is_new; /* made in this pass: what it lacks, the remote lacks */

@@ -84,23 +84,40 @@ static int recall_signer(void *data, const struct ledger_record *record, struct 
         return 1;
 }
 
-/* The accepted commit; when the state lost it, what the ledger says was accepted: a rewind must not go unseen. */
-static int recall_accepted(struct pass *p, struct fault *reterr) {
-        const char *corrupt = NULL;
-        struct object_id id;
+/*
+ * The state lost the accepted commit: the ledger may say it, for a rewind must not go unseen. A status that this host's own
+ * key signed is as good as the state. A status of another key may be planted; it may also be this host's from before it
+ * lost its key. So it is only a floor, once a commit that verifies by itself names that key as this host's.
+ */
+static void recall_from_ledger(struct pass *p) {
         own_fault struct fault ignored = FAULT_INIT;
         char hex[OBJECT_ID_TEXT_MAX];
+        struct object_id id;
+        struct sshkey signer;
+
+        if (ledger_accepted(p->ledger, &id, &signer, &ignored) < 0)
+                return;
+        if (!sshkey_equal(&signer, &p->key.key)) {
+                p->floor = arena_strdup(p->arena, object_id_format(&id, hex));
+                p->floor_signer = signer;
+                return;
+        }
+        p->accepted.commit = arena_strdup(p->arena, object_id_format(&id, hex));
+        /* The rest is only for what later records say. */
+        (void)ledger_history(p->ledger, NULL, RECALL_RECORDS, recall_signer, p, &ignored);
+}
+
+/* The accepted commit, from the state or else from the ledger. */
+static int recall_accepted(struct pass *p, struct fault *reterr) {
+        const char *corrupt = NULL;
         int r = state_accepted_read(&p->state, p->arena, &p->accepted, &corrupt, reterr);
 
         if (r < 0)
                 return r;
         if (corrupt)
                 log_write(LOG_LEVEL_WARNING, LOG_FIELDS({ "TALLY_REASON", REASON_STATE_CORRUPT }), "%s", corrupt);
-        if (!p->accepted.commit && p->ledger && ledger_accepted(p->ledger, &id, &ignored) == 0) {
-                p->accepted.commit = arena_strdup(p->arena, object_id_format(&id, hex));
-                /* Only for what later records say. */
-                (void)ledger_history(p->ledger, NULL, RECALL_RECORDS, recall_signer, p, &ignored);
-        }
+        if (!p->accepted.commit && p->ledger)
+                recall_from_ledger(p);
         return 0;
 }
 

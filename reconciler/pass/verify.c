@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 
+#include "policies/history.h"
 #include "reconciler/journal/message.h"
 #include "reconciler/pass/context.h"
 #include "reconciler/state/verified.h"
@@ -161,6 +162,28 @@ static int load_commit(struct pass *p, const char *hex, struct fault *reterr) {
         return r < 0 ? r : pass_render(p, reterr);
 }
 
+/*
+ * At the first acceptance: a ledger whose key the commit itself names as this host's says how far history has come, and a
+ * commit before that is a rewind. Any other ledger says nothing.
+ */
+static int check_floor(struct pass *p, const struct object_id *tip, struct fault *reterr) {
+        struct object_reader reader = mirror_reader(p->mirror);
+        own_history struct history *history = NULL;
+        own_fault struct fault fault = FAULT_INIT;
+        struct object_id floor;
+        struct sshkey named;
+
+        if (p->accepted.commit || !p->floor || !p->desired.host || !p->desired.host->key.text ||
+            sshkey_parse(p->desired.host->key.text, &named, &fault) < 0 || !sshkey_equal(&named, &p->floor_signer) ||
+            object_id_parse(p->floor, &floor) < 0 || object_id_equal(&floor, tip))
+                return 0;
+        if (mirror_has(p->mirror, &floor))
+                return history_read(&reader, &floor, tip, &history, reterr);
+        return fault_set_code(
+                reterr, FAULT_DENIED, REASON_TRUST_REWIND,
+                "the branch does not hold commit %.12s, which this host's ledger says was accepted before", p->floor);
+}
+
 /* What the mirror cannot give says nothing about the tip: the mirror has lost it, or the remote never had it. */
 static bool lacks_objects(const struct pass *p, const struct fault *fault) {
         return fault->code == REASON_TRUST_MISSING_OBJECT || mirror_is_damaged(p->mirror);
@@ -183,6 +206,10 @@ static int judge_tip(struct pass *p, const struct object_id *tip, bool last, boo
                 refusing = FAULT_CONFIG;
                 r = load_commit(p, object_id_format(tip, hex), &fault);
         }
+        if (r == 0 && !p->options->commit) {
+                refusing = FAULT_DENIED;
+                r = check_floor(p, tip, &fault);
+        }
         if (r == 0 && !p->options->commit)
                 r = keep(p, &result, &fault);
         if (r == 0) {
@@ -196,6 +223,11 @@ static int judge_tip(struct pass *p, const struct object_id *tip, bool last, boo
                 return r;
         }
         refuse(p, tip, &fault);
+        if (!p->accepted.commit) {
+                /* No commit takes its place: nothing of the refused one may be acted on. */
+                pass_forget_apps(p);
+                p->desired = (struct desired){ 0 };
+        }
         return 0;
 }
 

@@ -436,15 +436,23 @@ for lost in state key; do
         force "$older"
         expect 4 tally pass
         same TRUST_REWIND "$(status_get .desired.refusal.code)" "lost $lost: the code of the refusal"
-        same "$good" "$(status_get .desired.accepted)" "lost $lost: the accepted commit"
+        # With the key the ledger is the host's own word. Without it the ledger is a floor, and nothing is accepted yet.
+        case $lost in
+        state) accepted=$good by="$good $signer" ;;
+        key) accepted=null by='null null' ;;
+        esac
+        same "$accepted" "$(status_get .desired.accepted)" "lost $lost: the accepted commit"
         same 6 "$(running)" "lost $lost: what runs"
         [ -n "$(last_record gap-declared)" ] || fail "lost $lost: no gap is declared"
-        same "$good $signer" "$(last_record refusal '"\(.desired.commit) \(.desired.signer.principal)"')" "lost $lost: what the record says is accepted"
-        proved "a host that lost its $lost remembers from the ledger what was accepted, and refuses what is older"
+        same "$by" "$(last_record refusal '"\(.desired.commit) \(.desired.signer.principal)"')" "lost $lost: what the record says is accepted"
+        proved "a host that lost its $lost learns from the ledger how far history had come, and refuses what is older"
         force "$good"
         case $lost in
         state) expect 0 tally pass ;;
         key)
+                expect 4 tally pass
+                same TRUST_UNKNOWN_SIGNER "$(status_get .desired.refusal.code)" 'a pinned root from before the signers changed'
+                work show "$good:trust/allowed_signers" >"$FLEET/etc/allowed_signers"
                 expect 4 tally pass
                 same HOST_KEY_MISMATCH "$(status_get .blocked.code)" 'a host with a new key'
                 same null "$(status_get .desired.refusal)" 'the refusal'

@@ -172,6 +172,7 @@ static void test_status_and_sticker_say_the_same_in_the_branch_and_on_the_host(v
         own_json json_t *status = NULL;
         own_fault struct fault f = FAULT_INIT;
         struct object_id accepted;
+        struct sshkey signer;
         char hex[OBJECT_ID_TEXT_MAX];
 
         rig_open(rig);
@@ -183,7 +184,8 @@ static void test_status_and_sticker_say_the_same_in_the_branch_and_on_the_host(v
         assert_string_equal(json_get_string(status, "at"), "2026-11-26T10:00:01Z");
         rig_sh(rig,
                "for f in status sticker; do git -C state/ledger.git show $BRANCH:$f.json | cmp - state/$f.json; done");
-        rig_fine(ledger_accepted(rig->ledger, &accepted, &f), &f);
+        rig_fine(ledger_accepted(rig->ledger, &accepted, &signer, &f), &f);
+        assert_true(sshkey_equal(&signer, &rig->key.key));
         assert_string_equal(object_id_format(&accepted, hex), "1111111111111111111111111111111111111111");
 }
 
