@@ -6,8 +6,8 @@
 
 #include "shared/base/text.h"
 #include "shared/data/digest.h"
-#include "shared/model/exclusive.h"
-#include "shared/model/lockfile.h"
+#include "shared/compose/exclusive.h"
+#include "shared/compose/lockfile.h"
 
 static struct struct_list outline_depends(const struct compose_service *s, struct arena *a) {
         const struct compose_depend *from = s->depends_on.items;
@@ -24,7 +24,7 @@ static struct struct_list outline_depends(const struct compose_service *s, struc
 
 static struct workload_service outline_service(const struct compose_service *s, const struct app *app,
                                                struct arena *a) {
-        const char *why = exclusive_why(s, a);
+        const char *why = exclusive_find(s, a).why;
 
         return (struct workload_service){
                 .name = s->name.text,

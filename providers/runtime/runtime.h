@@ -19,8 +19,8 @@
 
 #include "shared/base/cleanup.h"
 #include "shared/base/fault.h"
-#include "shared/model/compose.h"
-#include "shared/model/fleet.h"
+#include "shared/compose/compose.h"
+#include "shared/fleet/fleet.h"
 #include "shared/model/instance.h"
 #include "shared/model/workload.h"
 

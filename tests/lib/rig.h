@@ -21,7 +21,7 @@
 #include "providers/runtime/runtime.h"
 #include "shared/base/arena.h"
 #include "shared/data/yaml.h"
-#include "shared/model/release.h"
+#include "shared/fleet/release.h"
 
 struct rig {
         struct arena *arena;

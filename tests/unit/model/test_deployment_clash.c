@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "shared/model/deployment_clash.h"
+#include "shared/fleet/deployment_clash.h"
 #include "tests/unit/model/support.h"
 
 #define HEAD  "apiVersion: tallyman/v1\nkind: "

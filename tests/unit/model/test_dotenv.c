@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "shared/model/dotenv.h"
+#include "shared/compose/dotenv.h"
 #include "tests/unit/model/support.h"
 
 static int parse(const char *text, bool raw, struct arena *a, struct string_map *ret, struct fault *reterr) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "shared/model/words.h"
+#include "shared/compose/words.h"
 #include "tests/unit/model/support.h"
 
 static void commands_are_split_as_compose_splits_them(void **state) {

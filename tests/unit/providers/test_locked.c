@@ -10,7 +10,7 @@
 #include "providers/runtime/docker/docker_private.h"
 #include "shared/base/text.h"
 #include "shared/data/json.h"
-#include "shared/model/fleet.h"
+#include "shared/fleet/fleet.h"
 
 #define RENDERED_BY "compose"
 #include "tests/unit/providers/rendered.h"
