@@ -6,7 +6,7 @@
 
 int doctor_say(json_t *out, const char *check, const char *state, const char *detail, const char *hint,
                struct fault *reterr) {
-        json_t *line = json_pack("{ss ss ss}", "check", check, "state", state, "detail", detail);
+        json_t *line = json_pack("{ss ss so}", "check", check, "state", state, "detail", json_text(detail));
 
         if (line)
                 json_set_string(line, "hint", hint);

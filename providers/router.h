@@ -33,7 +33,7 @@
 
 /*
  * How the host's tally.yaml sets one router up: `routers: {nginx: {…}}`; which keys a router has is in
- * reconciler/config.c and tally.yaml(5). What a router does not use stays NULL. Borrowed for the router's life.
+ * reconciler/config/config.c and tally.yaml(5). What a router does not use stays NULL. Borrowed for the router's life.
  */
 struct router_settings {
         /* nginx, haproxy, traefik: where our files go; the router's configuration includes it */

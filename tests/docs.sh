@@ -103,15 +103,14 @@ configuration_fits() {
         # From the table itself: [a-z_]+ keys, those of a part with its name before them.
         keys=$(awk '
                 /^static const struct field [a-z_]+_fields/ { part = $5; sub(/_fields.*/, "", part); gsub(/_/, ".", part) }
-                match($0, /\.key = "[a-z_]+"/) {
-                        key = substr($0, RSTART + 8, RLENGTH - 9)
-                        if ($0 !~ /FIELD_STRUCT/) print (part == "config" ? "" : part ".") key
-                }' "$source/reconciler/config.c" | sort)
+                match($0, /\.key = "[a-z_]+"/) { key = substr($0, RSTART + 8, RLENGTH - 9) }
+                /\.type = / && !/FIELD_STRUCT/ { print (part == "config" ? "" : part ".") key
+                }' "$source/reconciler/config/config.c" | sort)
         [ "$(wc -l <<<"$keys")" -ge 15 ] && diff - <(sed -n '/^# KEYS/,/^# EX/s/^\*\([a-z_.]*\)\*$/\1/p' "$page" | sort) <<<"$keys"
 }
 
 catalog_fits() {
-        diff <(sed -n 's/^#define MESSAGE_[A-Z_]* *"\([0-9a-f]*\)".*/\1/p' "$source/reconciler/message.h" | sort) \
+        diff <(sed -n 's/^#define MESSAGE_[A-Z_]* *"\([0-9a-f]*\)".*/\1/p' "$source/reconciler/journal/message.h" | sort) \
                 <(sed -n 's/^-- \([0-9a-f]*\)$/\1/p' "$source/contrib/systemd/tallyman.catalog" | sort)
 }
 

@@ -36,7 +36,7 @@ static void wiped_response_done(struct http_response *r) {
 #define own_secret_response own(wiped_response_done)
 
 /*
- * Credentials: what providers/docker/auth.h finds, taken apart again
+ * Credentials: what providers/runtime/docker/auth.h finds, taken apart again
  */
 
 struct credentials {

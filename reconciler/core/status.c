@@ -51,7 +51,7 @@ static json_t *string_list_json(const struct string_list *list) {
         json_t *array = json_array();
 
         for (size_t i = 0; i < list->n; i++)
-                json_array_append_new(array, json_string(list->items[i].text));
+                json_array_append_new(array, json_text(list->items[i].text));
         return array;
 }
 
@@ -249,8 +249,8 @@ static json_t *desired_json(const struct status_facts *facts) {
         char at[RFC3339_TEXT_MAX];
 
         json_set_string(o, "branch", facts->branch);
-        json_object_set_new(o, "tip", facts->tip ? json_string(facts->tip) : json_null());
-        json_object_set_new(o, "accepted", facts->accepted ? json_string(facts->accepted) : json_null());
+        json_object_set_new(o, "tip", json_text(facts->tip));
+        json_object_set_new(o, "accepted", json_text(facts->accepted));
         json_set_string(o, "stale", facts->stale);
         if (facts->fetched_at)
                 json_set_string(o, "fetched", rfc3339_format(facts->fetched_at, at));

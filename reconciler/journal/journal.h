@@ -5,7 +5,7 @@
  * Journal: the sink of log.h under systemd
  *
  * A line goes to the journal with its fields as they are; MESSAGE_ID (one of
- * reconciler/message.h) is a field like the others. SYSLOG_IDENTIFIER is the
+ * reconciler/journal/message.h) is a field like the others. SYSLOG_IDENTIFIER is the
  * program's name.
  */
 

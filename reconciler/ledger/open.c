@@ -14,6 +14,7 @@
 #include "reconciler/ledger/ledger_private.h"
 #include "reconciler/ledger/verify.h"
 #include "shared/base/file.h"
+#include "shared/data/json.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 #include "shared/git/compact.h"
@@ -185,7 +186,7 @@ static json_t *key_json(const struct sshkey *k) {
         own_buffer struct buffer line = BUFFER_INIT;
 
         sshkey_put_line(k, NULL, &line);
-        return never_null(json_string(buffer_str(&line)));
+        return json_text(buffer_str(&line));
 }
 
 /* Takes @body over. */

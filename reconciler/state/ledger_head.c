@@ -6,6 +6,7 @@
 
 #include "reconciler/state/state_private.h"
 #include "shared/base/text.h"
+#include "shared/data/json.h"
 
 #define NAME   "head.json"
 #define SCHEMA "tallyman/ledger-head/v1"
@@ -38,8 +39,8 @@ int ledger_head_write(struct state *s, const struct ledger_head *h, struct fault
         put_commit(json, "commit", &h->commit);
         put(json, "wall", json_integer(h->wall_ms));
         put(json, "monotonic", json_integer(h->monotonic_ns));
-        put(json, "boot", json_string(h->boot_id));
-        put(json, "key", json_string(h->key));
+        put(json, "boot", json_text(h->boot_id));
+        put(json, "key", json_text(h->key));
         for (size_t i = 0; i < h->n_open_intents; i++)
                 if (json_array_append_new(open, json_integer(h->open_intents[i])) < 0)
                         abort();

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "shared/base/cleanup.h"
+#include "shared/base/text.h"
 
 #define ROOM_FIRST 64u
 
@@ -126,6 +127,20 @@ int buffer_check(const struct buffer *b, const char *what, struct fault *reterr)
         if (b->failed == EFBIG)
                 return fault_set(reterr, FAULT_TRANSIENT, EFBIG, "%s: more than %zu bytes", what, buffer_max(b));
         return fault_context(reterr, fault_set_oom(reterr), "%s", what);
+}
+
+void buffer_append_utf8(struct buffer *b, const char *bytes, size_t n) {
+        for (size_t at = 0; at < n;) {
+                uint32_t c = 0;
+                size_t step = utf8_decode(bytes + at, n - at, &c);
+
+                if (step == 0 || c == 0) {
+                        buffer_printf(b, "\\x%02x", (unsigned char)bytes[at]);
+                        step = 1;
+                } else
+                        buffer_append(b, bytes + at, step);
+                at += step;
+        }
 }
 
 char *buffer_steal(struct buffer *b, size_t *ret_size) {

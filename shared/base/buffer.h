@@ -29,6 +29,11 @@ struct buffer {
 
 void buffer_append(struct buffer *b, const void *data, size_t size);
 void buffer_puts(struct buffer *b, const char *s);
+/*
+ * Append @n bytes from outside as valid UTF-8 without NUL: characters stay, each other byte becomes \xNN (two lower-case
+ * hex digits).
+ */
+void buffer_append_utf8(struct buffer *b, const char *bytes, size_t n);
 void buffer_putc(struct buffer *b, char c);
 void buffer_printf(struct buffer *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Big-endian, and the SSH `string` (uint32 length, bytes): RFC 4251, section 5. */

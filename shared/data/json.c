@@ -287,7 +287,23 @@ bool json_get_bool(const json_t *object, const char *key, bool otherwise) {
         return json_is_boolean(v) ? json_is_true(v) : otherwise;
 }
 
+json_t *json_text(const char *bytes) {
+        own_buffer struct buffer escaped = BUFFER_INIT;
+        json_t *text;
+
+        if (!bytes)
+                return json_null();
+        text = json_string(bytes);
+        if (!text) {
+                buffer_append_utf8(&escaped, bytes, strlen(bytes));
+                text = escaped.failed ? NULL : json_string(buffer_str(&escaped));
+        }
+        if (!text)
+                abort(); /* no memory */
+        return text;
+}
+
 void json_set_string(json_t *object, const char *key, const char *value) {
-        if (value && json_object_set_new(object, key, json_string(value)) < 0)
+        if (value && json_object_set_new(object, key, json_text(value)) < 0)
                 abort();
 }

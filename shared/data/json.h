@@ -35,5 +35,10 @@ int json_pretty(const json_t *value, struct buffer *out, struct fault *reterr);
 const char *json_get_string(const json_t *object, const char *key);
 int64_t json_get_integer(const json_t *object, const char *key, int64_t otherwise);
 bool json_get_bool(const json_t *object, const char *key, bool otherwise);
-/* Set a string, or nothing when @value is NULL. */
+/*
+ * JSON text of bytes that may come from outside: the one way to make it. Valid UTF-8 stays as it is; in any other text
+ * each byte that belongs to no character becomes \xNN. NULL gives JSON null. A new reference, never NULL.
+ */
+json_t *json_text(const char *bytes);
+/* Set json_text(@value), or nothing when @value is NULL. */
 void json_set_string(json_t *object, const char *key, const char *value);

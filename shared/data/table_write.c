@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 #include "shared/data/table.h"
+#include "shared/data/json.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -24,16 +25,12 @@ static const void *element(const struct struct_list *list, const struct table *t
         return (const char *)list->items + i * t->size;
 }
 
-static json_t *text_or_null(const char *text) {
-        return text ? json_string(text) : json_null();
-}
-
 static json_t *write_string(const struct field *f, const void *slot) {
-        return text_or_null(*(const char *const *)slot);
+        return json_text(*(const char *const *)slot);
 }
 
 static json_t *write_text(const struct field *f, const void *slot) {
-        return text_or_null(((const struct text_at *)slot)->text);
+        return json_text(((const struct text_at *)slot)->text);
 }
 
 static json_t *write_bool(const struct field *f, const void *slot) {
@@ -64,7 +61,7 @@ static json_t *write_string_list(const struct field *f, const void *slot) {
         json_t *array = made(json_array());
 
         for (size_t i = 0; i < list->n; i++)
-                if (json_array_append_new(array, made(json_string(list->items[i].text))) < 0)
+                if (json_array_append_new(array, json_text(list->items[i].text)) < 0)
                         abort();
         return array;
 }
@@ -74,7 +71,7 @@ static json_t *write_string_map(const struct field *f, const void *slot) {
         json_t *object = made(json_object());
 
         for (size_t i = 0; i < map->n; i++)
-                put(object, map->items[i].key.text, text_or_null(map->items[i].value.text));
+                put(object, map->items[i].key.text, json_text(map->items[i].value.text));
         return object;
 }
 

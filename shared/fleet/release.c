@@ -8,7 +8,7 @@
 #include "shared/data/json.h"
 
 static void set(json_t *object, const char *key, const char *value) {
-        if (json_object_set_new(object, key, json_string(value)) < 0)
+        if (json_object_set_new(object, key, json_text(value)) < 0)
                 abort();
 }
 

@@ -31,6 +31,16 @@ static int check_entry(const struct desired_entry *entry, const char *path, stru
                 fault_hint(reterr, "put the file itself there: what is mounted must be what was signed");
                 return r;
         }
+        if (!utf8_is_valid(entry->path, strlen(entry->path))) {
+                own_buffer struct buffer name = BUFFER_INIT;
+                int r;
+
+                buffer_append_utf8(&name, entry->path, strlen(entry->path));
+                r = fault_set_code(reterr, FAULT_CONFIG, REASON_LOAD_INVALID, "%s: a file's name must be UTF-8",
+                                   buffer_str(&name));
+                fault_hint(reterr, "rename it: git ls-files -z shows the name as it is");
+                return r;
+        }
         if (!path_is_inside(path))
                 return fault_set_code(reterr, FAULT_CONFIG, REASON_LOAD_INVALID,
                                       "an app's folder holds a file with an unusable name");

@@ -66,10 +66,6 @@ static void put(json_t *object, const char *key, json_t *value) {
                 abort();
 }
 
-static json_t *string_or_null(const char *s) {
-        return s ? json_string(s) : json_null();
-}
-
 static void put_time(json_t *object, const char *key, int64_t wall_ms) {
         char text[RFC3339_TEXT_MAX];
 
@@ -80,14 +76,14 @@ static void put_time(json_t *object, const char *key, int64_t wall_ms) {
 static json_t *host_json(const struct record_place *p) {
         json_t *host = made(json_object()), *daemon = made(json_object());
 
-        put(host, "hostId", json_string(p->host));
+        put(host, "hostId", json_text(p->host));
         json_set_string(host, "machineIdHash", p->machine_id_hash);
         if (p->boot_id && *p->boot_id)
                 json_set_string(host, "bootId", p->boot_id);
         json_set_string(daemon, "name", p->program);
         json_set_string(daemon, "version", p->version);
         put(host, "daemon", daemon);
-        put(host, "key", json_string(p->key));
+        put(host, "key", json_text(p->key));
         return host;
 }
 
@@ -131,7 +127,7 @@ static json_t *chain_json(const struct record_place *p) {
         if (!p->prev)
                 return json_null();
         prev = made(json_object());
-        put(prev, "sha256", json_string(p->prev));
+        put(prev, "sha256", json_text(p->prev));
         put(prev, "seq", json_integer(p->seq - 1));
         return prev;
 }
@@ -142,7 +138,7 @@ static json_t *genesis_json(const struct record_place *p) {
         if (!p->genesis)
                 return json_null();
         genesis = made(json_object());
-        put(genesis, "sha256", json_string(p->genesis));
+        put(genesis, "sha256", json_text(p->genesis));
         return genesis;
 }
 
@@ -219,8 +215,8 @@ json_t *record_release(const char *release, const char *version) {
         if (!release)
                 return made(json_null());
         o = made(json_object());
-        put(o, "release", json_string(release));
-        put(o, "version", string_or_null(version));
+        put(o, "release", json_text(release));
+        put(o, "version", json_text(version));
         return o;
 }
 
@@ -235,8 +231,8 @@ json_t *record_change(const char *from, const char *from_version, const char *to
 json_t *record_error(const char *code, const char *message) {
         json_t *o = made(json_object());
 
-        put(o, "code", string_or_null(code));
-        put(o, "message", string_or_null(message));
+        put(o, "code", json_text(code));
+        put(o, "message", json_text(message));
         return o;
 }
 

@@ -311,6 +311,8 @@ static int read_principals(struct reader *in, struct signer *s, struct fault *re
         wrong = list_check(start, n);
         if (wrong)
                 return refuse(in, wrong, "a principal is empty or too long", reterr);
+        if (!utf8_is_valid(start, n))
+                return refuse(in, start, "a principal is not UTF-8", reterr);
         if (in->p < in->end && !is_blank(*in->p))
                 return refuse(in, in->p, "a blank must follow the principals", reterr);
         s->principals = arena_strndup(in->arena, start, n);

@@ -116,7 +116,7 @@ int world_setup(void **state) {
              w->kind++)
                 ;
         assert_true(w->kind < ROUTER_KIND_MAX_);
-        (void)snprintf(w->dir, sizeof(w->dir), "/tmp/tally.XXXXXX");
+        (void)snprintf(w->dir, sizeof(w->dir), "%s/tally.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
         assert_non_null(mkdtemp(w->dir));
         w->arena = arena_new();
         for (int i = 0; i < 2; i++) {

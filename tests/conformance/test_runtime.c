@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The contract of providers/runtime.h, held to by every runtime: the first part by the fake one, too, the second where
+ * The contract of providers/runtime/runtime.h, held to by every runtime: the first part by the fake one, too, the second where
  * there is an engine. runtime.sh brings the engine and says which runtime it is.
  */
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A pass is killed, or its disk fails, at every point where it changes a file or the host; what the next pass finds must be sound.
 
-usage: enumerate.py TALLY POINTS.so HOW [--every N] [--at POINT] [SCENE…]
+usage: enumerate.py TALLY POINTS.so HOW [--every N] [--at POINT] [--workers N] [SCENE…]
 
 HOW is `kill`, or an error for the disk: `eio`, `enospc` (that call alone), `eio+`, `enospc+` (that one and all later ones), `short` (half is
 written); or several, with commas. A scene is one of scene.sh; without any: all. With --every N only every Nth point is tried (where it begins differs from
@@ -34,7 +34,6 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 KILLED = 137
-WORKERS = 2
 DENSER = 8       # points just around state files and effects, against all others
 SPARSER = 4      # those of a failing disk, against those of a kill
 WRONG_MAX = 20
@@ -334,12 +333,14 @@ def main():
     parser.add_argument("scenes", nargs="*")
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--at", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_intermixed_args()
     listed = subprocess.run([HERE + "/scene.sh", "--list"], capture_output=True, text=True, check=True).stdout
-    scenes = [line.split() for line in listed.splitlines() if not options.scenes or line.split()[0] in options.scenes]
+    # A scene is sampled alike, whether it is asked for alone or with others.
+    jobs = [(options, n * 5, line.split()) for n, line in enumerate(listed.splitlines()) if not options.scenes or line.split()[0] in options.scenes]
     total = failures = 0
-    with multiprocessing.Pool(WORKERS) as pool:
-        for name, found in pool.imap_unordered(work, [(options, n * 5, scene) for n, scene in enumerate(scenes)]):
+    with multiprocessing.Pool(options.workers) as pool:
+        for name, found in pool.imap_unordered(work, jobs):
             for how, tried, wrong in found:
                 total += tried
                 failures += len(wrong)

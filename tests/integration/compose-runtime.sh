@@ -94,7 +94,7 @@ proved 'what docker compose does not take is told as it says it, before anything
 
 sed -i '/a_key_of_tomorrow/d' "$app/compose.yaml"
 fleet_commit 'shop 1 again'
-expect 0 tally sync --timeout 60s
+expect 0 tally sync --timeout 120s
 same 'db web web' "$(instances shop | awk '$5 == "running" { print $3 }' | sort | paste -sd' ')" 'what runs'
 web=$(instances shop web | awk '$4 == 1 { print $1 }')
 same '50000 25000' "$(inspect "$web" '.HostConfig | "\(.CpuPeriod) \(.CpuQuota)"')" 'what only docker compose carries out'
@@ -149,7 +149,7 @@ fleet_app plain "web=$one"
 app_settings plain 'prune: true'
 fleet_release plain 1 "web=$one"
 fleet_commit plain
-expect 0 tally sync --timeout 60s
+expect 0 tally sync --timeout 120s
 same "shop web" "$(instances shop web | awk 'NR == 1 { print $2, $3 }')" 'the compose app'
 status_is '[.apps[].app] | join(" ")' 'plain shop'
 status_is '[.apps[].drift[]] | length' 0
@@ -161,7 +161,7 @@ proved 'an app of each runtime on one engine: neither takes the other for a stra
 
 db=$(instance_of shop db)
 release 2 "$two"
-expect 0 tally sync --timeout 60s
+expect 0 tally sync --timeout 120s
 same "$two $two" "$(instances shop web | awk '$5 == "running" { print $7 }' | paste -sd' ')" 'the images'
 same "$db" "$(instance_of shop db)" 'db'
 same 3 "$(instances shop | wc -l)" 'containers'
@@ -174,7 +174,7 @@ proved 'an update replaces what changed and nothing else'
 
 web=$(instances shop web | awk '$4 == 1 { print $1 }')
 release 3 "$crashes"
-expect 5 tally sync --timeout 60s
+expect 5 tally sync --timeout 120s
 status_is '.apps[] | select(.app == "shop") | .running.version' 2
 same "$two $two" "$(instances shop web | awk '$5 == "running" { print $7 }' | paste -sd' ')" 'the images'
 same "$web" "$(instances shop web | awk '$4 == 1 { print $1 }')" 'the container from before'
@@ -186,7 +186,7 @@ proved 'a release that crashes is taken back: the very containers from before se
 #
 
 release 2 "$two"
-expect 0 tally sync --timeout 60s
+expect 0 tally sync --timeout 120s
 engine_api DELETE "/containers/$web?force=1" >/dev/null
 engine_api POST "/containers/$db/stop?t=1" >/dev/null
 engine_api POST /networks/shop_front/disconnect -H 'Content-Type: application/json' \
@@ -195,7 +195,7 @@ expect 3 tally diff
 expect_text DRIFT_MISSING
 expect_text DRIFT_STOPPED
 expect_text DRIFT_NETWORK
-expect 0 tally sync --timeout 60s
+expect 0 tally sync --timeout 120s
 same 'db web web' "$(instances shop | awk '$5 == "running" { print $3 }' | sort | paste -sd' ')" 'what runs'
 same /the-db "$(inspect "$(instance_of shop db)" .Name)" 'the name of db'
 status_is .state converged
@@ -215,7 +215,7 @@ proved 'doctor asks the docker compose that is used'
 echo 'color = blue' >"$app/parts/web.conf"
 fleet_release shop 4 "web=$two" "db=$one" "debug=$debug"
 fleet_commit 'shop 4'
-expect 0 tally sync --timeout 60s
+expect 0 tally sync --timeout 120s
 same 'color = blue' "$(inside "$(instances shop web | awk '$4 == 1 { print $1 }')" /etc/web.conf)" 'the mounted file'
 same "$db" "$(instance_of shop db)" 'db'
 proved 'a changed file is a new release of what mounts it'
@@ -241,7 +241,7 @@ YAML
 app_settings shop 'prune: true'
 fleet_release shop 5 "web=$two"
 fleet_commit 'shop 5, of the docker runtime'
-expect 0 tally sync --timeout 60s
+expect 0 tally sync --timeout 120s
 same "$two" "$(instances shop web | awk '{ print $7 }')" 'what is left'
 same 1 "$(instances shop | wc -l)" 'containers of shop'
 status_is .state converged
@@ -261,11 +261,11 @@ app_settings brief 'runtime: compose' 'prune: true'
 fleet_release brief 1
 sed -i 's/^images:$/images: {}/' "$FLEET/checkout/environments/prod/brief.yaml"
 fleet_commit brief
-expect 0 tally sync --timeout 60s
+expect 0 tally sync --timeout 120s
 instance_of brief web >/dev/null
 rm "$FLEET/checkout/environments/prod/brief.yaml"
 fleet_commit 'no brief'
-expect 0 tally sync --timeout 60s
+expect 0 tally sync --timeout 120s
 same 0 "$(instances brief | wc -l)" 'containers of brief'
 same brief_data "$(engine_api GET /volumes/brief_data | jq -r .Name)" 'its volume'
 expect 0 tally pass

@@ -44,7 +44,7 @@ YAML
 app_settings chain
 fleet_release chain 1 "web=$image"
 fleet_commit chain
-expect 0 tally sync --timeout 80s
+expect 0 tally sync --timeout 120s
 db=$(instance_of chain db)
 web=$(instance_of chain web)
 job=$(instances chain migrate | cut -f1)
@@ -75,7 +75,7 @@ replicas() {
         app_settings many
         fleet_release many "$1 replicas" "web=$image"
         fleet_commit "$1 replicas"
-        expect 0 tally pass
+        expect 0 tally sync --timeout 120s
         same "$(seq -s' ' "$1")" "$(instances many | awk '$5 == "running" { print $4 }' | paste -sd' ')" 'replicas that run'
         same "$1" "$(instances many | wc -l)" 'containers'
 }
@@ -123,7 +123,7 @@ YAML
         app_settings shop
         fleet_release shop "$2" "web=$1"
         fleet_commit "shop $2"
-        expect 0 tally sync --timeout 60s
+        expect 0 tally sync --timeout 120s
 }
 shop "$image" 1
 serves one
@@ -146,7 +146,7 @@ crashes=$(image_make shop/web crashes)
 fleet_release shop 3 "web=$crashes"
 sed -i 's/"httpd", /"\/bin\/there-is-none", /' "$FLEET/checkout/apps/shop/compose.yaml"
 fleet_commit 'shop 3'
-expect 5 tally sync --timeout 60s
+expect 5 tally sync --timeout 120s
 serves two
 same 'the-shop' "$(inspect "$(instance_of shop web)" '.Name[1:]')" 'its name'
 same 1 "$(instances shop | wc -l)" 'containers'
@@ -166,7 +166,7 @@ printf '    ports: ["127.0.0.1:%d:80"]\n' "$taken" >>"$FLEET/checkout/apps/clash
 app_settings clash
 fleet_release clash 1 "web=$image"
 fleet_commit clash
-expect 5 tally sync --timeout 60s
+expect 5 tally sync --timeout 120s
 expect_text "$taken"
 status_is '.apps[] | select(.app == "clash") | .failure.code' ROLLOUT_START_FAILED
 same '' "$(instances clash)" 'what is left of the clash'

@@ -262,7 +262,7 @@ fleet_app multi "web=$index"
 app_settings multi
 fleet_release multi 1 "web=$index"
 fleet_commit 'an index'
-expect 0 tally pass
+expect 0 tally sync --timeout 120s
 web=$(instance_of multi web)
 for ((i = 0; i < 20; i++)); do
         rm -f "$FLEET/state/quiet.json"

@@ -23,7 +23,7 @@ shop_mounting "$image"
 app_settings shop
 fleet_release shop 1 "web=$image"
 fleet_commit shop
-expect 0 tally pass
+expect 0 tally sync --timeout 120s
 same 'color = green' "$(inside "$(instance_of shop web)" /etc/web.conf)" 'the mounted file'
 
 # What a person would do. An hour of quiet passes between two of them.
@@ -130,7 +130,7 @@ proved 'a sticker that somebody edited is told and written again'
 
 app_settings shop 'drift: report'
 fleet_commit 'only report'
-expect 0 tally pass
+expect 0 tally sync --timeout 120s
 fresh
 web=$(instance_of shop web)
 engine_api POST "/containers/$web/stop?t=1"
@@ -143,5 +143,5 @@ engine_api POST "/containers/$web/start"
 expect 0 tally pass
 app_settings shop
 fleet_commit 'repair again'
-expect 0 tally pass
+expect 0 tally sync --timeout 120s
 proved 'drift: report tells once and touches nothing'

@@ -23,7 +23,7 @@ app_settings shop
 fleet_release shop 1 "web=$image"
 printf 'apiVersion: tallyman/v1\nkind: Environment\nenvironment: prod\n' >"$FLEET/checkout/environments/prod/environment.yaml"
 fleet_commit shop
-expect 0 tally pass
+expect 0 tally sync --timeout 120s
 same 'color = green' "$(inside "$(instance_of shop web)" /etc/web.conf)" 'the mounted file'
 
 #
@@ -34,13 +34,13 @@ same 'color = green' "$(inside "$(instance_of shop web)" /etc/web.conf)" 'the mo
 foreign() {
         app_settings intruder
         fleet_commit "intruder: $1"
-        expect 5 tally pass
+        expect 5 tally sync --timeout 120s
         expect_text RESOURCE_FOREIGN
         expect_text "'$2'"
         same '' "$(instances intruder)" 'containers of the intruder'
         rm -rf "$FLEET/checkout/apps/intruder" "$FLEET/checkout/environments/prod/intruder.yaml"
         fleet_commit 'no intruder'
-        expect 0 tally pass
+        expect 0 tally sync --timeout 120s
         proved "$3"
 }
 
@@ -76,14 +76,14 @@ same null "$(engine_api GET /volumes/intruder_data | jq -r '.Labels["tallyman.ho
 sed -i '/^  api:/,/^    stop_grace_period/d' "$FLEET/checkout/apps/shop/compose.yaml"
 fleet_release shop 2 "web=$image"
 fleet_commit 'without api'
-expect 0 tally pass
+expect 0 tally sync --timeout 120s
 api=$(instance_of shop api)
 status_is '[.apps[].drift[].code] | join(" ")' DRIFT_EXTRA
 proved 'a service that is no longer declared runs on without prune, and is told'
 
 app_settings shop 'prune: true'
 fleet_commit 'prune'
-expect 0 tally pass
+expect 0 tally sync --timeout 120s
 same '' "$(instances shop api)" 'the orphan'
 status_is '[.apps[].drift[]] | length' 0
 proved 'with prune: true it is removed'
@@ -94,7 +94,7 @@ same shop_data "$volume" 'the name of the volume'
 echo precious >"$(engine_api GET "/volumes/$volume" | jq -r .Mountpoint)/kept"
 rm "$FLEET/checkout/environments/prod/shop.yaml"
 fleet_commit 'no shop'
-expect 0 tally pass
+expect 0 tally sync --timeout 120s
 same '' "$(instances shop)" 'containers of an app that is gone'
 same precious "$(cat "$(engine_api GET "/volumes/$volume" | jq -r .Mountpoint)/kept")" 'content of the volume'
 same '' "$(engine_api GET /networks | jq -r '.[].Name | select(. == "shop_default")')" 'the network of an app that is gone'
@@ -106,7 +106,7 @@ proved 'what was removed is forgotten'
 
 fleet_release shop 3 "web=$image"
 fleet_commit 'shop again'
-expect 0 tally pass
+expect 0 tally sync --timeout 120s
 same precious "$(inside "$(instance_of shop web)" /data/kept)" 'content of the volume'
 proved 'when it comes back it finds its volume'
 

@@ -101,6 +101,9 @@ bad LOAD_INVALID apps/shop/compose.yaml:2:58 UTF-8 'bytes that are no UTF-8 are 
 printf '\xff\xfes\0e\0' >"$compose"
 bad LOAD_INVALID apps/shop/compose.yaml:1:1 UTF-8 'UTF-16 is refused'
 
+printf 'x\n' >"$FLEET/checkout/apps/shop/"$'Gr\xf6\xdfe.conf'
+bad LOAD_INVALID 'apps/shop/Gr\xf6\xdfe.conf' 'must be UTF-8' 'a file whose name is not UTF-8 is refused, by its name'
+
 sed -i '1a\---\nkind: App' "$FLEET/checkout/apps/shop/app.yaml"
 bad LOAD_INVALID apps/shop/app.yaml:2:1 'second document' 'two documents in one file are refused'
 

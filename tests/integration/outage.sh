@@ -23,7 +23,7 @@ zeroes=$(printf '0%.0s' {1..64})
 shop_web "$good"
 app_settings shop
 shop_release 6 "$better"
-expect 0 tally pass
+expect 0 tally sync --timeout 120s
 
 #
 # Registries
@@ -41,7 +41,7 @@ status_is '.apps[0].poisoned | length' 0
 proved 'a digest that the registry does not have touches nothing, and is asked for again after a while'
 
 shop_release 8 "$good"
-expect 0 tally pass
+expect 0 tally sync --timeout 120s
 status_is '.apps[0].running.version' 8
 proved 'the release after it deploys at once'
 
@@ -56,7 +56,7 @@ done
 lied=127.0.0.1:$(cat "$RIG/liar.port")/${liar#*/}
 serving=$(instance_of shop web)
 shop_release 9 "$lied"
-expect 5 tally pass
+expect 5 tally sync --timeout 120s
 same "$serving" "$(instance_of shop web)" 'the container that serves'
 same 1 "$(instances | wc -l)" 'containers left'
 status_is '.apps[0].failure.code' IMAGE_DIGEST_MISMATCH
@@ -73,7 +73,7 @@ expect 3 tally sync --timeout 3s
 same "$serving" "$(instance_of shop web)" 'the container that serves'
 status_is '.apps[0].phase' preparing
 REGISTRY_PORT=$port registry_start "$RIG/registry"
-expect 0 tally sync --timeout 60s
+expect 0 tally sync --timeout 120s
 status_is '.apps[0].running.version' 10
 proved 'a registry that is down holds a rollout before anything is stopped; it goes on when the registry is back'
 
@@ -95,7 +95,7 @@ status_is .state degraded
 status_is '.apps[0].health' unknown
 status_is '.apps[0].running.version' 10
 engine_back
-expect 0 tally pass
+expect 0 tally sync --timeout 120s
 status_is '.apps[0].running.version' 11
 same 1 "$(instances | wc -l)" 'containers left'
 proved 'an engine that is down is exit code 1 and touches nothing; the release is deployed when it is back'
@@ -114,7 +114,7 @@ wait "$RIG_PID" || code=$?
 RIG_PID=
 [ "$code" = 1 ] || [ "$code" = 3 ] || { OUT=$(cat "$RIG/out"); fail "the pass without an engine ended with $code"; }
 engine_back
-expect 0 tally sync --timeout 60s
+expect 0 tally sync --timeout 120s
 status_is '.apps[0].running.version' 12
 same 1 "$(instances | wc -l)" 'containers left'
 proved 'an engine that is killed in the middle of a rollout: it goes on when the engine is back'
@@ -148,7 +148,7 @@ same "$new" "$(instance_of shop web)" 'the one that runs after a reboot'
 same no "$(inspect "$serving" .HostConfig.RestartPolicy.Name)" 'the restart policy of the old container'
 app_settings shop
 fleet_commit 'shorter times'
-expect 0 tally pass
+expect 0 tally sync --timeout 120s
 same 1 "$(instances | wc -l)" 'containers left'
 proved 'after a reboot in the middle exactly one of old and new runs, although both are restart: always'
 

@@ -26,7 +26,7 @@ ill=$(image_make shop/web ill)
 shop_web "$good" "$ILL_IS_UNHEALTHY"
 app_settings shop
 shop_release 1 "$good"
-expect 0 tally pass
+expect 0 tally sync --timeout 120s
 old=$(instance_of shop web)
 
 #
@@ -35,7 +35,7 @@ old=$(instance_of shop web)
 
 records_mark
 shop_release 2 "$ill"
-expect 5 tally pass
+expect 5 tally sync --timeout 120s
 same "$old" "$(instance_of shop web)" 'the container that serves'
 same 1 "$(instances | wc -l)" 'containers left'
 status_is .state failed
@@ -79,7 +79,7 @@ status_is '.apps[0].poisoned | join(" ")' "$bad"
 proved 'poison and the old release survive a restart of the engine'
 
 shop_release 3 "$better"
-expect 0 tally pass
+expect 0 tally sync --timeout 120s
 [ "$old" != "$(instance_of shop web)" ] || fail 'release 3 was not deployed'
 status_is '.apps[0].running.version' 3
 status_is '.apps[0].failure' null
@@ -94,7 +94,7 @@ taken_back() {
         local serving
         serving=$(instance_of shop web)
         shop_release "$1" "$2"
-        expect 5 tally pass
+        expect 5 tally sync --timeout 120s
         same "$serving" "$(instance_of shop web)" "the container that serves after release $1"
         same 1 "$(instances | wc -l)" 'containers left'
         status_is '.apps[0].failure.code' "$3"
@@ -133,14 +133,14 @@ app_settings shop
 shop_web "$good" "$ILL_IS_UNHEALTHY"
 app_settings shop 'rollout: {min_healthy_time: 300ms, healthy_deadline: 30s, progress_deadline: 30s, on_failure: pause}'
 shop_release 7 "$ill"
-expect 5 tally pass
+expect 5 tally sync --timeout 120s
 status_is '.apps[0].phase' paused
 status_is .state failed
 same 2 "$(instances | wc -l)" 'containers kept for a person to look at'
 expect 5 tally pass
 status_is '.apps[0].phase' paused
 shop_release 8 "$good"
-expect 0 tally pass
+expect 0 tally sync --timeout 120s
 status_is '.apps[0].running.version' 8
 same 1 "$(instances | wc -l)" 'containers left'
 proved 'on_failure: pause keeps everything as it is until another release is merged'

@@ -85,7 +85,7 @@ credentials jane:Pa55-of-Jane
         done
 ) &
 RIG_PID=$!
-expect 0 tally --debug sync --timeout 60s
+expect 0 tally --debug sync --timeout 120s
 touch "$RIG/stop"
 wait "$RIG_PID"
 RIG_PID=
@@ -135,7 +135,7 @@ proved 'neither is told by any verb'
 printf 'another-secret-of-the-app' >"$FLEET/checkout/apps/shop/token"
 fleet_release shop 4 "web=$two"
 fleet_commit 'another token'
-expect 0 tally pass
+expect 0 tally sync --timeout 120s
 same another-secret-of-the-app "$(inside "$(instance_of shop web)" /run/secrets/token)" 'the secret in the container'
 same '' "$(grep -rlaF supersecret-of-the-app "$FLEET/state" | grep -v '/desired.git/' || :)" 'what is left of the old secret'
 proved 'a secret that changed replaces the container, and the old one is gone from the host'

@@ -35,18 +35,18 @@ fleet_app shop "api=$one" "db=$one" "web=$one"
 app_settings shop
 fleet_release shop 1 "api=$one" "db=$one" "web=$fails"
 fleet_commit 'shop 1'
-expect 5 tally sync --timeout 60s
+expect 5 tally sync --timeout 120s
 same '' "$(where shop)" 'what is left of a stack of which one service does not run'
 status_is '.apps[0] | "\(.state) \(.running) \(.failure.code)"' 'failed null ROLLOUT_EXITED'
 proved 'half a stack is never success: a first release of which one service fails leaves nothing, and exit code 5'
 
 fleet_release shop 2 "api=$one" "db=$one" "web=$one"
 fleet_commit 'shop 2'
-expect 0 tally sync --timeout 60s
+expect 0 tally sync --timeout 120s
 before=$(instances shop | awk '{ print $1 }' | sort | paste -sd,)
 fleet_release shop 3 "api=$two" "db=$two" "web=$fails"
 fleet_commit 'shop 3'
-expect 5 tally sync --timeout 60s
+expect 5 tally sync --timeout 120s
 same "$before" "$(instances shop | awk '$5 == "running" { print $1 }' | sort | paste -sd,)" 'the instances that serve'
 same 3 "$(instances shop | wc -l)" 'containers left'
 status_is '.apps[0] | "\(.state) \(.running.version)"' 'failed 2'
@@ -83,7 +83,7 @@ app_settings shop
 sed -i '/restart: always/d' "$FLEET/checkout/apps/shop/compose.yaml"
 fleet_release shop 5 "api=$two" "db=$one" "web=$one"
 fleet_commit 'three more, the first of which cannot start'
-expect 5 tally sync --timeout 60s
+expect 5 tally sync --timeout 120s
 same 'failed converged converged converged' "$(status_get '[.apps[].state] | join(" ")')" 'states of alpha, beta, gamma and shop'
 same '' "$(where alpha)" 'what is left of alpha'
 instance_of beta web >/dev/null
@@ -103,17 +103,17 @@ rm -rf "$FLEET/checkout/apps/alpha" "$FLEET/checkout/environments/prod/alpha.yam
 fleet_release beta 2 "web=$one" "worker=$one"
 fleet_release gamma 2 "web=$one" "worker=$one"
 fleet_commit 'a worker in both'
-expect 0 tally sync --timeout 60s
+expect 0 tally sync --timeout 120s
 theirs=$(instances gamma | cut -f1 | sort | paste -sd,)
 sed -i '/^  worker:/d' "$FLEET/checkout/apps/beta/compose.yaml"
 fleet_release beta 3 "web=$one"
 fleet_commit 'beta without its worker'
-expect 0 tally sync --timeout 60s
+expect 0 tally sync --timeout 120s
 same 'web running' "$(where beta)" 'what beta runs'
 same "$theirs" "$(instances gamma | cut -f1 | sort | paste -sd,)" 'containers of gamma'
 rm -rf "$FLEET/checkout/environments/prod/beta.yaml"
 fleet_commit 'no beta'
-expect 0 tally sync --timeout 60s
+expect 0 tally sync --timeout 120s
 same '' "$(where beta)" 'what is left of beta'
 same "$theirs" "$(instances gamma | awk '$5 == "running" { print $1 }' | sort | paste -sd,)" 'containers of gamma'
 proved 'two apps with services of the same names: pruning in one, and the end of one, touch nothing of the other'
@@ -130,23 +130,23 @@ sed -i '/^  web:/,/^  api:/s,^    stop_grace_period.*,&\n    volumes: ["./web.co
 app_settings files
 fleet_release files 1 "web=$one" "api=$one"
 fleet_commit 'files'
-expect 0 tally sync --timeout 60s
+expect 0 tally sync --timeout 120s
 web=$(instance_of files web)
 for image in "$two" "$one" "$two"; do
         fleet_release files "$image" "web=$one" "api=$image"
         fleet_commit 'another api'
-        expect 0 tally sync --timeout 60s
+        expect 0 tally sync --timeout 120s
 done
 same "$web" "$(instance_of files web)" 'the container whose service did not change'
 engine_api POST "/containers/$web/restart?t=1"
-expect 0 tally sync --timeout 30s
+expect 0 tally sync --timeout 120s
 same 'first page' "$(inside "$web" /etc/web.conf) $(inside "$web" /pages/a)" 'what it reads after a restart'
 proved 'files that are mounted do not vanish when the rest is deployed anew: what runs on has them, also after a restart'
 
 old=$(inspect "$web" '.Mounts[] | select(.Destination == "/etc/web.conf") | .Source')
 echo second >"$FLEET/checkout/apps/files/web.conf"
 fleet_commit 'the file alone'
-expect 0 tally sync --timeout 60s
+expect 0 tally sync --timeout 120s
 [ "$web" != "$(instance_of files web)" ] || fail 'the container is the same'
 same second "$(inside "$(instance_of files web)" /etc/web.conf)" 'what the new one reads'
 [ "$old" != "$(inspect "$(instance_of files web)" '.Mounts[] | select(.Destination == "/etc/web.conf") | .Source')" ] || fail 'the file is the same inode'
@@ -162,7 +162,7 @@ sed -i '0,/^    stop_grace_period.*/s//&\n    command: ["httpd", "-f", "-p", "80
 app_settings chain
 fleet_release chain 1 "db=$one" "web=$one"
 fleet_commit 'a chain'
-expect 0 tally sync --timeout 60s
+expect 0 tally sync --timeout 120s
 web=$(instance_of chain web)
 # in_web COMMAND…: what it prints in the container of web
 in_web() {
@@ -185,7 +185,7 @@ asks() {
 asks one
 fleet_release chain 2 "db=$two" "web=$one"
 fleet_commit 'another db'
-expect 0 tally sync --timeout 60s
+expect 0 tally sync --timeout 120s
 same "$web" "$(instance_of chain web)" 'the container of web, which did not change'
 asks two
 for n in 1 2 3; do
@@ -210,7 +210,7 @@ for ((n = 0; n < 6; n++)); do
         wait "$RIG_PID" 2>/dev/null || :
         RIG_PID=
 done
-expect 0 tally sync --timeout 60s
+expect 0 tally sync --timeout 120s
 same 'db running,web running' "$(where chain)" 'what runs'
 asks two
 proved 'a container that is gone, and passes that are killed while they make it anew: it is there again, once'

@@ -39,7 +39,7 @@ shop() {
         local replicas=$1 rollout=$2
         shift 2
         app_settings shop "rollout: {$rollout, $times}" "$@"
-        printf 'services:\n  web:\n    image: %s/shop/web\n    stop_grace_period: 1s\n    deploy: {replicas: %d}\n    healthcheck: {test: ["CMD-SHELL", "%s"], interval: 200ms, timeout: 5s, retries: 2}\n' \
+        printf 'services:\n  web:\n    image: %s/shop/web\n    stop_grace_period: 1s\n    deploy: {replicas: %d}\n    healthcheck: {test: ["CMD-SHELL", "%s"], interval: 700ms, timeout: 20s, retries: 2}\n' \
                 "$moody" "$replicas" "${health:-true}" >"$FLEET/checkout/apps/shop/compose.yaml"
 }
 health=
@@ -63,7 +63,7 @@ canary='strategy: canary, steps: [{weight: 50, hold: 2s}]'
 one=$(image one) two=$(image two) three=$(image three)
 shop 2 "$canary"
 shop_release 1 "$one"
-expect 0 tally sync --timeout 60s
+expect 0 tally sync --timeout 120s
 runs 1 "$one"
 
 before=$(serving)
@@ -76,7 +76,7 @@ status_is '.apps[0] | "\(.phase) \(.failure.code) \(.poisoned | length)"' 'prepa
 asked=$(grep -c manifests "$RIG/mood.log")
 [ "$asked" -ge 2 ] && [ "$asked" -le 24 ] || fail "the registry was asked $asked times in 8 seconds"
 rm "$RIG/mood"
-expect 0 tally sync --timeout 90s
+expect 0 tally sync --timeout 120s
 runs 2 "$two"
 proved 'a limit of pulls (429) is no verdict: nothing is touched, it is asked for less and less often, then it goes on'
 
@@ -87,7 +87,7 @@ for ((i = 0; i < 100; i++)); do
 done
 echo expired >"$RIG/mood"
 : >"$RIG/mood.log"
-expect 0 tally sync --timeout 60s
+expect 0 tally sync --timeout 120s
 runs 3 "$three"
 same 0 "$(grep -c manifests "$RIG/mood.log")" 'how often the registry was asked in the middle of the canary'
 proved 'a login that ends while a canary is under way hangs nothing: all was pulled before it began'
@@ -99,7 +99,7 @@ expect 3 tally sync --timeout 3s
 same "$before" "$(serving)" 'what serves'
 status_is '.apps[0] | "\(.phase) \(.failure.code) \(.poisoned | length)"' 'preparing IMAGE_AUTH 0'
 rm "$RIG/mood"
-expect 0 tally sync --timeout 90s
+expect 0 tally sync --timeout 120s
 runs 4 "$four"
 proved 'a login that ended: the release waits, unpoisoned, and deploys when the registry is itself again'
 
@@ -114,7 +114,7 @@ for n in 20 21; do
         before=$(serving)
         shop 2 'strategy: rolling'
         shop_release "$n" "$three"
-        expect 5 tally sync --timeout 60s
+        expect 5 tally sync --timeout 120s
         same "$before" "$(serving)" 'the very instances that served before'
         status_is '.apps[0] | "\(.running.version) \(.failure.code)"' '4 ROLLOUT_UNHEALTHY'
 done
@@ -123,10 +123,10 @@ proved 'without a registry a release that fails is taken back, twice: the very i
 health=
 shop 2 'strategy: rolling'
 shop_release 22 "$four"
-expect 0 tally sync --timeout 60s
+expect 0 tally sync --timeout 120s
 runs 22 "$four"
 engine_api DELETE "/containers/$(serving | cut -d' ' -f1)?force=1"
-expect 0 tally sync --timeout 60s
+expect 0 tally sync --timeout 120s
 runs 22 "$four"
 same 2 "$(serving | wc -w)" 'how many run'
 proved 'without a registry what somebody removed is made anew'

@@ -247,6 +247,12 @@ fleet_commit 'repaired behind it'
 refused TRUST_SIGNERS_INVALID 'a commit behind it does not repair it'
 mend
 
+printf 'ren\xe9@example %s\n' "$(cut -d' ' -f1,2 "$FLEET/keys/bob.pub")" >>"$signers"
+fleet_commit 'a principal in Latin-1'
+refused TRUST_SIGNERS_INVALID 'a principal that is not UTF-8 is refused'
+expect_text 'trust/allowed_signers:2:1: '
+mend
+
 work rm -q trust/allowed_signers
 fleet_commit 'nobody'
 refused TRUST_SIGNERS_INVALID 'a commit without allowed_signers is refused'

@@ -26,11 +26,13 @@
 # Only processes that were started here are ever signalled, by the process id kept in DIR; only mounts and networks
 # below DIR's engine are removed. What was learnt about bare machines:
 #
-#   - The daemon writes no firewall rules (--iptables=false) and makes no docker0 (--bridge=none), so that engines can
-#     run side by side and the host stays as it was. Published ports go through docker-proxy; containers reach each
-#     other on networks made by a workload. `docker run` without --network gets none.
+#   - The daemon writes no firewall rules (--iptables=false) and has a bridge of its own, so that engines can run side by
+#     side and the host stays as it was. With --bridge=none it would delete the docker0 of the host's engine. Published
+#     ports go through docker-proxy; containers reach each other on networks made by a workload.
 #   - Each engine takes its own address pool from 10.0.0.0/8, by its process id, so that their bridges don't collide.
-#   - Without systemd as PID 1 the cgroup driver is cgroupfs, which dockerd chooses by itself.
+#   - The control groups of its containers are below one of its own. The driver is cgroupfs beside systemd as well:
+#     systemd would take the process ids of a namespace for its own.
+#   - Without tests/lib/isolate, a script that is killed leaves its engine running.
 #   - Where CAP_SYS_RESOURCE is missing, `privileged` and a negative oom_score_adj fail in runc; all else works.
 
 # What contrib/setup unpacked for the tests from the next release.
@@ -41,7 +43,7 @@ ENGINE_WAIT=${ENGINE_WAIT:-60}
 REGISTRY_LOGIN=${REGISTRY_LOGIN:-}
 
 temporary_dir() {
-        mktemp -d /tmp/tally.XXXXXX
+        mktemp -d "${TMPDIR:-/tmp}/tally.XXXXXX"
 }
 
 engine_say() {
@@ -50,7 +52,7 @@ engine_say() {
 
 engine_available() {
         local missing=
-        for tool in dockerd containerd runc docker-registry curl tar gzip sha256sum; do
+        for tool in dockerd containerd runc docker-registry curl tar gzip sha256sum ip; do
                 PATH=$PATH:/usr/sbin:/sbin command -v "$tool" >/dev/null || missing="$missing $tool"
         done
         [ -x "$(PATH=$PATH:/bin:/usr/bin command -v busybox)" ] || missing="$missing busybox"
@@ -118,8 +120,29 @@ engine_launch() {
         return 1
 }
 
+# engine_bridge_make DIR ADDRESS: a bridge for the engine's network "bridge"; its name is in DIR/bridge
+engine_bridge_make() {
+        local name
+        name=tally-$(basename "$(mktemp -u /tmp/XXXXXXXX)")
+        PATH=$PATH:/usr/sbin:/sbin ip link add name "$name" type bridge || return 1
+        echo "$name" >"$1/bridge"
+        PATH=$PATH:/usr/sbin:/sbin ip address add "$2" dev "$name"
+}
+
+# What the daemon does not remove at its end: its bridge, its control groups.
+engine_remains_remove() {
+        local mount type group
+        [ ! -s "$1/bridge" ] || PATH=$PATH:/usr/sbin:/sbin ip link delete "$(cat "$1/bridge")" 2>/dev/null || :
+        [ -s "$1/cgroup" ] || return 0
+        group=$(cat "$1/cgroup")
+        while read -r _ mount type _; do
+                [[ $type == cgroup || $type == cgroup2 ]] && [ -d "$mount$group" ] || continue
+                find "$mount$group" -depth -type d -exec rmdir {} + 2>/dev/null || :
+        done </proc/mounts
+}
+
 engine_start() {
-        local dir=$1 option store= extra=
+        local dir=$1 option store= extra= pool
         shift
         for option in "$@"; do
                 case $option in
@@ -134,11 +157,15 @@ engine_start() {
                 return 1
         fi
         rm -f "$dir/docker.pid"
+        pool=10.$((64 + ($$ + RANDOM) % 128)).$((RANDOM % 16 * 16))
+        [ -s "$dir/bridge" ] || engine_bridge_make "$dir" "$pool.1/26" || return 1
+        [ -s "$dir/cgroup" ] || echo "${ENGINE_CGROUP:-}/$(cat "$dir/bridge")" >"$dir/cgroup"
         cat >"$dir/daemon.json" <<END
 { "data-root": "$dir/data", "exec-root": "$dir/exec", "pidfile": "$dir/docker.pid",
   "hosts": ["unix://$dir/docker.sock"], "group": "root",
-  "bridge": "none", "iptables": false, "ip6tables": false,
-  "default-address-pools": [{"base": "10.$((64 + ($$ + RANDOM) % 128)).$((RANDOM % 16 * 16)).0/20", "size": 26}],
+  "bridge": "$(cat "$dir/bridge")", "iptables": false, "ip6tables": false,
+  "default-address-pools": [{"base": "$pool.0/20", "size": 26}],
+  "cgroup-parent": "$(cat "$dir/cgroup")", "exec-opts": ["native.cgroupdriver=cgroupfs"],
   "shutdown-timeout": 2 $store$extra }
 END
         ENGINE_SOCKET=$dir/docker.sock
@@ -190,7 +217,7 @@ engine_stop() {
         awk -v dir="$dir/" 'index($2, dir) == 1 { print $2 }' /proc/mounts | sort -r | while read -r id; do
                 umount -l "$id" 2>/dev/null || :
         done
-        return 0
+        engine_remains_remove "$dir"
 }
 
 engine_containers() {
@@ -203,7 +230,7 @@ engine_shims() {
         local file
         # One grep over all first: a machine has many processes.
         for file in $(grep -lsaF -- "$1/exec/containerd/" /proc/[0-9]*/cmdline); do
-                if tr '\0' ' ' <"$file" 2>/dev/null | grep -qF -- "-address $1/exec/containerd/"; then
+                if tr '\0' ' ' 2>/dev/null <"$file" | grep -qF -- "-address $1/exec/containerd/"; then
                         file=${file%/cmdline}
                         echo "${file#/proc/}"
                 fi

@@ -19,7 +19,7 @@
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 #include "shared/data/json.h"
-#include "shared/fleet/fleet.h"
+#include "shared/model/settings.h"
 
 /* What becomes of the instances of a specification; without one they become healthy at once, and jobs end well. */
 enum fate {
@@ -92,7 +92,8 @@ struct simulation {
         void (*witness)(struct simulation *s, const struct action *action);
         /* Called by sim_pass() with what decide() made of the world, which still stands in @s. NULL: nobody looks. */
         void (*judge)(struct simulation *s, const struct decision *d);
-        const char *gate; /* a gate beside those of policies/, while a rollout is under way; NULL: none */
+        bool nobody_checks; /* no check that is due is made */
+        const char *gate;   /* a gate beside those of policies/, while a rollout is under way; NULL: none */
         enum verdict_value gate_says;
         struct string_list *trace; /* gets a line for every action; NULL: none */
         int actions, failures;     /* carried out so far; those that failed */

@@ -78,6 +78,8 @@ static void make_facts(struct simulation *s) {
         const struct check_due *items;
 
         s->app.facts = (struct struct_list){ .items = NULL };
+        if (s->nobody_checks)
+                return;
         checks_due(&s->app, s->world.now, s->scratch, &due);
         items = due.items;
         for (size_t i = 0; i < due.n; i++) {

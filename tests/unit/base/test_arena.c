@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "shared/base/arena.h"
+#include "tests/lib/group.h"
 
 static void blocks_are_zeroed_aligned_and_apart(void **state) {
         own_arena struct arena *a = arena_new();
@@ -134,18 +135,16 @@ static void free_accepts_null(void **state) {
         assert_null(nothing);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(blocks_are_zeroed_aligned_and_apart),
-                cmocka_unit_test(a_big_block_does_not_waste_the_chunk_in_use),
-                cmocka_unit_test(used_counts_what_was_handed_out),
-                cmocka_unit_test(strings_are_copied),
-                cmocka_unit_test(a_list_grows_and_keeps_its_elements),
-                cmocka_unit_test(an_array_may_be_pushed_to),
-                cmocka_unit_test(an_element_pushed_again_is_zeroed),
-                cmocka_unit_test(an_overflowing_array_aborts),
-                cmocka_unit_test(free_accepts_null),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(blocks_are_zeroed_aligned_and_apart),
+        cmocka_unit_test(a_big_block_does_not_waste_the_chunk_in_use),
+        cmocka_unit_test(used_counts_what_was_handed_out),
+        cmocka_unit_test(strings_are_copied),
+        cmocka_unit_test(a_list_grows_and_keeps_its_elements),
+        cmocka_unit_test(an_array_may_be_pushed_to),
+        cmocka_unit_test(an_element_pushed_again_is_zeroed),
+        cmocka_unit_test(an_overflowing_array_aborts),
+        cmocka_unit_test(free_accepts_null),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(arena, tests);

@@ -12,6 +12,7 @@
 
 #include "shared/base/buffer.h"
 #include "shared/base/cleanup.h"
+#include "tests/lib/group.h"
 
 static void pieces_join_and_end_with_nul(void **state) {
         own_buffer struct buffer b = BUFFER_INIT;
@@ -132,18 +133,16 @@ static void done_and_wipe_leave_a_buffer_that_can_be_used(void **state) {
         assert_string_equal(buffer_str(&b), "x");
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(pieces_join_and_end_with_nul),
-                cmocka_unit_test(it_grows_far_and_keeps_every_byte),
-                cmocka_unit_test(ssh_strings_are_big_endian),
-                cmocka_unit_test(beyond_the_maximum_it_fails_and_stays_failed),
-                cmocka_unit_test(an_absurd_size_fails_without_wrapping),
-                cmocka_unit_test(missing_memory_is_a_fault),
-                cmocka_unit_test(clear_forgets_content_and_failure),
-                cmocka_unit_test(steal_hands_over_and_leaves_it_empty),
-                cmocka_unit_test(done_and_wipe_leave_a_buffer_that_can_be_used),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pieces_join_and_end_with_nul),
+        cmocka_unit_test(it_grows_far_and_keeps_every_byte),
+        cmocka_unit_test(ssh_strings_are_big_endian),
+        cmocka_unit_test(beyond_the_maximum_it_fails_and_stays_failed),
+        cmocka_unit_test(an_absurd_size_fails_without_wrapping),
+        cmocka_unit_test(missing_memory_is_a_fault),
+        cmocka_unit_test(clear_forgets_content_and_failure),
+        cmocka_unit_test(steal_hands_over_and_leaves_it_empty),
+        cmocka_unit_test(done_and_wipe_leave_a_buffer_that_can_be_used),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(buffer, tests);

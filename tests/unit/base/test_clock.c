@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "shared/base/clock.h"
+#include "tests/lib/group.h"
 
 #define ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -157,18 +158,16 @@ static void what_is_no_date_is_refused(void **state) {
         }
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(wall_time_is_the_kernel_s),
-                cmocka_unit_test(monotonic_time_passes_while_sleeping),
-                cmocka_unit_test(a_clock_the_kernel_calls_good_is_synchronized),
-                cmocka_unit_test(the_boot_id_is_a_uuid_that_stays),
-                cmocka_unit_test(dates_are_written_and_read_back),
-                cmocka_unit_test(every_day_of_800_years_agrees_with_gmtime),
-                cmocka_unit_test(the_ends_of_time_fit_the_buffer),
-                cmocka_unit_test(offsets_fractions_and_leap_seconds_are_read),
-                cmocka_unit_test(what_is_no_date_is_refused),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(wall_time_is_the_kernel_s),
+        cmocka_unit_test(monotonic_time_passes_while_sleeping),
+        cmocka_unit_test(a_clock_the_kernel_calls_good_is_synchronized),
+        cmocka_unit_test(the_boot_id_is_a_uuid_that_stays),
+        cmocka_unit_test(dates_are_written_and_read_back),
+        cmocka_unit_test(every_day_of_800_years_agrees_with_gmtime),
+        cmocka_unit_test(the_ends_of_time_fit_the_buffer),
+        cmocka_unit_test(offsets_fractions_and_leap_seconds_are_read),
+        cmocka_unit_test(what_is_no_date_is_refused),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(clock, tests);

@@ -14,6 +14,7 @@
 #include "shared/base/fault.h"
 #include "shared/base/limits.h"
 #include "shared/base/reason.h"
+#include "tests/lib/group.h"
 
 static char *printed(const struct fault *f) {
         char *text = NULL;
@@ -256,26 +257,24 @@ static void done_accepts_an_unset_fault_and_keeps_errno(void **state) {
         assert_int_equal(errno, EXDEV);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(set_fills_every_field_and_returns_the_errno),
-                cmocka_unit_test(set_code_carries_a_reason),
-                cmocka_unit_test(a_position_and_a_reason_go_together),
-                cmocka_unit_test(out_of_memory_can_be_said_twice_and_needs_no_memory),
-                cmocka_unit_test(context_goes_before_the_message_and_passes_the_result),
-                cmocka_unit_test(the_first_hint_wins),
-                cmocka_unit_test(move_leaves_nothing_behind),
-                cmocka_unit_test(kinds_have_names_and_exit_codes),
-                cmocka_unit_test(print_shows_position_cause_line_caret_and_hint),
-                cmocka_unit_test(print_ends_with_the_cause_of_a_system_call),
-                cmocka_unit_test(the_caret_stands_under_its_character),
-                cmocka_unit_test(unknown_places_are_left_out),
-                cmocka_unit_test(a_position_without_source_or_text_is_served),
-                cmocka_unit_test(crlf_and_byte_order_mark_are_not_shown),
-                cmocka_unit_test(control_characters_reach_no_terminal),
-                cmocka_unit_test(a_long_line_is_cut_between_two_characters),
-                cmocka_unit_test(done_accepts_an_unset_fault_and_keeps_errno),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(set_fills_every_field_and_returns_the_errno),
+        cmocka_unit_test(set_code_carries_a_reason),
+        cmocka_unit_test(a_position_and_a_reason_go_together),
+        cmocka_unit_test(out_of_memory_can_be_said_twice_and_needs_no_memory),
+        cmocka_unit_test(context_goes_before_the_message_and_passes_the_result),
+        cmocka_unit_test(the_first_hint_wins),
+        cmocka_unit_test(move_leaves_nothing_behind),
+        cmocka_unit_test(kinds_have_names_and_exit_codes),
+        cmocka_unit_test(print_shows_position_cause_line_caret_and_hint),
+        cmocka_unit_test(print_ends_with_the_cause_of_a_system_call),
+        cmocka_unit_test(the_caret_stands_under_its_character),
+        cmocka_unit_test(unknown_places_are_left_out),
+        cmocka_unit_test(a_position_without_source_or_text_is_served),
+        cmocka_unit_test(crlf_and_byte_order_mark_are_not_shown),
+        cmocka_unit_test(control_characters_reach_no_terminal),
+        cmocka_unit_test(a_long_line_is_cut_between_two_characters),
+        cmocka_unit_test(done_accepts_an_unset_fault_and_keeps_errno),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(fault, tests);

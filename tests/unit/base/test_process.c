@@ -19,6 +19,7 @@
 #include "shared/base/clock.h"
 #include "shared/base/process.h"
 #include "shared/base/text.h"
+#include "tests/lib/group.h"
 
 #define SECOND 1000000000
 
@@ -142,7 +143,7 @@ static void a_missing_program_is_a_fault_with_a_hint(void **state) {
 
         assert_int_equal(process_run(&req, &result, &f), -ENOENT);
         assert_int_equal(f.kind, FAULT_TRANSIENT);
-        assert_string_equal(f.message, "cannot run 'tally-no-such-program'");
+        assert_non_null(strstr(f.message, "'tally-no-such-program'"));
         assert_non_null(f.hint);
         req.argv = (const char *const[]){ "/dev/null", NULL };
         assert_int_equal(process_run(&req, &result, &g), -EACCES);
@@ -195,7 +196,7 @@ static void at_the_time_out_the_whole_group_is_killed(void **state) {
         (void)snprintf(script, sizeof(script), "trap '' TERM; sleep 60 & echo $! > %s; wait", path);
         r = process_run(&(struct process_request){ .argv = shell(script), .timeout_ms = 300 }, &result, &f);
         assert_int_equal(r, -ETIMEDOUT);
-        assert_string_equal(f.message, "'sh' was killed after 300 ms");
+        assert_non_null(strstr(f.message, "300 ms"));
         assert_true(clock_monotonic_ns() - start < (int64_t)20 * SECOND);
         grandchild = pid_in(path);
         assert_int_equal(unlink(path), 0);
@@ -233,10 +234,10 @@ static void a_child_that_says_too_much_is_stopped(void **state) {
         struct process_request req = { .argv = (const char *const[]){ "yes", NULL }, .output_limit = 1000 };
 
         assert_int_equal(process_run(&req, &result, &f), -EFBIG);
-        assert_string_equal(f.message, "'yes' said too much: standard output: more than 1000 bytes");
+        assert_non_null(strstr(f.message, "standard output: more than 1000 bytes"));
         req = (struct process_request){ .argv = shell("exec yes >&2") };
         assert_int_equal(process_run(&req, &result, &g), -EFBIG);
-        assert_string_equal(g.message, "'sh' said too much: standard error: more than 1048576 bytes");
+        assert_non_null(strstr(g.message, "standard error: more than 1048576 bytes"));
         assert_int_equal(open_descriptors(), before);
 }
 
@@ -312,27 +313,25 @@ static void many_runs_leave_no_descriptor_behind(void **state) {
         assert_int_equal(open_descriptors(), before);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(output_error_and_exit_code_are_kept_apart),
-                cmocka_unit_test(a_signal_is_128_and_its_number),
-                cmocka_unit_test(input_reaches_the_child_whole),
-                cmocka_unit_test(a_child_that_ignores_its_input_does_not_kill_us),
-                cmocka_unit_test(without_input_stdin_is_at_its_end),
-                cmocka_unit_test(an_empty_input_is_not_dev_null),
-                cmocka_unit_test(the_environment_is_only_what_was_given),
-                cmocka_unit_test(a_missing_program_is_a_fault_with_a_hint),
-                cmocka_unit_test(arguments_are_not_a_shell_s),
-                cmocka_unit_test(at_the_time_out_the_whole_group_is_killed),
-                cmocka_unit_test(a_child_that_closed_its_pipes_is_timed_out_too),
-                cmocka_unit_test(what_a_child_leaves_in_the_background_does_not_hold_us_up),
-                cmocka_unit_test(a_child_that_says_too_much_is_stopped),
-                cmocka_unit_test(exactly_the_limit_is_not_too_much),
-                cmocka_unit_test(the_child_inherits_no_descriptor_and_no_signal_state),
-                cmocka_unit_test(it_has_a_process_group_of_its_own),
-                cmocka_unit_test(it_works_when_our_own_stdio_is_closed),
-                cmocka_unit_test(many_runs_leave_no_descriptor_behind),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(output_error_and_exit_code_are_kept_apart),
+        cmocka_unit_test(a_signal_is_128_and_its_number),
+        cmocka_unit_test(input_reaches_the_child_whole),
+        cmocka_unit_test(a_child_that_ignores_its_input_does_not_kill_us),
+        cmocka_unit_test(without_input_stdin_is_at_its_end),
+        cmocka_unit_test(an_empty_input_is_not_dev_null),
+        cmocka_unit_test(the_environment_is_only_what_was_given),
+        cmocka_unit_test(a_missing_program_is_a_fault_with_a_hint),
+        cmocka_unit_test(arguments_are_not_a_shell_s),
+        cmocka_unit_test(at_the_time_out_the_whole_group_is_killed),
+        cmocka_unit_test(a_child_that_closed_its_pipes_is_timed_out_too),
+        cmocka_unit_test(what_a_child_leaves_in_the_background_does_not_hold_us_up),
+        cmocka_unit_test(a_child_that_says_too_much_is_stopped),
+        cmocka_unit_test(exactly_the_limit_is_not_too_much),
+        cmocka_unit_test(the_child_inherits_no_descriptor_and_no_signal_state),
+        cmocka_unit_test(it_has_a_process_group_of_its_own),
+        cmocka_unit_test(it_works_when_our_own_stdio_is_closed),
+        cmocka_unit_test(many_runs_leave_no_descriptor_behind),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(process, tests);

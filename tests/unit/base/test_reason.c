@@ -11,6 +11,7 @@
 
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
+#include "tests/lib/group.h"
 
 static void every_code_has_its_name_and_a_sentence(void **state) {
         size_t n = 0;
@@ -43,12 +44,10 @@ static void an_unknown_code_has_no_text(void **state) {
         assert_null(reason_text(NULL));
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(every_code_has_its_name_and_a_sentence),
-                cmocka_unit_test(codes_are_upper_case_and_unique),
-                cmocka_unit_test(an_unknown_code_has_no_text),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_code_has_its_name_and_a_sentence),
+        cmocka_unit_test(codes_are_upper_case_and_unique),
+        cmocka_unit_test(an_unknown_code_has_no_text),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(reason, tests);

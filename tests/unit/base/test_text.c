@@ -13,6 +13,7 @@
 
 #include "shared/base/clock.h"
 #include "shared/base/text.h"
+#include "tests/lib/group.h"
 
 #define ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -418,26 +419,24 @@ static void the_closest_name_is_offered_when_it_is_near(void **state) {
         assert_null(closest_name("image", (const char *const[]){ NULL }));
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(beginnings_and_ends_are_found),
-                cmocka_unit_test(u64_takes_digits_only),
-                cmocka_unit_test(i64_takes_one_minus),
-                cmocka_unit_test(durations_are_one_number_and_one_unit),
-                cmocka_unit_test(go_durations_are_read_as_go_does),
-                cmocka_unit_test(sizes_take_binary_units),
-                cmocka_unit_test(a_formatted_duration_reads_back),
-                cmocka_unit_test(hex_is_lower_case_and_exact),
-                cmocka_unit_test(names_become_paths_and_refs_safely),
-                cmocka_unit_test(paths_stay_inside),
-                cmocka_unit_test(utf8_follows_rfc_3629),
-                cmocka_unit_test(characters_are_decoded_and_counted),
-                cmocka_unit_test(harmless_text_has_no_control_characters),
-                cmocka_unit_test(the_last_lines_end_before_the_blanks_that_close_a_text),
-                cmocka_unit_test(patterns_match_whole_strings),
-                cmocka_unit_test(an_evil_pattern_takes_no_time),
-                cmocka_unit_test(the_closest_name_is_offered_when_it_is_near),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(beginnings_and_ends_are_found),
+        cmocka_unit_test(u64_takes_digits_only),
+        cmocka_unit_test(i64_takes_one_minus),
+        cmocka_unit_test(durations_are_one_number_and_one_unit),
+        cmocka_unit_test(go_durations_are_read_as_go_does),
+        cmocka_unit_test(sizes_take_binary_units),
+        cmocka_unit_test(a_formatted_duration_reads_back),
+        cmocka_unit_test(hex_is_lower_case_and_exact),
+        cmocka_unit_test(names_become_paths_and_refs_safely),
+        cmocka_unit_test(paths_stay_inside),
+        cmocka_unit_test(utf8_follows_rfc_3629),
+        cmocka_unit_test(characters_are_decoded_and_counted),
+        cmocka_unit_test(harmless_text_has_no_control_characters),
+        cmocka_unit_test(the_last_lines_end_before_the_blanks_that_close_a_text),
+        cmocka_unit_test(patterns_match_whole_strings),
+        cmocka_unit_test(an_evil_pattern_takes_no_time),
+        cmocka_unit_test(the_closest_name_is_offered_when_it_is_near),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(text, tests);

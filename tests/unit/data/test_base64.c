@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "shared/data/base64.h"
+#include "tests/lib/group.h"
 
 #define ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -68,14 +69,12 @@ static void base64_padding_stands_at_the_end_only(void **state) {
         assert_int_equal(base64_decode(text, 128, false, &out), -EINVAL);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(base64_of_every_size_comes_back),
-                cmocka_unit_test(base64_breaks_lines_between_characters_only),
-                cmocka_unit_test(base64_has_one_form),
-                cmocka_unit_test(base64_has_two_alphabets),
-                cmocka_unit_test(base64_padding_stands_at_the_end_only),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(base64_of_every_size_comes_back),
+        cmocka_unit_test(base64_breaks_lines_between_characters_only),
+        cmocka_unit_test(base64_has_one_form),
+        cmocka_unit_test(base64_has_two_alphabets),
+        cmocka_unit_test(base64_padding_stands_at_the_end_only),
+};
 
-        return cmocka_run_group_tests_name("base64", tests, NULL, NULL);
-}
+TEST_GROUP(base64, tests);

@@ -10,6 +10,7 @@
 
 #include "shared/data/digest.h"
 #include "shared/data/json.h"
+#include "tests/lib/group.h"
 
 /* FIPS 180-4, the examples of SHA-256. */
 #define EMPTY "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -71,14 +72,12 @@ static void test_hex_and_set_and_equal(void **state) {
         assert_false(digest_equal(&abc, &unset));
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_published_vectors),
-                cmocka_unit_test(test_pieces_give_the_digest_of_the_whole),
-                cmocka_unit_test(test_json_is_hashed_in_canonical_form),
-                cmocka_unit_test(test_only_the_exact_form_is_valid),
-                cmocka_unit_test(test_hex_and_set_and_equal),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_published_vectors),
+        cmocka_unit_test(test_pieces_give_the_digest_of_the_whole),
+        cmocka_unit_test(test_json_is_hashed_in_canonical_form),
+        cmocka_unit_test(test_only_the_exact_form_is_valid),
+        cmocka_unit_test(test_hex_and_set_and_equal),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(digest, tests);

@@ -11,6 +11,7 @@
 
 #include "shared/base/limits.h"
 #include "shared/data/json.h"
+#include "tests/lib/group.h"
 
 #define parse_literal(text, ret, f) json_parse("x.json", text, sizeof(text) - 1, ret, f)
 
@@ -179,22 +180,47 @@ static void test_getters_give_the_default_for_another_type(void **state) {
         assert_string_equal(json_get_string(json, "t"), "y");
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_any_value_is_a_text),
-                cmocka_unit_test(test_broken_texts_are_refused_at_their_position),
-                cmocka_unit_test(test_nul_in_a_string_is_refused),
-                cmocka_unit_test(test_faults_do_not_quote_the_text),
-                cmocka_unit_test(test_depth_is_refused_before_it_is_built),
-                cmocka_unit_test(test_brackets_in_strings_are_no_depth),
-                cmocka_unit_test(test_size_is_limited),
-                cmocka_unit_test(test_keys_sort_by_utf16_units),
-                cmocka_unit_test(test_strings_have_the_shortest_escapes),
-                cmocka_unit_test(test_canonical_has_no_white_space),
-                cmocka_unit_test(test_reals_have_no_canonical_form),
-                cmocka_unit_test(test_pretty_is_sorted_and_ends_with_a_newline),
-                cmocka_unit_test(test_getters_give_the_default_for_another_type),
+/* No byte from outside may keep a record from being written. */
+static void test_text_of_any_bytes_is_json(void **state) {
+        static const struct {
+                const char *bytes, *text;
+        } cases[] = {
+                { "", "" },
+                { "Größe \\xf6", "Größe \\xf6" },
+                { "Gr\xf6\xdf"
+                  "e",
+                  "Gr\\xf6\\xdfe" },
+                { "\xc3", "\\xc3" },
+                { "\xed\xa0\x80", "\\xed\\xa0\\x80" }, /* a surrogate */
+                { "\xc0\xaf/\xf5", "\\xc0\\xaf/\\xf5" },
         };
+        own_json json_t *object = json_object(), *none = json_text(NULL);
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        assert_true(json_is_null(none));
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                own_json json_t *text = json_text(cases[i].bytes);
+
+                assert_string_equal(json_string_value(text), cases[i].text);
+                json_set_string(object, "x", cases[i].bytes);
+                assert_string_equal(json_get_string(object, "x"), cases[i].text);
+        }
 }
+
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_text_of_any_bytes_is_json),
+        cmocka_unit_test(test_any_value_is_a_text),
+        cmocka_unit_test(test_broken_texts_are_refused_at_their_position),
+        cmocka_unit_test(test_nul_in_a_string_is_refused),
+        cmocka_unit_test(test_faults_do_not_quote_the_text),
+        cmocka_unit_test(test_depth_is_refused_before_it_is_built),
+        cmocka_unit_test(test_brackets_in_strings_are_no_depth),
+        cmocka_unit_test(test_size_is_limited),
+        cmocka_unit_test(test_keys_sort_by_utf16_units),
+        cmocka_unit_test(test_strings_have_the_shortest_escapes),
+        cmocka_unit_test(test_canonical_has_no_white_space),
+        cmocka_unit_test(test_reals_have_no_canonical_form),
+        cmocka_unit_test(test_pretty_is_sorted_and_ends_with_a_newline),
+        cmocka_unit_test(test_getters_give_the_default_for_another_type),
+};
+
+TEST_GROUP(json, tests);

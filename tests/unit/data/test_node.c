@@ -12,6 +12,7 @@
 #include "shared/base/limits.h"
 #include "shared/data/json.h"
 #include "shared/data/node.h"
+#include "tests/lib/group.h"
 
 static const struct node *tree_of(const char *text, struct arena *a) {
         own_fault struct fault f = FAULT_INIT;
@@ -113,16 +114,14 @@ static void test_nul_inside_a_string_is_refused(void **state) {
         assert_null(n);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_every_type_has_words),
-                cmocka_unit_test(test_get_finds_keys_of_maps_only),
-                cmocka_unit_test(test_json_becomes_nodes_of_the_same_types),
-                cmocka_unit_test(test_map_keeps_the_order_written),
-                cmocka_unit_test(test_back_to_json_is_the_same_but_for_reals),
-                cmocka_unit_test(test_depth_is_limited),
-                cmocka_unit_test(test_nul_inside_a_string_is_refused),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_type_has_words),
+        cmocka_unit_test(test_get_finds_keys_of_maps_only),
+        cmocka_unit_test(test_json_becomes_nodes_of_the_same_types),
+        cmocka_unit_test(test_map_keeps_the_order_written),
+        cmocka_unit_test(test_back_to_json_is_the_same_but_for_reals),
+        cmocka_unit_test(test_depth_is_limited),
+        cmocka_unit_test(test_nul_inside_a_string_is_refused),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(node, tests);

@@ -16,6 +16,7 @@
 #include "shared/data/json.h"
 #include "shared/data/table.h"
 #include "shared/data/yaml.h"
+#include "tests/lib/group.h"
 
 #define SHA "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
@@ -298,7 +299,7 @@ static void test_null_is_absent_only_in_our_own_json(void **state) {
         json_object_del(json, "name");
         assert_true(table_read_json(&app_table, "w.json", json, &app, a, &f) < 0);
         assert_string_equal(f.path, "w.json");
-        assert_string_equal(f.message, "missing key 'name'");
+        assert_non_null(strstr(f.message, "'name'"));
 }
 
 static void test_kind_of_a_document(void **state) {
@@ -431,17 +432,15 @@ static void test_schema_describes_every_field(void **state) {
         assert_non_null(strstr(json_get_string(s, "$schema"), "draft/2020-12"));
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_every_type_is_read),
-                cmocka_unit_test(test_absent_keys_have_their_defaults),
-                cmocka_unit_test(test_refusals_name_the_place_and_the_way_out),
-                cmocka_unit_test(test_null_is_absent_only_in_our_own_json),
-                cmocka_unit_test(test_kind_of_a_document),
-                cmocka_unit_test(test_empty_fields_are_left_out_or_null),
-                cmocka_unit_test(test_what_is_written_reads_back_as_equal),
-                cmocka_unit_test(test_schema_describes_every_field),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_type_is_read),
+        cmocka_unit_test(test_absent_keys_have_their_defaults),
+        cmocka_unit_test(test_refusals_name_the_place_and_the_way_out),
+        cmocka_unit_test(test_null_is_absent_only_in_our_own_json),
+        cmocka_unit_test(test_kind_of_a_document),
+        cmocka_unit_test(test_empty_fields_are_left_out_or_null),
+        cmocka_unit_test(test_what_is_written_reads_back_as_equal),
+        cmocka_unit_test(test_schema_describes_every_field),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(table, tests);

@@ -15,6 +15,7 @@
 #include "shared/base/text.h"
 #include "shared/data/json.h"
 #include "shared/data/yaml.h"
+#include "tests/lib/group.h"
 
 static const struct node *parsed_bytes(struct arena *a, const char *bytes, size_t size) {
         own_fault struct fault f = FAULT_INIT;
@@ -397,27 +398,25 @@ static void test_a_big_map_and_many_anchors_are_read(void **state) {
                        REASON_LOAD_INVALID);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_collections_and_styles),
-                cmocka_unit_test(test_core_schema_types),
-                cmocka_unit_test(test_text_stays_as_written),
-                cmocka_unit_test(test_positions_count_characters_from_one),
-                cmocka_unit_test(test_bom_and_crlf_change_nothing),
-                cmocka_unit_test(test_empty_documents_are_null),
-                cmocka_unit_test(test_aliases_share_their_anchor),
-                cmocka_unit_test(test_merge_keys),
-                cmocka_unit_test(test_written_keys_come_before_merged_ones),
-                cmocka_unit_test(test_syntax_errors_say_what_to_do),
-                cmocka_unit_test(test_what_yaml_allows_and_we_do_not),
-                cmocka_unit_test(test_bytes_that_hide_something_are_refused),
-                cmocka_unit_test(test_faults_show_the_line),
-                cmocka_unit_test(test_depth_is_limited),
-                cmocka_unit_test(test_aliases_do_not_hide_depth),
-                cmocka_unit_test(test_alias_bombs_are_refused),
-                cmocka_unit_test(test_nodes_and_bytes_are_limited),
-                cmocka_unit_test(test_a_big_map_and_many_anchors_are_read),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_collections_and_styles),
+        cmocka_unit_test(test_core_schema_types),
+        cmocka_unit_test(test_text_stays_as_written),
+        cmocka_unit_test(test_positions_count_characters_from_one),
+        cmocka_unit_test(test_bom_and_crlf_change_nothing),
+        cmocka_unit_test(test_empty_documents_are_null),
+        cmocka_unit_test(test_aliases_share_their_anchor),
+        cmocka_unit_test(test_merge_keys),
+        cmocka_unit_test(test_written_keys_come_before_merged_ones),
+        cmocka_unit_test(test_syntax_errors_say_what_to_do),
+        cmocka_unit_test(test_what_yaml_allows_and_we_do_not),
+        cmocka_unit_test(test_bytes_that_hide_something_are_refused),
+        cmocka_unit_test(test_faults_show_the_line),
+        cmocka_unit_test(test_depth_is_limited),
+        cmocka_unit_test(test_aliases_do_not_hide_depth),
+        cmocka_unit_test(test_alias_bombs_are_refused),
+        cmocka_unit_test(test_nodes_and_bytes_are_limited),
+        cmocka_unit_test(test_a_big_map_and_many_anchors_are_read),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(yaml, tests);

@@ -11,6 +11,7 @@
 #include "shared/data/json.h"
 #include "shared/data/yaml.h"
 #include "shared/data/yaml_write.h"
+#include "tests/lib/group.h"
 
 static json_t *parse(const char *text) {
         own_fault struct fault f = FAULT_INIT;
@@ -91,15 +92,13 @@ static void test_a_real_number_is_refused(void **state) {
         assert_int_equal(f.kind, FAULT_INTERNAL);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_a_document_is_written_in_the_order_of_its_object),
-                cmocka_unit_test(test_lists_and_nested_objects_are_indented),
-                cmocka_unit_test(test_what_is_absent_is_left_out),
-                cmocka_unit_test(test_strings_that_another_reader_takes_for_something_else_are_quoted),
-                cmocka_unit_test(test_the_reader_reads_the_same_back),
-                cmocka_unit_test(test_a_real_number_is_refused),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_document_is_written_in_the_order_of_its_object),
+        cmocka_unit_test(test_lists_and_nested_objects_are_indented),
+        cmocka_unit_test(test_what_is_absent_is_left_out),
+        cmocka_unit_test(test_strings_that_another_reader_takes_for_something_else_are_quoted),
+        cmocka_unit_test(test_the_reader_reads_the_same_back),
+        cmocka_unit_test(test_a_real_number_is_refused),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(yaml_write, tests);

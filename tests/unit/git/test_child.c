@@ -14,6 +14,7 @@
 #include "shared/base/clock.h"
 #include "shared/base/reason.h"
 #include "shared/git/child.h"
+#include "tests/lib/group.h"
 
 static int answer(struct child *c, void *data, void *result, struct fault *reterr) {
         (void)c, (void)reterr;
@@ -126,14 +127,12 @@ static void signs_of_life_keep_it_running(void **state) {
         assert_int_equal(result, 1);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(a_result_comes_back),
-                cmocka_unit_test(a_fault_comes_back_whole),
-                cmocka_unit_test(a_crash_is_a_fault),
-                cmocka_unit_test(silence_and_the_whole_time_are_limited),
-                cmocka_unit_test(signs_of_life_keep_it_running),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_result_comes_back),
+        cmocka_unit_test(a_fault_comes_back_whole),
+        cmocka_unit_test(a_crash_is_a_fault),
+        cmocka_unit_test(silence_and_the_whole_time_are_limited),
+        cmocka_unit_test(signs_of_life_keep_it_running),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(child, tests);

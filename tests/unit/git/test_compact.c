@@ -25,6 +25,7 @@
 #include "shared/base/process.h"
 #include "shared/base/text.h"
 #include "shared/git/compact.h"
+#include "tests/lib/group.h"
 #include "tests/lib/temporary.h"
 
 #define REF         "refs/heads/main"
@@ -91,7 +92,6 @@ static git_odb *odb_of(const struct place *p) {
 
 static void add_commit(struct place *p, const git_oid *blob) {
         own_buffer struct buffer tree = BUFFER_INIT, raw = BUFFER_INIT;
-        own_fault struct fault f = FAULT_INIT;
         git_odb *odb = odb_of(p);
         char hex[OBJECT_ID_TEXT_MAX];
         git_oid id;
@@ -106,12 +106,12 @@ static void add_commit(struct place *p, const git_oid *blob) {
         write_object(p, odb, GIT_OBJECT_COMMIT, raw.data, raw.size, &id);
         memcpy(p->tip.raw, id.id, sizeof(p->tip.raw));
         p->has_tip = true;
-        assert_int_equal(mirror_set_ref(p->mirror, REF, &p->tip, &f), 0);
         git_odb_free(odb);
 }
 
 /* Commits of one file each, and as many files that no ref leads to: three loose objects for each, and one more. */
 static void add_loose(struct place *p, unsigned n) {
+        own_fault struct fault f = FAULT_INIT;
         git_odb *odb = odb_of(p);
         git_oid id;
 
@@ -124,6 +124,7 @@ static void add_loose(struct place *p, unsigned n) {
                 write_object(p, odb, GIT_OBJECT_BLOB, text, strlen(text), &id);
                 add_commit(p, &id);
         }
+        assert_int_equal(mirror_set_ref(p->mirror, REF, &p->tip, &f), 0);
         git_odb_free(odb);
 }
 
@@ -537,22 +538,23 @@ static void readers_go_on(void **state) {
         (void)close(ready[0]);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(below_the_limits_nothing_is_done, setup, teardown),
-                cmocka_unit_test_setup_teardown(loose_objects_become_one_pack, setup, teardown),
-                cmocka_unit_test_setup_teardown(packs_are_merged, setup, teardown),
-                cmocka_unit_test_setup_teardown(large_packs_stay, setup, teardown),
-                cmocka_unit_test_setup_teardown(one_pack_has_a_limit, setup, teardown),
-                cmocka_unit_test_setup_teardown(large_objects_stay_where_they_are, setup, teardown),
-                cmocka_unit_test_setup_teardown(what_others_maintain_is_left_alone, setup, teardown),
-                cmocka_unit_test_setup_teardown(a_damaged_object_stops_nothing_and_stays, setup, teardown),
-                cmocka_unit_test_setup_teardown(leftovers_are_swept_and_nothing_else, setup, teardown),
-                cmocka_unit_test_setup_teardown(killed_at_any_point_nothing_is_lost, setup, teardown),
-                cmocka_unit_test_setup_teardown(readers_go_on, setup, teardown),
-        };
-
+static int set_up_git(void **state) {
         (void)signal(SIGPIPE, SIG_IGN);
-        (void)git_libgit2_init(); /* before anybody asks for fsync: thousands of objects are made here */
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return git_libgit2_init() > 0 ? 0 : -1; /* before anybody asks for fsync: thousands of objects are made here */
 }
+
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(below_the_limits_nothing_is_done, setup, teardown),
+        cmocka_unit_test_setup_teardown(loose_objects_become_one_pack, setup, teardown),
+        cmocka_unit_test_setup_teardown(packs_are_merged, setup, teardown),
+        cmocka_unit_test_setup_teardown(large_packs_stay, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_pack_has_a_limit, setup, teardown),
+        cmocka_unit_test_setup_teardown(large_objects_stay_where_they_are, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_others_maintain_is_left_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_damaged_object_stops_nothing_and_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(leftovers_are_swept_and_nothing_else, setup, teardown),
+        cmocka_unit_test_setup_teardown(killed_at_any_point_nothing_is_lost, setup, teardown),
+        cmocka_unit_test_setup_teardown(readers_go_on, setup, teardown),
+};
+
+TEST_GROUP(compact, tests, .setup = set_up_git);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "shared/git/credentials.h"
+#include "tests/lib/group.h"
 
 static const char *find(const char *text, const char *url) {
         static char found[128];
@@ -88,12 +89,10 @@ static void a_file_that_others_can_read_is_refused(void **state) {
         assert_null(c);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(the_first_line_that_fits_is_used),
-                cmocka_unit_test(a_line_of_another_form_rejects_the_file_and_is_not_shown),
-                cmocka_unit_test(a_file_that_others_can_read_is_refused),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_line_that_fits_is_used),
+        cmocka_unit_test(a_line_of_another_form_rejects_the_file_and_is_not_shown),
+        cmocka_unit_test(a_file_that_others_can_read_is_refused),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(credentials, tests);

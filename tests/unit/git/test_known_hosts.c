@@ -13,6 +13,7 @@
 
 #include "shared/base/text.h"
 #include "shared/git/known_hosts.h"
+#include "tests/lib/group.h"
 
 #define KEY   "AAAAC3NzaC1lZDI1NTE5AAAAIBkNP3cA86u+AbD9xlTQzXDOrqKpZakaXm241KY0qzEQ"
 #define OTHER "AAAAC3NzaC1lZDI1NTE5AAAAIFIjO38xy6AfmuP0E66/meMK0nbh2WzNrBgLPrn+/kyz"
@@ -146,15 +147,13 @@ static void the_preferred_line_is_the_best_key_with_a_plain_name(void **state) {
         assert_int_equal(none.size, 0);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(plain_names_patterns_and_ports_match_as_in_openssh),
-                cmocka_unit_test(hashed_names_match),
-                cmocka_unit_test(another_key_is_told_from_another_type),
-                cmocka_unit_test(a_revoked_key_is_refused_wherever_the_line_stands),
-                cmocka_unit_test(lines_that_are_not_understood_reject_the_file),
-                cmocka_unit_test(the_preferred_line_is_the_best_key_with_a_plain_name),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(plain_names_patterns_and_ports_match_as_in_openssh),
+        cmocka_unit_test(hashed_names_match),
+        cmocka_unit_test(another_key_is_told_from_another_type),
+        cmocka_unit_test(a_revoked_key_is_refused_wherever_the_line_stands),
+        cmocka_unit_test(lines_that_are_not_understood_reject_the_file),
+        cmocka_unit_test(the_preferred_line_is_the_best_key_with_a_plain_name),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(known_hosts, tests);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "shared/git/lsrefs.h"
+#include "tests/lib/group.h"
 
 #define ID1 "1111111111111111111111111111111111111111"
 #define ID2 "2222222222222222222222222222222222222222"
@@ -87,13 +88,11 @@ static void a_local_or_forbidden_url_is_not_asked(void **state) {
         assert_int_equal(f.kind, FAULT_CONFIG);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(the_request_is_what_git_sends),
-                cmocka_unit_test(only_the_exact_branch_is_an_answer),
-                cmocka_unit_test(anything_else_is_doubt),
-                cmocka_unit_test(a_local_or_forbidden_url_is_not_asked),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_request_is_what_git_sends),
+        cmocka_unit_test(only_the_exact_branch_is_an_answer),
+        cmocka_unit_test(anything_else_is_doubt),
+        cmocka_unit_test(a_local_or_forbidden_url_is_not_asked),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(lsrefs, tests);

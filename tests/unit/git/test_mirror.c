@@ -21,6 +21,7 @@
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 #include "shared/git/mirror.h"
+#include "tests/lib/group.h"
 #include "tests/lib/temporary.h"
 
 #define REF "refs/tally/remote/main"
@@ -405,24 +406,21 @@ static void a_state_folder_that_cannot_be_made_is_a_fault(void **state) {
         assert_ptr_equal(f.code, REASON_STATE_UNWRITABLE);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(files_are_read_by_path, setup, teardown),
-                cmocka_unit_test_setup_teardown(what_is_no_file_is_refused, setup, teardown),
-                cmocka_unit_test_setup_teardown(a_listing_is_sorted_and_shows_links_and_submodules, setup, teardown),
-                cmocka_unit_test_setup_teardown(a_tree_that_is_too_deep_or_has_bad_names_is_refused, setup, teardown),
-                cmocka_unit_test_setup_teardown(objects_are_read_with_type_and_limit, setup, teardown),
-                cmocka_unit_test_setup_teardown(bytes_with_another_hash_are_refused_and_the_mirror_is_made_anew, setup,
-                                                teardown),
-                cmocka_unit_test_setup_teardown(every_kind_of_damage_heals_and_only_the_newest_is_kept, setup,
-                                                teardown),
-                cmocka_unit_test_setup_teardown(a_torn_ref_is_noticed_when_it_is_read, setup, teardown),
-                cmocka_unit_test_setup_teardown(a_file_or_half_a_folder_in_its_place_heals_too, setup, teardown),
-                cmocka_unit_test_setup_teardown(what_is_kept_is_never_set_aside_by_itself, setup, teardown),
-                cmocka_unit_test_setup_teardown(borrowed_and_replaced_objects_are_found, setup, teardown),
-                cmocka_unit_test_setup_teardown(refs_move_by_compare_and_swap_past_a_stale_lock, setup, teardown),
-                cmocka_unit_test(a_state_folder_that_cannot_be_made_is_a_fault),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(files_are_read_by_path, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_no_file_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_listing_is_sorted_and_shows_links_and_submodules, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_tree_that_is_too_deep_or_has_bad_names_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(objects_are_read_with_type_and_limit, setup, teardown),
+        cmocka_unit_test_setup_teardown(bytes_with_another_hash_are_refused_and_the_mirror_is_made_anew, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(every_kind_of_damage_heals_and_only_the_newest_is_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_torn_ref_is_noticed_when_it_is_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_file_or_half_a_folder_in_its_place_heals_too, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_kept_is_never_set_aside_by_itself, setup, teardown),
+        cmocka_unit_test_setup_teardown(borrowed_and_replaced_objects_are_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(refs_move_by_compare_and_swap_past_a_stale_lock, setup, teardown),
+        cmocka_unit_test(a_state_folder_that_cannot_be_made_is_a_fault),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(mirror, tests);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include "tests/lib/group.h"
 #include "tests/unit/sign/support.h"
 
 #include "shared/base/reason.h"
@@ -413,32 +414,30 @@ static void trees_written_by_git_are_read(void **state) {
         assert_int_equal(e.mode, OBJECT_MODE_TREE);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(ids_are_forty_lower_case_digits),
-                cmocka_unit_test(a_commit_is_read),
-                cmocka_unit_test(the_payload_is_the_object_without_its_signature),
-                cmocka_unit_test(an_unsigned_commit_has_no_signature),
-                cmocka_unit_test(a_signature_in_the_message_is_text),
-                cmocka_unit_test(bytes_after_a_nul_are_not_hidden),
-                cmocka_unit_test(what_only_looks_like_a_signature_is_refused),
-                cmocka_unit_test(several_signatures_are_refused),
-                cmocka_unit_test(headers_have_one_order),
-                cmocka_unit_test(idents_have_one_form),
-                cmocka_unit_test(a_message_may_be_empty),
-                cmocka_unit_test(too_large_and_too_many_parents_are_refused),
-                cmocka_unit_test(subjects_are_cut_and_harmless),
-                cmocka_unit_test(links_are_read_from_old_commits_too),
-                cmocka_unit_test(trees_are_walked_in_order),
-                cmocka_unit_test(entries_out_of_order_or_twice_are_refused),
-                cmocka_unit_test(names_and_modes_that_harm_are_refused),
-                cmocka_unit_test(names_have_a_limit),
-                cmocka_unit_test(names_that_begin_each_other_fit_the_walk),
-                cmocka_unit_test(cut_off_trees_and_zero_ids_are_refused),
-                cmocka_unit_test(an_entry_is_found_only_in_a_tree_that_is_good_to_its_end),
-                cmocka_unit_test(commits_signed_by_git_are_read_and_verify),
-                cmocka_unit_test(trees_written_by_git_are_read),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ids_are_forty_lower_case_digits),
+        cmocka_unit_test(a_commit_is_read),
+        cmocka_unit_test(the_payload_is_the_object_without_its_signature),
+        cmocka_unit_test(an_unsigned_commit_has_no_signature),
+        cmocka_unit_test(a_signature_in_the_message_is_text),
+        cmocka_unit_test(bytes_after_a_nul_are_not_hidden),
+        cmocka_unit_test(what_only_looks_like_a_signature_is_refused),
+        cmocka_unit_test(several_signatures_are_refused),
+        cmocka_unit_test(headers_have_one_order),
+        cmocka_unit_test(idents_have_one_form),
+        cmocka_unit_test(a_message_may_be_empty),
+        cmocka_unit_test(too_large_and_too_many_parents_are_refused),
+        cmocka_unit_test(subjects_are_cut_and_harmless),
+        cmocka_unit_test(links_are_read_from_old_commits_too),
+        cmocka_unit_test(trees_are_walked_in_order),
+        cmocka_unit_test(entries_out_of_order_or_twice_are_refused),
+        cmocka_unit_test(names_and_modes_that_harm_are_refused),
+        cmocka_unit_test(names_have_a_limit),
+        cmocka_unit_test(names_that_begin_each_other_fit_the_walk),
+        cmocka_unit_test(cut_off_trees_and_zero_ids_are_refused),
+        cmocka_unit_test(an_entry_is_found_only_in_a_tree_that_is_good_to_its_end),
+        cmocka_unit_test(commits_signed_by_git_are_read_and_verify),
+        cmocka_unit_test(trees_written_by_git_are_read),
+};
 
-        return cmocka_run_group_tests_name("object", tests, NULL, NULL);
-}
+TEST_GROUP(object, tests);

@@ -15,6 +15,7 @@
 
 #include "shared/base/file.h"
 #include "shared/git/refs.h"
+#include "tests/lib/group.h"
 #include "tests/lib/temporary.h"
 
 #define ID1 "1111111111111111111111111111111111111111"
@@ -166,14 +167,12 @@ static void branch_names_are_those_that_git_takes(void **state) {
                         fail_msg("'%s' is valid", bad[i]);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(loose_refs_win_over_packed_ones, setup, teardown),
-                cmocka_unit_test_setup_teardown(file_urls_work_trees_and_gitfiles_are_followed, setup, teardown),
-                cmocka_unit_test_setup_teardown(symbolic_refs_are_followed_but_not_for_ever, setup, teardown),
-                cmocka_unit_test_setup_teardown(what_is_not_understood_is_doubt, setup, teardown),
-                cmocka_unit_test(branch_names_are_those_that_git_takes),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(loose_refs_win_over_packed_ones, setup, teardown),
+        cmocka_unit_test_setup_teardown(file_urls_work_trees_and_gitfiles_are_followed, setup, teardown),
+        cmocka_unit_test_setup_teardown(symbolic_refs_are_followed_but_not_for_ever, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_not_understood_is_doubt, setup, teardown),
+        cmocka_unit_test(branch_names_are_those_that_git_takes),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(refs, tests);

@@ -10,6 +10,7 @@
 
 #include "shared/base/text.h"
 #include "shared/git/sha1.h"
+#include "tests/lib/group.h"
 
 static void assert_hex(const uint8_t digest[SHA1_BYTES], const char *expected) {
         char hex[2 * SHA1_BYTES + 1];
@@ -50,11 +51,9 @@ static void hmacs_of_the_rfc_come_out(void **state) {
         assert_hex(digest, "aa4ae5e15272d00e95705637ce8a3b55ed402112");
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(digests_of_the_standard_come_out),
-                cmocka_unit_test(hmacs_of_the_rfc_come_out),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(digests_of_the_standard_come_out),
+        cmocka_unit_test(hmacs_of_the_rfc_come_out),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(sha1, tests);

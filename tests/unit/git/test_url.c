@@ -12,6 +12,7 @@
 #include "shared/base/limits.h"
 #include "shared/base/text.h"
 #include "shared/git/url.h"
+#include "tests/lib/group.h"
 
 static void every_form_is_taken_apart(void **state) {
         static const struct {
@@ -156,15 +157,13 @@ static void a_url_beyond_the_limit_is_refused(void **state) {
         assert_int_equal(git_url_parse(text, &u, &f), 0);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(every_form_is_taken_apart),
-                cmocka_unit_test(what_cannot_be_used_says_why),
-                cmocka_unit_test(a_password_is_refused_and_never_shown),
-                cmocka_unit_test(redaction_finds_passwords_and_tokens_anywhere),
-                cmocka_unit_test(addresses_are_told_from_names),
-                cmocka_unit_test(a_url_beyond_the_limit_is_refused),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_form_is_taken_apart),
+        cmocka_unit_test(what_cannot_be_used_says_why),
+        cmocka_unit_test(a_password_is_refused_and_never_shown),
+        cmocka_unit_test(redaction_finds_passwords_and_tokens_anywhere),
+        cmocka_unit_test(addresses_are_told_from_names),
+        cmocka_unit_test(a_url_beyond_the_limit_is_refused),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(url, tests);

@@ -13,6 +13,7 @@
 
 #include "shared/base/text.h"
 #include "shared/git/write.h"
+#include "tests/lib/group.h"
 #include "tests/lib/temporary.h"
 
 #define REF    "refs/heads/tally/web1"
@@ -208,14 +209,12 @@ static void what_cannot_be_written_moves_nothing(void **state) {
         assert_int_equal(mirror_ref(p->mirror, REF, &id, &absent), -ENOENT);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(the_object_is_what_git_would_write, setup, teardown),
-                cmocka_unit_test_setup_teardown(changes_keep_what_they_do_not_touch, setup, teardown),
-                cmocka_unit_test_setup_teardown(a_full_folder_still_takes_one_more, setup, teardown),
-                cmocka_unit_test_setup_teardown(a_branch_that_moved_is_a_conflict_and_stays, setup, teardown),
-                cmocka_unit_test_setup_teardown(what_cannot_be_written_moves_nothing, setup, teardown),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_object_is_what_git_would_write, setup, teardown),
+        cmocka_unit_test_setup_teardown(changes_keep_what_they_do_not_touch, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_full_folder_still_takes_one_more, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_branch_that_moved_is_a_conflict_and_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_cannot_be_written_moves_nothing, setup, teardown),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(write, tests);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "shared/model/approval.h"
+#include "tests/lib/group.h"
 
 #define ID    "sha256:1111111111111111111111111111111111111111111111111111111111111111"
 #define HEX   "1111111111111111111111111111111111111111111111111111111111111111"
@@ -167,15 +168,13 @@ static void a_path_says_what_it_is(void **state) {
         }
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(what_is_written_reads_back),
-                cmocka_unit_test(what_may_be_absent_is_absent),
-                cmocka_unit_test(what_only_json_can_say_is_read_as_json),
-                cmocka_unit_test(what_is_wrong_is_refused_where_it_stands),
-                cmocka_unit_test(a_statement_has_a_limit),
-                cmocka_unit_test(a_path_says_what_it_is),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_written_reads_back),
+        cmocka_unit_test(what_may_be_absent_is_absent),
+        cmocka_unit_test(what_only_json_can_say_is_read_as_json),
+        cmocka_unit_test(what_is_wrong_is_refused_where_it_stands),
+        cmocka_unit_test(a_statement_has_a_limit),
+        cmocka_unit_test(a_path_says_what_it_is),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(approval, tests);

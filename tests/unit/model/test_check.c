@@ -4,6 +4,7 @@
 
 #include "shared/data/json.h"
 #include "shared/model/check.h"
+#include "tests/lib/group.h"
 #include "tests/unit/model/support.h"
 
 static const char all_kinds[] =
@@ -166,15 +167,13 @@ static void every_value_has_a_word(void **state) {
         assert_null(check_placeholder_names[CHECK_PLACEHOLDERS]);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(what_is_not_said_has_a_default),
-                cmocka_unit_test(what_is_said_is_read),
-                cmocka_unit_test(checks_survive_json),
-                cmocka_unit_test(facts_and_states_survive_json),
-                cmocka_unit_test(nothing_said_is_inconclusive),
-                cmocka_unit_test(every_value_has_a_word),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_not_said_has_a_default),
+        cmocka_unit_test(what_is_said_is_read),
+        cmocka_unit_test(checks_survive_json),
+        cmocka_unit_test(facts_and_states_survive_json),
+        cmocka_unit_test(nothing_said_is_inconclusive),
+        cmocka_unit_test(every_value_has_a_word),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(check, tests);

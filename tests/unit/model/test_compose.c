@@ -3,6 +3,7 @@
 /* What a compose file means. What is refused in one is in tests/golden. */
 
 #include "shared/base/limits.h"
+#include "tests/lib/group.h"
 #include "tests/unit/model/support.h"
 
 #define WEB "services:\n  web:\n    image: web@" DIGEST_A "\n"
@@ -526,26 +527,25 @@ static void a_thousand_services_and_one_too_many(void **state) {
         assert_fault(&fault, "LOAD_LIMIT", "LIMIT_SERVICES");
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(the_smallest_file_has_defaults),
-                cmocka_unit_test(commands_are_words),
-                cmocka_unit_test(the_environment_is_files_then_values),
-                cmocka_unit_test(every_form_of_a_port_is_read),
-                cmocka_unit_test(ports_on_different_addresses_do_not_clash),
-                cmocka_unit_test(every_form_of_a_mount_is_read),
-                cmocka_unit_test(configs_and_secrets_are_files_with_their_bytes),
-                cmocka_unit_test(networks_are_ordered_by_priority),
-                cmocka_unit_test(health_checks_and_restarts_are_read),
-                cmocka_unit_test(limits_are_numbers),
-                cmocka_unit_test(the_rest_of_a_service_is_read),
-                cmocka_unit_test(services_stand_after_what_they_depend_on),
-                cmocka_unit_test(a_list_or_a_map_is_what_its_key_takes_or_nothing),
-                cmocka_unit_test(variables_become_typed_values),
-                cmocka_unit_test(anchors_and_merge_keys_are_the_way_to_share),
-                cmocka_unit_test(the_release_pins_what_the_file_leaves_open),
-                cmocka_unit_test(the_schema_names_every_key),
-                cmocka_unit_test(a_thousand_services_and_one_too_many),
-        };
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_smallest_file_has_defaults),
+        cmocka_unit_test(commands_are_words),
+        cmocka_unit_test(the_environment_is_files_then_values),
+        cmocka_unit_test(every_form_of_a_port_is_read),
+        cmocka_unit_test(ports_on_different_addresses_do_not_clash),
+        cmocka_unit_test(every_form_of_a_mount_is_read),
+        cmocka_unit_test(configs_and_secrets_are_files_with_their_bytes),
+        cmocka_unit_test(networks_are_ordered_by_priority),
+        cmocka_unit_test(health_checks_and_restarts_are_read),
+        cmocka_unit_test(limits_are_numbers),
+        cmocka_unit_test(the_rest_of_a_service_is_read),
+        cmocka_unit_test(services_stand_after_what_they_depend_on),
+        cmocka_unit_test(a_list_or_a_map_is_what_its_key_takes_or_nothing),
+        cmocka_unit_test(variables_become_typed_values),
+        cmocka_unit_test(anchors_and_merge_keys_are_the_way_to_share),
+        cmocka_unit_test(the_release_pins_what_the_file_leaves_open),
+        cmocka_unit_test(the_schema_names_every_key),
+        cmocka_unit_test(a_thousand_services_and_one_too_many),
+};
+
+TEST_GROUP(compose, tests);

@@ -3,6 +3,7 @@
 /* What a compose file means that docker compose carries out. What is refused in one is in tests/golden/whole-…. */
 
 #include "shared/compose/merge.h"
+#include "tests/lib/group.h"
 #include "tests/unit/model/support.h"
 
 #define IMAGE "image: 'web@" DIGEST_A "'"
@@ -265,16 +266,14 @@ static void forms_are_merged(void **state) {
         }
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(what_is_extended_and_included_is_put_in),
-                cmocka_unit_test(a_profile_decides_whether_a_service_runs),
-                cmocka_unit_test(the_restart_policy_of_deploy_wins),
-                cmocka_unit_test(a_mode_that_only_docker_compose_knows_has_no_networks),
-                cmocka_unit_test(the_same_file_means_the_same_to_both_readers),
-                cmocka_unit_test(paths_move_and_cannot_leave),
-                cmocka_unit_test(forms_are_merged),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_extended_and_included_is_put_in),
+        cmocka_unit_test(a_profile_decides_whether_a_service_runs),
+        cmocka_unit_test(the_restart_policy_of_deploy_wins),
+        cmocka_unit_test(a_mode_that_only_docker_compose_knows_has_no_networks),
+        cmocka_unit_test(the_same_file_means_the_same_to_both_readers),
+        cmocka_unit_test(paths_move_and_cannot_leave),
+        cmocka_unit_test(forms_are_merged),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(compose_whole, tests);

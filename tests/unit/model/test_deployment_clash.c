@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 #include "shared/fleet/deployment_clash.h"
+#include "tests/lib/group.h"
 #include "tests/unit/model/support.h"
 
 #define HEAD  "apiVersion: tallyman/v1\nkind: "
@@ -112,14 +113,10 @@ static void one_deployment_is_alone(void **state) {
         assert_int_equal(deployment_clash("web1", NULL, 0, &fault), 0);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(a_port_of_the_host_is_one_apps),
-                cmocka_unit_test(services_without_instances_publish_nothing),
-                cmocka_unit_test(a_container_name_is_one_apps),
-                cmocka_unit_test(a_network_or_volume_has_one_owner),
-                cmocka_unit_test(a_project_is_one_apps),
-                cmocka_unit_test(one_deployment_is_alone),
-        };
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_port_of_the_host_is_one_apps), cmocka_unit_test(services_without_instances_publish_nothing),
+        cmocka_unit_test(a_container_name_is_one_apps),   cmocka_unit_test(a_network_or_volume_has_one_owner),
+        cmocka_unit_test(a_project_is_one_apps),          cmocka_unit_test(one_deployment_is_alone),
+};
+
+TEST_GROUP(deployment_clash, tests);

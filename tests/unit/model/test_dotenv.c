@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 #include "shared/compose/dotenv.h"
+#include "tests/lib/group.h"
 #include "tests/unit/model/support.h"
 
 static int parse(const char *text, bool raw, struct arena *a, struct string_map *ret, struct fault *reterr) {
@@ -116,12 +117,11 @@ static void bytes_that_are_no_text_are_refused(void **state) {
         assert_fault(&nul, "LOAD_INVALID", "UTF-8");
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(every_kind_of_line_is_read),
-                cmocka_unit_test(raw_values_stay_as_they_are),
-                cmocka_unit_test(mistakes_have_their_place),
-                cmocka_unit_test(bytes_that_are_no_text_are_refused),
-        };
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kind_of_line_is_read),
+        cmocka_unit_test(raw_values_stay_as_they_are),
+        cmocka_unit_test(mistakes_have_their_place),
+        cmocka_unit_test(bytes_that_are_no_text_are_refused),
+};
+
+TEST_GROUP(dotenv, tests);

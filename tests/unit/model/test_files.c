@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include "tests/lib/group.h"
 #include "tests/unit/model/support.h"
 
 static void files_are_those_of_the_folder_sorted(void **state) {
@@ -80,6 +81,9 @@ static void links_and_strange_names_are_refused(void **state) {
                 { "apps/shop/../x", DESIRED_FILE, "unusable name" },
                 { "apps/shop/a\nb", DESIRED_FILE, "unusable name" },
                 { "apps/shop/a\\b", DESIRED_FILE, "unusable name" },
+                { "apps/shop/Gr\xf6\xdf"
+                  "e.conf",
+                  DESIRED_FILE, "apps/shop/Gr\\xf6\\xdfe.conf: a file's name must be UTF-8" },
         };
 
         (void)state;
@@ -136,15 +140,14 @@ static void paths_are_cleaned_and_kept_inside(void **state) {
         }
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(files_are_those_of_the_folder_sorted),
-                cmocka_unit_test(a_folder_is_found_beside_names_that_begin_like_it),
-                cmocka_unit_test(the_digest_names_content_not_place),
-                cmocka_unit_test(links_and_strange_names_are_refused),
-                cmocka_unit_test(too_many_bytes_are_refused_by_name),
-                cmocka_unit_test(what_was_not_read_is_our_own_mistake),
-                cmocka_unit_test(paths_are_cleaned_and_kept_inside),
-        };
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_are_those_of_the_folder_sorted),
+        cmocka_unit_test(a_folder_is_found_beside_names_that_begin_like_it),
+        cmocka_unit_test(the_digest_names_content_not_place),
+        cmocka_unit_test(links_and_strange_names_are_refused),
+        cmocka_unit_test(too_many_bytes_are_refused_by_name),
+        cmocka_unit_test(what_was_not_read_is_our_own_mistake),
+        cmocka_unit_test(paths_are_cleaned_and_kept_inside),
+};
+
+TEST_GROUP(files, tests);

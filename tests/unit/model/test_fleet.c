@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include "tests/lib/group.h"
 #include "tests/unit/model/support.h"
 
 #define HEAD "apiVersion: tallyman/v1\nkind: "
@@ -244,19 +245,18 @@ static void every_kind_has_a_schema(void **state) {
         assert_int_equal(n, 5);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(documents_are_read_and_sorted),
-                cmocka_unit_test(apps_have_defaults_without_a_document),
-                cmocka_unit_test(an_empty_document_says_the_same_as_none),
-                cmocka_unit_test(releases_select_hosts_by_environment_label_and_state),
-                cmocka_unit_test(a_release_is_resolved_with_its_environments_variables),
-                cmocka_unit_test(documents_that_were_not_read_are_our_own_mistake),
-                cmocka_unit_test(a_link_is_no_document),
-                cmocka_unit_test(an_empty_state_is_a_fleet),
-                cmocka_unit_test(paths_say_what_they_hold),
-                cmocka_unit_test(the_runtime_of_the_tests_is_offered_to_nobody),
-                cmocka_unit_test(every_kind_has_a_schema),
-        };
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(documents_are_read_and_sorted),
+        cmocka_unit_test(apps_have_defaults_without_a_document),
+        cmocka_unit_test(an_empty_document_says_the_same_as_none),
+        cmocka_unit_test(releases_select_hosts_by_environment_label_and_state),
+        cmocka_unit_test(a_release_is_resolved_with_its_environments_variables),
+        cmocka_unit_test(documents_that_were_not_read_are_our_own_mistake),
+        cmocka_unit_test(a_link_is_no_document),
+        cmocka_unit_test(an_empty_state_is_a_fleet),
+        cmocka_unit_test(paths_say_what_they_hold),
+        cmocka_unit_test(the_runtime_of_the_tests_is_offered_to_nobody),
+        cmocka_unit_test(every_kind_has_a_schema),
+};
+
+TEST_GROUP(fleet, tests);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include "tests/lib/group.h"
 #include "tests/unit/model/support.h"
 
 static int parse(const char *text, struct arena *a, struct image_ref *ret, struct fault *reterr) {
@@ -123,13 +124,12 @@ static void a_tag_alone_is_refused_with_the_way_out(void **state) {
         assert_fault(&fault, "LOAD_TAG_ONLY", "tally lock");
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(references_are_taken_apart_as_every_client_does),
-                cmocka_unit_test(what_is_no_reference_is_refused),
-                cmocka_unit_test(a_long_name_is_refused),
-                cmocka_unit_test(the_pinned_form_has_no_tag),
-                cmocka_unit_test(a_tag_alone_is_refused_with_the_way_out),
-        };
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(references_are_taken_apart_as_every_client_does),
+        cmocka_unit_test(what_is_no_reference_is_refused),
+        cmocka_unit_test(a_long_name_is_refused),
+        cmocka_unit_test(the_pinned_form_has_no_tag),
+        cmocka_unit_test(a_tag_alone_is_refused_with_the_way_out),
+};
+
+TEST_GROUP(image, tests);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 #include "shared/model/instance.h"
+#include "tests/lib/group.h"
 #include "tests/unit/model/support.h"
 
 static void an_observation_survives_json(void **state) {
@@ -78,11 +79,10 @@ static void a_port_is_reached_where_it_is_published_or_at_the_containers_address
         assert_null(instance_reach(&nothing, 81, a));
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(an_observation_survives_json),
-                cmocka_unit_test(names_are_those_of_the_engine),
-                cmocka_unit_test(a_port_is_reached_where_it_is_published_or_at_the_containers_address),
-        };
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_observation_survives_json),
+        cmocka_unit_test(names_are_those_of_the_engine),
+        cmocka_unit_test(a_port_is_reached_where_it_is_published_or_at_the_containers_address),
+};
+
+TEST_GROUP(instance, tests);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 #include "shared/base/limits.h"
+#include "tests/lib/group.h"
 #include "tests/unit/model/support.h"
 
 static const struct variable sorted[] = { { "EMPTY", "" }, { "N", "7" }, { "SET", "value" }, { "T", "true" } };
@@ -191,15 +192,14 @@ static void later_variables_win(void **state) {
         assert_false(variable_name_is_valid(""));
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(every_form_of_the_specification_works),
-                cmocka_unit_test(mistakes_are_told_apart),
-                cmocka_unit_test(depth_and_size_have_limits),
-                cmocka_unit_test(the_environment_of_the_process_is_not_asked),
-                cmocka_unit_test(the_caret_points_at_the_expression),
-                cmocka_unit_test(values_get_the_type_that_they_read_as),
-                cmocka_unit_test(later_variables_win),
-        };
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_form_of_the_specification_works),
+        cmocka_unit_test(mistakes_are_told_apart),
+        cmocka_unit_test(depth_and_size_have_limits),
+        cmocka_unit_test(the_environment_of_the_process_is_not_asked),
+        cmocka_unit_test(the_caret_points_at_the_expression),
+        cmocka_unit_test(values_get_the_type_that_they_read_as),
+        cmocka_unit_test(later_variables_win),
+};
+
+TEST_GROUP(interpolate, tests);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 #include "shared/compose/lockfile.h"
+#include "tests/lib/group.h"
 #include "tests/unit/model/support.h"
 
 static const char yaml[] = "version: '3'\n"
@@ -172,13 +173,12 @@ static void a_change_breaks_the_checksum(void **state) {
         assert_false(lockfile_is_intact("# checksum sha256:", 18));
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(it_reads_back_as_what_runs),
-                cmocka_unit_test(what_env_files_hold_stays_out),
-                cmocka_unit_test(the_same_release_is_the_same_bytes),
-                cmocka_unit_test(locking_what_is_locked_keeps_the_services),
-                cmocka_unit_test(a_change_breaks_the_checksum),
-        };
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_reads_back_as_what_runs),
+        cmocka_unit_test(what_env_files_hold_stays_out),
+        cmocka_unit_test(the_same_release_is_the_same_bytes),
+        cmocka_unit_test(locking_what_is_locked_keeps_the_services),
+        cmocka_unit_test(a_change_breaks_the_checksum),
+};
+
+TEST_GROUP(lockfile, tests);

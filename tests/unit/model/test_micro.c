@@ -5,6 +5,7 @@
 
 #include "shared/data/json.h"
 #include "shared/model/micro.h"
+#include "tests/lib/group.h"
 #include "tests/unit/model/support.h"
 
 static void numbers_are_read_as_millionths(void **state) {
@@ -167,15 +168,13 @@ static void an_absent_number_is_written_as_absent(void **state) {
         assert_null(micro_write_optional(&absent));
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(numbers_are_read_as_millionths),
-                cmocka_unit_test(what_is_no_number_is_refused),
-                cmocka_unit_test(the_shortest_text_reads_back_equal),
-                cmocka_unit_test(roots_are_rounded_down),
-                cmocka_unit_test(numbers_of_documents_may_be_texts_and_are_refused_at_their_place),
-                cmocka_unit_test(an_absent_number_is_written_as_absent),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_are_read_as_millionths),
+        cmocka_unit_test(what_is_no_number_is_refused),
+        cmocka_unit_test(the_shortest_text_reads_back_equal),
+        cmocka_unit_test(roots_are_rounded_down),
+        cmocka_unit_test(numbers_of_documents_may_be_texts_and_are_refused_at_their_place),
+        cmocka_unit_test(an_absent_number_is_written_as_absent),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(micro, tests);

@@ -11,6 +11,7 @@
 #include "shared/base/text.h"
 #include "shared/data/json.h"
 #include "shared/fleet/fleet.h"
+#include "tests/lib/group.h"
 
 /* The names of a plan's steps, in order, with spaces between. */
 static const char *names(struct arena *a, const struct rollout_settings *settings, bool routed) {
@@ -291,23 +292,21 @@ static void test_the_graph_shows_steps_what_they_need_and_how_far_they_are(void 
         assert_string_equal(buffer_str(&out), golden);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_recreate_and_rolling_prepare_and_stage_all),
-                cmocka_unit_test(test_blue_green_stages_all_beside_then_switches_then_bakes),
-                cmocka_unit_test(test_a_canary_shifts_requests_only_where_a_router_carries_them),
-                cmocka_unit_test(test_the_hold_of_the_last_weight_is_kept_when_it_is_given),
-                cmocka_unit_test(test_a_linear_progression_adds_the_same_each_time),
-                cmocka_unit_test(test_an_exponential_progression_multiplies),
-                cmocka_unit_test(test_a_fibonacci_progression_adds_the_two_before),
-                cmocka_unit_test(test_any_progression_ends_at_all_of_it),
-                cmocka_unit_test(test_a_circle_is_no_plan),
-                cmocka_unit_test(test_what_cannot_be_a_plan_is_refused_for_what_is_wrong),
-                cmocka_unit_test(test_steps_stand_after_what_they_need_whatever_their_order),
-                cmocka_unit_test(test_steps_move_as_the_table_says_and_in_no_other_way),
-                cmocka_unit_test(test_a_plan_survives_its_json),
-                cmocka_unit_test(test_the_graph_shows_steps_what_they_need_and_how_far_they_are),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_recreate_and_rolling_prepare_and_stage_all),
+        cmocka_unit_test(test_blue_green_stages_all_beside_then_switches_then_bakes),
+        cmocka_unit_test(test_a_canary_shifts_requests_only_where_a_router_carries_them),
+        cmocka_unit_test(test_the_hold_of_the_last_weight_is_kept_when_it_is_given),
+        cmocka_unit_test(test_a_linear_progression_adds_the_same_each_time),
+        cmocka_unit_test(test_an_exponential_progression_multiplies),
+        cmocka_unit_test(test_a_fibonacci_progression_adds_the_two_before),
+        cmocka_unit_test(test_any_progression_ends_at_all_of_it),
+        cmocka_unit_test(test_a_circle_is_no_plan),
+        cmocka_unit_test(test_what_cannot_be_a_plan_is_refused_for_what_is_wrong),
+        cmocka_unit_test(test_steps_stand_after_what_they_need_whatever_their_order),
+        cmocka_unit_test(test_steps_move_as_the_table_says_and_in_no_other_way),
+        cmocka_unit_test(test_a_plan_survives_its_json),
+        cmocka_unit_test(test_the_graph_shows_steps_what_they_need_and_how_far_they_are),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(plan, tests);

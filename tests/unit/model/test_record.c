@@ -12,6 +12,7 @@
 #include "shared/base/text.h"
 #include "shared/data/json.h"
 #include "shared/model/record.h"
+#include "tests/lib/group.h"
 
 #define SHA_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define SHA_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
@@ -287,21 +288,19 @@ static void test_other_names_are_refused(void **state) {
                 assert_int_equal(record_name_parse(names[i], &seq, &kind, &app, &size), -EINVAL);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_every_kind_has_a_word_and_is_found_by_it),
-                cmocka_unit_test(test_the_first_record_has_nothing_before_it),
-                cmocka_unit_test(test_all_that_is_known_of_the_host_and_its_state_is_said),
-                cmocka_unit_test(test_the_body_stands_beside_what_the_ledger_says),
-                cmocka_unit_test(test_a_record_without_a_file_has_its_body_as_one),
-                cmocka_unit_test(test_floating_point_is_never_sealed),
-                cmocka_unit_test(test_what_is_written_reads_back),
-                cmocka_unit_test(test_a_predicate_that_lacks_what_every_record_has_is_refused),
-                cmocka_unit_test(test_unknown_members_are_ignored),
-                cmocka_unit_test(test_paths_are_by_number_kind_and_app),
-                cmocka_unit_test(test_names_read_back_for_every_kind),
-                cmocka_unit_test(test_other_names_are_refused),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_kind_has_a_word_and_is_found_by_it),
+        cmocka_unit_test(test_the_first_record_has_nothing_before_it),
+        cmocka_unit_test(test_all_that_is_known_of_the_host_and_its_state_is_said),
+        cmocka_unit_test(test_the_body_stands_beside_what_the_ledger_says),
+        cmocka_unit_test(test_a_record_without_a_file_has_its_body_as_one),
+        cmocka_unit_test(test_floating_point_is_never_sealed),
+        cmocka_unit_test(test_what_is_written_reads_back),
+        cmocka_unit_test(test_a_predicate_that_lacks_what_every_record_has_is_refused),
+        cmocka_unit_test(test_unknown_members_are_ignored),
+        cmocka_unit_test(test_paths_are_by_number_kind_and_app),
+        cmocka_unit_test(test_names_read_back_for_every_kind),
+        cmocka_unit_test(test_other_names_are_refused),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(record, tests);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include "tests/lib/group.h"
 #include "tests/unit/model/support.h"
 
 #define COMPOSE \
@@ -51,10 +52,9 @@ static void a_tag_is_a_comment_and_all_else_counts(void **state) {
                 assert_false(digest_equal(&id, &others[i]));
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(the_id_is_the_hash_of_the_documented_json),
-                cmocka_unit_test(a_tag_is_a_comment_and_all_else_counts),
-        };
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_id_is_the_hash_of_the_documented_json),
+        cmocka_unit_test(a_tag_is_a_comment_and_all_else_counts),
+};
+
+TEST_GROUP(release, tests);

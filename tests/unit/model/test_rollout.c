@@ -10,6 +10,7 @@
 
 #include "shared/data/json.h"
 #include "shared/model/rollout.h"
+#include "tests/lib/group.h"
 
 static int parse(const char *text, struct arena *a, struct rollout *ret, struct fault *reterr) {
         own_json json_t *json = NULL;
@@ -108,15 +109,13 @@ static void test_it_is_over_when_nothing_is_here_and_nothing_to_remember(void **
         assert_false(rollout_is_over(&r));
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_every_phase_has_a_word),
-                cmocka_unit_test(test_what_is_written_reads_back_equal),
-                cmocka_unit_test(test_no_intent_is_open_unless_one_is_named),
-                cmocka_unit_test(test_a_phase_that_there_is_not_is_refused),
-                cmocka_unit_test(test_a_release_is_poisoned_by_its_id_alone),
-                cmocka_unit_test(test_it_is_over_when_nothing_is_here_and_nothing_to_remember),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_phase_has_a_word),
+        cmocka_unit_test(test_what_is_written_reads_back_equal),
+        cmocka_unit_test(test_no_intent_is_open_unless_one_is_named),
+        cmocka_unit_test(test_a_phase_that_there_is_not_is_refused),
+        cmocka_unit_test(test_a_release_is_poisoned_by_its_id_alone),
+        cmocka_unit_test(test_it_is_over_when_nothing_is_here_and_nothing_to_remember),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(rollout, tests);

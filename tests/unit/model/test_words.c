@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 #include "shared/compose/words.h"
+#include "tests/lib/group.h"
 #include "tests/unit/model/support.h"
 
 static void commands_are_split_as_compose_splits_them(void **state) {
@@ -56,10 +57,9 @@ static void what_a_shell_would_do_is_refused(void **state) {
         }
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(commands_are_split_as_compose_splits_them),
-                cmocka_unit_test(what_a_shell_would_do_is_refused),
-        };
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(commands_are_split_as_compose_splits_them),
+        cmocka_unit_test(what_a_shell_would_do_is_refused),
+};
+
+TEST_GROUP(words, tests);

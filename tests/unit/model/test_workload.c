@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 #include "shared/model/workload.h"
+#include "tests/lib/group.h"
 #include "tests/unit/model/support.h"
 
 static void a_workload_survives_json(void **state) {
@@ -51,10 +52,9 @@ static void names_are_those_of_the_specification(void **state) {
         assert_null(depend_condition_names[DEPEND_CONDITION_MAX_]);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(a_workload_survives_json),
-                cmocka_unit_test(names_are_those_of_the_specification),
-        };
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_workload_survives_json),
+        cmocka_unit_test(names_are_those_of_the_specification),
+};
+
+TEST_GROUP(workload, tests);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "shared/model/decision_input.h"
+#include "tests/lib/group.h"
 
 static struct retry_permission retries[] = {
         { .id = "sha256:a", .release = "sha256:other" },
@@ -39,11 +40,9 @@ static void a_permission_is_used_once(void **state) {
         assert_null(app_input_retry_for(&app, "sha256:bad", 0));
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(a_permission_counts_for_its_release_until_it_expires),
-                cmocka_unit_test(a_permission_is_used_once),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_permission_counts_for_its_release_until_it_expires),
+        cmocka_unit_test(a_permission_is_used_once),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(world, tests);

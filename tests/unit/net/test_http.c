@@ -23,6 +23,7 @@
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 #include "shared/net/http.h"
+#include "tests/lib/group.h"
 
 #define REQUEST_MAX 65536
 
@@ -495,21 +496,19 @@ static void escaping_leaves_only_unreserved_characters(void **state) {
         assert_string_equal(buffer_str(&out), "a-Z_0.~/%20%3F%26%3D%25%C3%BC|a%2Fb");
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(an_answer_has_status_headers_and_body),
-                cmocka_unit_test(a_connection_is_used_again),
-                cmocka_unit_test(a_request_is_sent_as_it_is_given),
-                cmocka_unit_test(a_body_can_come_from_a_callback),
-                cmocka_unit_test(a_sink_gets_the_good_answer_and_the_body_the_bad_one),
-                cmocka_unit_test(what_is_too_big_is_refused),
-                cmocka_unit_test(a_server_that_breaks_off_is_a_transient_fault),
-                cmocka_unit_test(a_slow_server_is_given_up_in_time),
-                cmocka_unit_test(redirects_stay_on_the_host),
-                cmocka_unit_test(urls_without_secrets_only),
-                cmocka_unit_test(a_unix_socket_takes_no_proxy),
-                cmocka_unit_test(escaping_leaves_only_unreserved_characters),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_answer_has_status_headers_and_body),
+        cmocka_unit_test(a_connection_is_used_again),
+        cmocka_unit_test(a_request_is_sent_as_it_is_given),
+        cmocka_unit_test(a_body_can_come_from_a_callback),
+        cmocka_unit_test(a_sink_gets_the_good_answer_and_the_body_the_bad_one),
+        cmocka_unit_test(what_is_too_big_is_refused),
+        cmocka_unit_test(a_server_that_breaks_off_is_a_transient_fault),
+        cmocka_unit_test(a_slow_server_is_given_up_in_time),
+        cmocka_unit_test(redirects_stay_on_the_host),
+        cmocka_unit_test(urls_without_secrets_only),
+        cmocka_unit_test(a_unix_socket_takes_no_proxy),
+        cmocka_unit_test(escaping_leaves_only_unreserved_characters),
+};
 
-        return cmocka_run_group_tests(tests, setup, teardown);
-}
+TEST_GROUP(http, tests, .setup = setup, .teardown = teardown);

@@ -18,6 +18,7 @@
 
 #include "shared/base/cleanup.h"
 #include "shared/net/plain.h"
+#include "tests/lib/group.h"
 
 static void only_whole_answers_are_read(void **state) {
         static const struct {
@@ -172,14 +173,12 @@ static void nobody_there_is_told_apart(void **state) {
         assert_int_equal(get(p, 100, 1000, &status, &body), -ECONNREFUSED);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(only_whole_answers_are_read),
-                cmocka_unit_test_setup_teardown(an_answer_in_parts_is_put_together, setup, teardown),
-                cmocka_unit_test_setup_teardown(too_much_is_refused, setup, teardown),
-                cmocka_unit_test_setup_teardown(silence_ends_with_the_time, setup, teardown),
-                cmocka_unit_test_setup_teardown(nobody_there_is_told_apart, setup, teardown),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_whole_answers_are_read),
+        cmocka_unit_test_setup_teardown(an_answer_in_parts_is_put_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(too_much_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(silence_ends_with_the_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(nobody_there_is_told_apart, setup, teardown),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(plain, tests);

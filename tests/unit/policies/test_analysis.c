@@ -14,6 +14,7 @@
 #include "shared/base/buffer.h"
 #include "shared/base/text.h"
 #include "shared/model/micro.h"
+#include "tests/lib/group.h"
 
 #define NOW          INT64_C(1700000000000)
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -504,30 +505,28 @@ static void the_strictest_of_all_counts(void **state) {
         assert_int_equal(analysis_combined(checks, 3, NULL, 0), CHECK_INCONCLUSIVE);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(fixed_series_have_fixed_scores),
-                cmocka_unit_test(two_samples_are_what_a_deviation_needs),
-                cmocka_unit_test(a_steady_baseline_does_not_condemn_a_hairs_breadth),
-                cmocka_unit_test(the_extremes_neither_overflow_nor_wrap),
-                cmocka_unit_test(random_series_of_all_magnitudes_agree_with_floating_point),
-                cmocka_unit_test(a_check_passes_at_once_when_every_instance_does),
-                cmocka_unit_test(as_many_failed_rounds_as_retries_fail_it),
-                cmocka_unit_test(anything_but_a_pass_ends_the_row),
-                cmocka_unit_test(no_fact_and_no_verdict_are_never_a_pass),
-                cmocka_unit_test(failures_while_an_instance_starts_do_not_count),
-                cmocka_unit_test(a_mean_within_bounds_passes_once_there_are_enough_samples),
-                cmocka_unit_test(both_bounds_hold),
-                cmocka_unit_test(retries_count_for_series_too),
-                cmocka_unit_test(no_traffic_and_no_data_never_pass_and_are_never_a_sample),
-                cmocka_unit_test(a_score_above_z_fails_and_only_on_the_worse_side),
-                cmocka_unit_test(a_bound_fails_whatever_the_baseline_says),
-                cmocka_unit_test(a_zero_baseline_is_left_only_by_what_is_not_zero),
-                cmocka_unit_test(too_few_baselines_are_inconclusive_and_none_at_all_is_a_first_release),
-                cmocka_unit_test(the_oldest_sample_goes_first),
-                cmocka_unit_test(a_long_series_of_the_largest_numbers_is_judged),
-                cmocka_unit_test(the_strictest_of_all_counts),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fixed_series_have_fixed_scores),
+        cmocka_unit_test(two_samples_are_what_a_deviation_needs),
+        cmocka_unit_test(a_steady_baseline_does_not_condemn_a_hairs_breadth),
+        cmocka_unit_test(the_extremes_neither_overflow_nor_wrap),
+        cmocka_unit_test(random_series_of_all_magnitudes_agree_with_floating_point),
+        cmocka_unit_test(a_check_passes_at_once_when_every_instance_does),
+        cmocka_unit_test(as_many_failed_rounds_as_retries_fail_it),
+        cmocka_unit_test(anything_but_a_pass_ends_the_row),
+        cmocka_unit_test(no_fact_and_no_verdict_are_never_a_pass),
+        cmocka_unit_test(failures_while_an_instance_starts_do_not_count),
+        cmocka_unit_test(a_mean_within_bounds_passes_once_there_are_enough_samples),
+        cmocka_unit_test(both_bounds_hold),
+        cmocka_unit_test(retries_count_for_series_too),
+        cmocka_unit_test(no_traffic_and_no_data_never_pass_and_are_never_a_sample),
+        cmocka_unit_test(a_score_above_z_fails_and_only_on_the_worse_side),
+        cmocka_unit_test(a_bound_fails_whatever_the_baseline_says),
+        cmocka_unit_test(a_zero_baseline_is_left_only_by_what_is_not_zero),
+        cmocka_unit_test(too_few_baselines_are_inconclusive_and_none_at_all_is_a_first_release),
+        cmocka_unit_test(the_oldest_sample_goes_first),
+        cmocka_unit_test(a_long_series_of_the_largest_numbers_is_judged),
+        cmocka_unit_test(the_strictest_of_all_counts),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(analysis, tests);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include "tests/lib/group.h"
 #include "tests/unit/policies/repository.h"
 
 #include "policies/approval.h"
@@ -154,15 +155,13 @@ static void a_security_key_is_touched_where_that_is_demanded(void **state) {
         refused((struct attempt){ .security_key = true, .require_touch = true }, "not touched", NULL);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(a_signed_statement_is_a_permission),
-                cmocka_unit_test(a_statement_counts_in_its_place_alone),
-                cmocka_unit_test(a_signature_is_for_these_bytes_and_this_namespace),
-                cmocka_unit_test(the_key_is_the_principals_and_may_approve),
-                cmocka_unit_test(the_key_is_valid_when_seen_and_when_written),
-                cmocka_unit_test(a_security_key_is_touched_where_that_is_demanded),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_signed_statement_is_a_permission),
+        cmocka_unit_test(a_statement_counts_in_its_place_alone),
+        cmocka_unit_test(a_signature_is_for_these_bytes_and_this_namespace),
+        cmocka_unit_test(the_key_is_the_principals_and_may_approve),
+        cmocka_unit_test(the_key_is_valid_when_seen_and_when_written),
+        cmocka_unit_test(a_security_key_is_touched_where_that_is_demanded),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(approval_judge, tests);

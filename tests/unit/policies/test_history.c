@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include "tests/lib/group.h"
 #include "tests/unit/policies/repository.h"
 
 #include <errno.h>
@@ -100,16 +101,14 @@ static void unrelated_and_older_tips_are_rewinds(void **state) {
 
 #define test(name) cmocka_unit_test_setup_teardown(name, make_repository, drop_repository)
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                test(a_line_is_read_from_the_accepted_commit_up),
-                test(what_a_merge_brings_in_stands_before_it),
-                test(the_mainline_is_the_first_parent_that_descends),
-                test(a_merge_of_the_accepted_commit_itself_follows_it),
-                test(old_history_is_left_out_however_it_is_reached),
-                test(linear_history_reads_nothing_behind_the_accepted_commit),
-                test(unrelated_and_older_tips_are_rewinds),
-        };
+static const struct CMUnitTest tests[] = {
+        test(a_line_is_read_from_the_accepted_commit_up),
+        test(what_a_merge_brings_in_stands_before_it),
+        test(the_mainline_is_the_first_parent_that_descends),
+        test(a_merge_of_the_accepted_commit_itself_follows_it),
+        test(old_history_is_left_out_however_it_is_reached),
+        test(linear_history_reads_nothing_behind_the_accepted_commit),
+        test(unrelated_and_older_tips_are_rewinds),
+};
 
-        return cmocka_run_group_tests_name("history", tests, NULL, NULL);
-}
+TEST_GROUP(history, tests);

@@ -10,6 +10,7 @@
 
 #include "policies/gate.h"
 #include "shared/base/reason.h"
+#include "tests/lib/group.h"
 
 static struct workload wanted = { .release = "sha256:bad", .version = "2" };
 static struct text_at poisoned[] = { { .text = "sha256:bad" } }, used[] = { { .text = "sha256:r1" } };
@@ -88,14 +89,10 @@ static void what_is_not_known_may_not_begin(void **state) {
         assert_int_equal(judge(&app, 1000, a)->verdict, VERDICT_DENY);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(a_release_that_did_not_fail_may_begin),
-                cmocka_unit_test(a_release_that_failed_may_not),
-                cmocka_unit_test(a_retry_that_counts_lets_it),
-                cmocka_unit_test(a_retry_that_does_not_verify_is_told),
-                cmocka_unit_test(what_is_not_known_may_not_begin),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_release_that_did_not_fail_may_begin), cmocka_unit_test(a_release_that_failed_may_not),
+        cmocka_unit_test(a_retry_that_counts_lets_it),           cmocka_unit_test(a_retry_that_does_not_verify_is_told),
+        cmocka_unit_test(what_is_not_known_may_not_begin),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(poison, tests);

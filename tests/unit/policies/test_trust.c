@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include "tests/lib/group.h"
 #include "tests/unit/policies/trust_rig.h"
 
 /*
@@ -330,30 +331,28 @@ static void touch_is_asked_for_when_it_is_required(void **state) {
         assert_int_equal(result.sk_flags, SSHSIG_USER_PRESENT);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                test(the_pinned_root_judges_the_first_tip_alone),
-                test(a_first_tip_cannot_name_its_own_signer),
-                test(a_malformed_root_is_this_hosts_mistake),
-                test(the_accepted_tip_is_fine_and_reads_no_history),
-                test(every_commit_of_the_range_is_verified),
-                test(unsigned_commits_are_refused),
-                test(a_signature_in_the_message_does_not_count),
-                test(forged_commits_are_refused),
-                test(other_namespaces_are_refused),
-                test(a_commit_never_names_its_own_signer),
-                test(removed_keys_are_called_revoked),
-                test(rewinds_are_refused),
-                test(dates_decide_nothing_about_ancestry),
-                test(a_back_dated_commit_does_not_help_an_expired_key),
-                test(a_key_is_not_valid_before_its_time_either),
-                test(the_future_is_refused_beyond_the_skew),
-                test(every_commit_brings_a_file_that_lets_somebody_sign),
-                test(a_malformed_file_is_refused_at_its_place_even_when_repaired_later),
-                test(malformed_trees_are_refused),
-                test(missing_objects_are_named),
-                test(touch_is_asked_for_when_it_is_required),
-        };
+static const struct CMUnitTest tests[] = {
+        test(the_pinned_root_judges_the_first_tip_alone),
+        test(a_first_tip_cannot_name_its_own_signer),
+        test(a_malformed_root_is_this_hosts_mistake),
+        test(the_accepted_tip_is_fine_and_reads_no_history),
+        test(every_commit_of_the_range_is_verified),
+        test(unsigned_commits_are_refused),
+        test(a_signature_in_the_message_does_not_count),
+        test(forged_commits_are_refused),
+        test(other_namespaces_are_refused),
+        test(a_commit_never_names_its_own_signer),
+        test(removed_keys_are_called_revoked),
+        test(rewinds_are_refused),
+        test(dates_decide_nothing_about_ancestry),
+        test(a_back_dated_commit_does_not_help_an_expired_key),
+        test(a_key_is_not_valid_before_its_time_either),
+        test(the_future_is_refused_beyond_the_skew),
+        test(every_commit_brings_a_file_that_lets_somebody_sign),
+        test(a_malformed_file_is_refused_at_its_place_even_when_repaired_later),
+        test(malformed_trees_are_refused),
+        test(missing_objects_are_named),
+        test(touch_is_asked_for_when_it_is_required),
+};
 
-        return cmocka_run_group_tests_name("trust", tests, NULL, NULL);
-}
+TEST_GROUP(trust, tests);

@@ -2,6 +2,7 @@
 
 /* What is remembered, what a long history costs, and where it ends. */
 
+#include "tests/lib/group.h"
 #include "tests/unit/policies/trust_rig.h"
 
 #include <errno.h>
@@ -147,13 +148,11 @@ static void too_many_commits_are_refused_before_they_are_judged(void **state) {
         assert_refused(trust_verify(&request, &result, &fault), REASON_TRUST_LIMIT);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                test(what_was_verified_is_not_verified_again),
-                test(what_was_seen_in_time_stays_accepted),
-                test(ten_thousand_commits_take_a_second_or_so),
-                test(too_many_commits_are_refused_before_they_are_judged),
-        };
+static const struct CMUnitTest tests[] = {
+        test(what_was_verified_is_not_verified_again),
+        test(what_was_seen_in_time_stays_accepted),
+        test(ten_thousand_commits_take_a_second_or_so),
+        test(too_many_commits_are_refused_before_they_are_judged),
+};
 
-        return cmocka_run_group_tests_name("trust", tests, NULL, NULL);
-}
+TEST_GROUP(trust_cost, tests);

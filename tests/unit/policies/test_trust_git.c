@@ -2,6 +2,7 @@
 
 /* Trust over a repository that git itself made, signed and merged. */
 
+#include "tests/lib/group.h"
 #include "tests/unit/sign/support.h"
 
 #include "policies/trust.h"
@@ -169,11 +170,9 @@ static void what_git_did_not_sign_is_refused(void **state) {
         assert_refused(verify(w, &foreign, &first, &result, &fault), REASON_TRUST_REWIND);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(gits_own_history_is_accepted, make_workshop, drop_workshop),
-                cmocka_unit_test_setup_teardown(what_git_did_not_sign_is_refused, make_workshop, drop_workshop),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(gits_own_history_is_accepted, make_workshop, drop_workshop),
+        cmocka_unit_test_setup_teardown(what_git_did_not_sign_is_refused, make_workshop, drop_workshop),
+};
 
-        return cmocka_run_group_tests_name("trust_git", tests, NULL, NULL);
-}
+TEST_GROUP(trust_git, tests);

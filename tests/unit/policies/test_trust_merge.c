@@ -2,6 +2,7 @@
 
 /* What a merge brings in, and whose keys may sign it. */
 
+#include "tests/lib/group.h"
 #include "tests/unit/policies/trust_rig.h"
 
 static void a_merge_brings_in_signed_commits(void **state) {
@@ -184,23 +185,21 @@ static void criss_cross_merges_are_walked_once(void **state) {
         assert_int_equal(accepts(&a, &x).n_commits, 83);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                test(a_merge_brings_in_signed_commits),
-                test(a_branch_from_before_the_accepted_commit_may_be_merged),
-                test(merging_what_is_old_already_brings_in_nothing),
-                test(foxtrot_merges_follow_what_descends_from_the_accepted_commit),
-                test(foxtrot_merges_do_not_bring_their_own_trust),
-                test(octopus_merges_bring_in_all_their_arms),
-                test(a_key_added_on_a_branch_may_be_used_there),
-                test(a_key_that_was_removed_long_ago_is_said_to_be_removed),
-                test(a_key_revoked_on_a_merged_side_cannot_sign_the_merge),
-                test(a_side_that_never_had_the_key_does_not_stop_it),
-                test(a_key_let_in_again_may_merge_branches_from_between),
-                test(a_key_revoked_on_the_mainline_does_not_come_back_through_a_branch),
-                test(merges_inside_a_branch_are_judged_too),
-                test(criss_cross_merges_are_walked_once),
-        };
+static const struct CMUnitTest tests[] = {
+        test(a_merge_brings_in_signed_commits),
+        test(a_branch_from_before_the_accepted_commit_may_be_merged),
+        test(merging_what_is_old_already_brings_in_nothing),
+        test(foxtrot_merges_follow_what_descends_from_the_accepted_commit),
+        test(foxtrot_merges_do_not_bring_their_own_trust),
+        test(octopus_merges_bring_in_all_their_arms),
+        test(a_key_added_on_a_branch_may_be_used_there),
+        test(a_key_that_was_removed_long_ago_is_said_to_be_removed),
+        test(a_key_revoked_on_a_merged_side_cannot_sign_the_merge),
+        test(a_side_that_never_had_the_key_does_not_stop_it),
+        test(a_key_let_in_again_may_merge_branches_from_between),
+        test(a_key_revoked_on_the_mainline_does_not_come_back_through_a_branch),
+        test(merges_inside_a_branch_are_judged_too),
+        test(criss_cross_merges_are_walked_once),
+};
 
-        return cmocka_run_group_tests_name("trust", tests, NULL, NULL);
-}
+TEST_GROUP(trust_merge, tests);

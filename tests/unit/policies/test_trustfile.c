@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include "tests/lib/group.h"
 #include "tests/unit/policies/repository.h"
 
 #include <errno.h>
@@ -86,13 +87,11 @@ static void a_file_that_is_refused_is_not_kept(void **state) {
 
 #define test(name) cmocka_unit_test_setup_teardown(name, make_repository, drop_repository)
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                test(a_file_is_parsed_once),
-                test(the_least_recently_used_is_dropped),
-                test(a_folder_is_looked_up_once),
-                test(a_file_that_is_refused_is_not_kept),
-        };
+static const struct CMUnitTest tests[] = {
+        test(a_file_is_parsed_once),
+        test(the_least_recently_used_is_dropped),
+        test(a_folder_is_looked_up_once),
+        test(a_file_that_is_refused_is_not_kept),
+};
 
-        return cmocka_run_group_tests_name("trustfile", tests, NULL, NULL);
-}
+TEST_GROUP(trustfile, tests);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include "tests/lib/group.h"
 #include "tests/unit/providers/routes.h"
 
 #include <fcntl.h>
@@ -138,14 +139,13 @@ static void commands_say_what_they_print(void **state) {
         assert_true(activate_command(&argv, usual, &code, &said, &fault) < 0);
 }
 
-int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        const struct CMUnitTest tests[] = {
-                TEST(what_was_before_comes_back),
-                TEST(what_was_never_kept_is_reverted_first),
-                TEST(cut_short_before_the_write_is_harmless),
-                TEST(commands_say_what_they_print),
-        };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+        TEST(what_was_before_comes_back),
+        TEST(what_was_never_kept_is_reverted_first),
+        TEST(cut_short_before_the_write_is_harmless),
+        TEST(commands_say_what_they_print),
+};
+
+TEST_GROUP(activate, tests);

@@ -19,6 +19,7 @@
 #include "shared/base/file.h"
 #include "shared/base/text.h"
 #include "shared/data/json.h"
+#include "tests/lib/group.h"
 
 static int ask(const char *config, const char *registry, struct buffer *out, struct fault *fault) {
         return auth_from_config("config.json", config, strlen(config), registry, out, fault);
@@ -101,7 +102,9 @@ static void a_broken_file_is_a_fault_that_shows_no_secret(void **state) {
         }
 }
 
-/* Helpers on a PATH of our own. */
+/* Helpers on a PATH of our own, until helper_done(). */
+static char *path_before;
+
 static char *helper_dir(void **state, const char *name, const char *script) {
         static const char template[] = "/tmp/tally-auth-XXXXXX";
         char *dir = strdup(template), path[200];
@@ -116,6 +119,8 @@ static char *helper_dir(void **state, const char *name, const char *script) {
                 assert_int_equal(file_write(AT_FDCWD, path, text.data, text.size, 0755, &fault), 0);
         }
         (void)snprintf(path, sizeof(path), "%s:/bin:/usr/bin", dir);
+        path_before = strdup(getenv("PATH"));
+        assert_non_null(path_before);
         assert_int_equal(setenv("PATH", path, 1), 0);
         return dir;
 }
@@ -127,6 +132,8 @@ static void helper_done(char *dir, const char *name) {
         assert_int_equal(unlink(path), 0);
         assert_int_equal(rmdir(dir), 0);
         free(dir);
+        assert_int_equal(setenv("PATH", path_before, 1), 0);
+        free(path_before);
 }
 
 static void helpers_are_asked_by_their_protocol(void **state) {
@@ -188,18 +195,16 @@ static void wiping_leaves_no_string(void **state) {
                 assert_int_equal(first[i], 0);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(credentials_are_found_however_the_registry_is_written),
-                cmocka_unit_test(docker_hub_goes_by_several_names),
-                cmocka_unit_test(an_identity_token_wins),
-                cmocka_unit_test(a_broken_file_is_a_fault_that_shows_no_secret),
-                cmocka_unit_test(helpers_are_asked_by_their_protocol),
-                cmocka_unit_test(a_helper_that_knows_nothing_leaves_the_file),
-                cmocka_unit_test(a_helper_that_fails_is_a_fault_without_its_output),
-                cmocka_unit_test(a_missing_file_knows_no_credentials),
-                cmocka_unit_test(wiping_leaves_no_string),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(credentials_are_found_however_the_registry_is_written),
+        cmocka_unit_test(docker_hub_goes_by_several_names),
+        cmocka_unit_test(an_identity_token_wins),
+        cmocka_unit_test(a_broken_file_is_a_fault_that_shows_no_secret),
+        cmocka_unit_test(helpers_are_asked_by_their_protocol),
+        cmocka_unit_test(a_helper_that_knows_nothing_leaves_the_file),
+        cmocka_unit_test(a_helper_that_fails_is_a_fault_without_its_output),
+        cmocka_unit_test(a_missing_file_knows_no_credentials),
+        cmocka_unit_test(wiping_leaves_no_string),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(auth, tests);

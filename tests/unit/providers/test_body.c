@@ -6,6 +6,7 @@
 #include "providers/runtime/docker/labels.h"
 #include "shared/base/reason.h"
 #include "shared/data/json.h"
+#include "tests/lib/group.h"
 #include "tests/unit/providers/rendered.h"
 
 static const json_t *body_of(struct rig *rig, struct workload *w, const char *yaml, int api) {
@@ -147,16 +148,15 @@ static void newer_features_are_refused_on_older_engines(void **state) {
         }
 }
 
-int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        const struct CMUnitTest tests[] = {
-                CASE(labels_say_whose_it_is_and_how_it_is_run),
-                CASE(several_networks_wait_for_an_api_that_takes_them),
-                CASE(files_are_mounted_read_only_from_their_folder),
-                CASE(names_let_old_and_new_stand_side_by_side),
-                CASE(restart_policies_survive_as_text),
-                CASE(newer_features_are_refused_on_older_engines),
-        };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+        CASE(labels_say_whose_it_is_and_how_it_is_run),
+        CASE(several_networks_wait_for_an_api_that_takes_them),
+        CASE(files_are_mounted_read_only_from_their_folder),
+        CASE(names_let_old_and_new_stand_side_by_side),
+        CASE(restart_policies_survive_as_text),
+        CASE(newer_features_are_refused_on_older_engines),
+};
+
+TEST_GROUP(body, tests);

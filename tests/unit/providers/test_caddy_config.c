@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include "tests/lib/group.h"
 #include "tests/unit/providers/routes.h"
 
 #include "providers/routers/caddy_config.h"
@@ -79,12 +80,10 @@ static void what_is_not_ours_is_not_taken(void **state) {
         }
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(objects_are_as_reviewed),       cmocka_unit_test(an_object_is_its_route),
-                cmocka_unit_test(every_percent_is_read_back),    cmocka_unit_test(a_placeholder_is_empty),
-                cmocka_unit_test(what_is_not_ours_is_not_taken),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(objects_are_as_reviewed),       cmocka_unit_test(an_object_is_its_route),
+        cmocka_unit_test(every_percent_is_read_back),    cmocka_unit_test(a_placeholder_is_empty),
+        cmocka_unit_test(what_is_not_ours_is_not_taken),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(caddy_config, tests);

@@ -12,6 +12,7 @@
 #include "providers/registry/challenge.h"
 #include "shared/base/limits.h"
 #include "shared/base/reason.h"
+#include "tests/lib/group.h"
 
 static void test_a_bearer_challenge_has_its_parameters(void **state) {
         own_fault struct fault f = FAULT_INIT;
@@ -114,14 +115,12 @@ static void test_limits_are_kept(void **state) {
         refuse(many);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_a_bearer_challenge_has_its_parameters),
-                cmocka_unit_test(test_one_header_may_hold_several_challenges),
-                cmocka_unit_test(test_an_empty_header_asks_for_nothing),
-                cmocka_unit_test(test_what_is_malformed_is_refused),
-                cmocka_unit_test(test_limits_are_kept),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_bearer_challenge_has_its_parameters),
+        cmocka_unit_test(test_one_header_may_hold_several_challenges),
+        cmocka_unit_test(test_an_empty_header_asks_for_nothing),
+        cmocka_unit_test(test_what_is_malformed_is_refused),
+        cmocka_unit_test(test_limits_are_kept),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(challenge, tests);

@@ -19,6 +19,7 @@
 #include "shared/base/file.h"
 #include "shared/data/json.h"
 #include "shared/model/files.h"
+#include "tests/lib/group.h"
 
 static int setup(void **state) {
         char *dir = strdup("/tmp/tally-files-XXXXXX");
@@ -231,18 +232,17 @@ static void the_stamp_follows_every_touch(void **state) {
         assert_int_equal(files_changed_at(*state, "0123"), -1);
 }
 
-int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        const struct CMUnitTest tests[] = {
-                CASE(what_is_written_has_the_digest_of_the_model),
-                CASE(what_is_intact_is_not_written_again),
-                CASE(any_change_is_seen_and_mended),
-                CASE(a_grant_keeps_its_mode_and_owner),
-                CASE(names_are_checked),
-                CASE(paths_never_leave_the_folder),
-                CASE(collect_keeps_what_is_named_and_sweeps_what_a_crash_left),
-                CASE(the_stamp_follows_every_touch),
-        };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+        CASE(what_is_written_has_the_digest_of_the_model),
+        CASE(what_is_intact_is_not_written_again),
+        CASE(any_change_is_seen_and_mended),
+        CASE(a_grant_keeps_its_mode_and_owner),
+        CASE(names_are_checked),
+        CASE(paths_never_leave_the_folder),
+        CASE(collect_keeps_what_is_named_and_sweeps_what_a_crash_left),
+        CASE(the_stamp_follows_every_touch),
+};
+
+TEST_GROUP(docker_files, tests);

@@ -10,6 +10,7 @@
 #include "providers/runtime/docker/engine.h"
 #include "shared/base/reason.h"
 #include "shared/data/json.h"
+#include "tests/lib/group.h"
 
 static void the_lower_of_both_versions_is_spoken(void **state) {
         static const struct {
@@ -137,17 +138,15 @@ static void ids_are_safe_in_a_path(void **state) {
         assert_false(engine_id_is_valid(NULL));
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(the_lower_of_both_versions_is_spoken),
-                cmocka_unit_test(engines_that_are_too_old_or_no_engines_are_refused),
-                cmocka_unit_test(only_unix_sockets_are_endpoints),
-                cmocka_unit_test(the_kind_of_a_fault_follows_the_status),
-                cmocka_unit_test(errors_that_are_not_json_are_still_read),
-                cmocka_unit_test(a_good_answer_must_be_json),
-                cmocka_unit_test(a_question_is_not_answered_by_nothing),
-                cmocka_unit_test(ids_are_safe_in_a_path),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_lower_of_both_versions_is_spoken),
+        cmocka_unit_test(engines_that_are_too_old_or_no_engines_are_refused),
+        cmocka_unit_test(only_unix_sockets_are_endpoints),
+        cmocka_unit_test(the_kind_of_a_fault_follows_the_status),
+        cmocka_unit_test(errors_that_are_not_json_are_still_read),
+        cmocka_unit_test(a_good_answer_must_be_json),
+        cmocka_unit_test(a_question_is_not_answered_by_nothing),
+        cmocka_unit_test(ids_are_safe_in_a_path),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(engine, tests);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "providers/runtime/docker/exec_stream.h"
+#include "tests/lib/group.h"
 
 #define TWO_FRAMES "\1\0\0\0\0\0\0\3one\2\0\0\0\0\0\0\4 two"
 
@@ -105,15 +106,13 @@ static void what_fits_is_kept_from_its_first_line_on(void **state) {
         assert_int_equal(strspn(exec_stream_text(&s, a), "x"), LIMIT_EXEC_OUTPUT_BYTES);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(frames_of_both_streams_are_one_text_however_they_arrive),
-                cmocka_unit_test(what_is_no_frame_is_text),
-                cmocka_unit_test(an_end_in_the_middle_is_an_end),
-                cmocka_unit_test(the_text_is_harmless_and_has_a_limit),
-                cmocka_unit_test(of_much_text_the_last_whole_lines_can_be_kept),
-                cmocka_unit_test(what_fits_is_kept_from_its_first_line_on),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(frames_of_both_streams_are_one_text_however_they_arrive),
+        cmocka_unit_test(what_is_no_frame_is_text),
+        cmocka_unit_test(an_end_in_the_middle_is_an_end),
+        cmocka_unit_test(the_text_is_harmless_and_has_a_limit),
+        cmocka_unit_test(of_much_text_the_last_whole_lines_can_be_kept),
+        cmocka_unit_test(what_fits_is_kept_from_its_first_line_on),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(exec_stream, tests);

@@ -8,6 +8,7 @@
 #include "providers/fake/fake.h"
 #include "shared/base/reason.h"
 #include "shared/data/json.h"
+#include "tests/lib/group.h"
 #include "tests/lib/rig.h"
 
 #define IMAGE "r.example/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -258,20 +259,19 @@ static void the_world_outlives_a_process_that_dies_at_any_call(void **state) {
         assert_int_equal(unlink(path), 0);
 }
 
-int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        const struct CMUnitTest tests[] = {
-                CASE(an_instance_lives_as_the_contract_says),
-                CASE(other_settings_are_another_specification),
-                CASE(a_scripted_instance_can_be_reached_while_it_runs),
-                CASE(a_scripted_command_ends_as_the_script_says),
-                CASE(the_nth_call_fails_as_scripted),
-                CASE(a_start_goes_as_scripted),
-                CASE(an_engine_that_is_away_is_only_observed),
-                CASE(collect_keeps_images_of_workloads),
-                CASE(collect_keeps_older_images_within_the_budget),
-                cmocka_unit_test(the_world_outlives_a_process_that_dies_at_any_call),
-        };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+        CASE(an_instance_lives_as_the_contract_says),
+        CASE(other_settings_are_another_specification),
+        CASE(a_scripted_instance_can_be_reached_while_it_runs),
+        CASE(a_scripted_command_ends_as_the_script_says),
+        CASE(the_nth_call_fails_as_scripted),
+        CASE(a_start_goes_as_scripted),
+        CASE(an_engine_that_is_away_is_only_observed),
+        CASE(collect_keeps_images_of_workloads),
+        CASE(collect_keeps_older_images_within_the_budget),
+        cmocka_unit_test(the_world_outlives_a_process_that_dies_at_any_call),
+};
+
+TEST_GROUP(fake, tests);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include "tests/lib/group.h"
 #include "tests/unit/providers/routes.h"
 
 #include "providers/routers/haproxy_answer.h"
@@ -113,13 +114,11 @@ static void what_is_not_ours_is_not_taken(void **state) {
         }
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(the_map_of_the_app_is_found),
-                cmocka_unit_test(share_and_releases_are_read),
-                cmocka_unit_test(servers_are_read),
-                cmocka_unit_test(what_is_not_ours_is_not_taken),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_map_of_the_app_is_found),
+        cmocka_unit_test(share_and_releases_are_read),
+        cmocka_unit_test(servers_are_read),
+        cmocka_unit_test(what_is_not_ours_is_not_taken),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(haproxy_answer, tests);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include "tests/lib/group.h"
 #include "tests/unit/providers/routes.h"
 
 #include "providers/routers/haproxy_config.h"
@@ -141,15 +142,13 @@ static void what_is_odd_is_said_and_mended(void **state) {
         assert_non_null(odd);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(files_are_as_reviewed),
-                cmocka_unit_test(a_layout_is_its_route),
-                cmocka_unit_test(the_name_says_what_must_be_loaded),
-                cmocka_unit_test(targets_keep_their_places),
-                cmocka_unit_test(no_request_goes_where_neither_route_sends_it),
-                cmocka_unit_test(what_is_odd_is_said_and_mended),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_are_as_reviewed),
+        cmocka_unit_test(a_layout_is_its_route),
+        cmocka_unit_test(the_name_says_what_must_be_loaded),
+        cmocka_unit_test(targets_keep_their_places),
+        cmocka_unit_test(no_request_goes_where_neither_route_sends_it),
+        cmocka_unit_test(what_is_odd_is_said_and_mended),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(haproxy_config, tests);

@@ -13,6 +13,7 @@
 #include "shared/fleet/fleet.h"
 
 #define RENDERED_BY "compose"
+#include "tests/lib/group.h"
 #include "tests/unit/providers/rendered.h"
 
 static const char *canonical(struct rig *rig, json_t *value) {
@@ -267,32 +268,35 @@ static void roles_and_traffic_come_from_the_app(void **state) {
 /* Nothing is installed under these paths. */
 static void without_docker_compose_it_says_how_to_get_it(void **state) {
         own_fault struct fault fault = FAULT_INIT;
+        own_free char *path_before = strdup(getenv("PATH"));
         struct program p = { .path = NULL };
+        int r;
 
         (void)state;
         if (access("/usr/libexec/docker/cli-plugins/docker-compose", X_OK) == 0 ||
             access("/usr/lib/docker/cli-plugins/docker-compose", X_OK) == 0)
                 skip();
         assert_int_equal(setenv("PATH", "/nonexistent", 1), 0);
-        assert_true(program_find(&p, &fault) < 0);
+        r = program_find(&p, &fault);
+        assert_int_equal(setenv("PATH", path_before, 1), 0);
+        assert_true(r < 0);
         assert_string_equal(fault.code, "RUNTIME_UNSUPPORTED");
         assert_int_equal(fault.kind, FAULT_CONFIG);
         assert_non_null(strstr(fault.hint, "docker-compose"));
         program_done(&p);
 }
 
-int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        const struct CMUnitTest tests[] = {
-                CASE(the_smallest_service_is_locked),
-                CASE(a_service_with_everything_is_locked),
-                CASE(networks_and_volumes_are_made_by_a_service_without_instances),
-                CASE(the_digest_follows_what_the_container_is_made_of),
-                CASE(no_path_of_the_host_is_in_the_specification),
-                CASE(what_docker_compose_says_is_read),
-                CASE(roles_and_traffic_come_from_the_app),
-                CASE(without_docker_compose_it_says_how_to_get_it),
-        };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+        CASE(the_smallest_service_is_locked),
+        CASE(a_service_with_everything_is_locked),
+        CASE(networks_and_volumes_are_made_by_a_service_without_instances),
+        CASE(the_digest_follows_what_the_container_is_made_of),
+        CASE(no_path_of_the_host_is_in_the_specification),
+        CASE(what_docker_compose_says_is_read),
+        CASE(roles_and_traffic_come_from_the_app),
+        CASE(without_docker_compose_it_says_how_to_get_it),
+};
+
+TEST_GROUP(locked, tests);

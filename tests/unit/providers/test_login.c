@@ -10,6 +10,7 @@
 
 #include "providers/registry/login.h"
 #include "shared/base/reason.h"
+#include "tests/lib/group.h"
 
 static void test_only_this_machine_is_loopback(void **state) {
         static const char *const ours[] = {
@@ -137,16 +138,14 @@ static void test_a_busy_server_says_how_long_to_wait(void **state) {
         http_response_done(&response);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_only_this_machine_is_loopback),
-                cmocka_unit_test(test_a_token_is_asked_for_pulling_this_repository),
-                cmocka_unit_test(test_the_challenge_says_which_scope),
-                cmocka_unit_test(test_credentials_go_over_https_only),
-                cmocka_unit_test(test_a_token_becomes_a_header),
-                cmocka_unit_test(test_what_cannot_be_a_token_gets_into_no_header),
-                cmocka_unit_test(test_a_busy_server_says_how_long_to_wait),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_only_this_machine_is_loopback),
+        cmocka_unit_test(test_a_token_is_asked_for_pulling_this_repository),
+        cmocka_unit_test(test_the_challenge_says_which_scope),
+        cmocka_unit_test(test_credentials_go_over_https_only),
+        cmocka_unit_test(test_a_token_becomes_a_header),
+        cmocka_unit_test(test_what_cannot_be_a_token_gets_into_no_header),
+        cmocka_unit_test(test_a_busy_server_says_how_long_to_wait),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(login, tests);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include "tests/lib/group.h"
 #include "tests/unit/providers/routes.h"
 
 #include "providers/routers/nginx_config.h"
@@ -108,14 +109,10 @@ static void what_is_not_ours_is_not_taken(void **state) {
         }
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(files_are_as_reviewed),
-                cmocka_unit_test(digests_tell_settings_and_routes_apart),
-                cmocka_unit_test(what_is_told_is_the_route),
-                cmocka_unit_test(many_targets_are_told_in_pieces),
-                cmocka_unit_test(what_is_not_ours_is_not_taken),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_are_as_reviewed),         cmocka_unit_test(digests_tell_settings_and_routes_apart),
+        cmocka_unit_test(what_is_told_is_the_route),     cmocka_unit_test(many_targets_are_told_in_pieces),
+        cmocka_unit_test(what_is_not_ours_is_not_taken),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(nginx_config, tests);

@@ -5,6 +5,7 @@
 #include "providers/runtime/docker/observe.h"
 #include "shared/base/clock.h"
 #include "shared/base/text.h"
+#include "tests/lib/group.h"
 
 static void status_texts_of_all_kinds(void **state) {
         static const struct {
@@ -259,18 +260,16 @@ static void states_are_the_engines_words(void **state) {
         assert_int_equal(observe_state(NULL), INSTANCE_DEAD);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(status_texts_of_all_kinds),
-                cmocka_unit_test(the_lists_of_both_stores_say_the_same),
-                cmocka_unit_test(a_published_port_is_reached_on_this_host),
-                cmocka_unit_test(the_address_is_that_of_the_first_network_by_name),
-                cmocka_unit_test(a_closer_look_tells_start_restarts_and_health),
-                cmocka_unit_test(an_end_with_the_engine_is_told_from_one_before_it),
-                cmocka_unit_test(other_hosts_and_half_labelled_containers_are_left_out),
-                cmocka_unit_test(lists_of_anything_do_no_harm),
-                cmocka_unit_test(states_are_the_engines_words),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(status_texts_of_all_kinds),
+        cmocka_unit_test(the_lists_of_both_stores_say_the_same),
+        cmocka_unit_test(a_published_port_is_reached_on_this_host),
+        cmocka_unit_test(the_address_is_that_of_the_first_network_by_name),
+        cmocka_unit_test(a_closer_look_tells_start_restarts_and_health),
+        cmocka_unit_test(an_end_with_the_engine_is_told_from_one_before_it),
+        cmocka_unit_test(other_hosts_and_half_labelled_containers_are_left_out),
+        cmocka_unit_test(lists_of_anything_do_no_harm),
+        cmocka_unit_test(states_are_the_engines_words),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(observe, tests);

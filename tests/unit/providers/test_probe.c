@@ -15,6 +15,7 @@
 #include "shared/base/limits.h"
 #include "shared/base/text.h"
 #include "shared/data/json.h"
+#include "tests/lib/group.h"
 #include "tests/lib/rig.h"
 
 #define NUMBER(value) "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[1,\"" value "\"]}}"
@@ -547,26 +548,24 @@ static void a_query_that_is_too_long_is_not_asked(void **state) {
         assert_fact(&fact, CHECK_INCONCLUSIVE, "query: longer than 16384 bytes");
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(an_answer_with_the_right_status_passes),
-                cmocka_unit_test(the_body_must_hold_the_text_in_its_first_part),
-                cmocka_unit_test(path_and_host_go_out_as_they_are),
-                cmocka_unit_test(the_environment_has_no_say),
-                cmocka_unit_test(no_whole_answer_in_time_fails),
-                cmocka_unit_test(a_closed_port_fails),
-                cmocka_unit_test(what_cannot_be_asked_is_inconclusive_and_what_does_not_run_fails),
-                cmocka_unit_test(a_port_that_takes_connections_passes),
-                cmocka_unit_test(a_published_port_that_drops_connections_fails),
-                cmocka_unit_test(a_port_that_does_not_answer_in_time_fails),
-                cmocka_unit_test(the_exit_code_of_a_command_decides),
-                cmocka_unit_test(a_runtime_without_commands_is_inconclusive),
-                cmocka_unit_test(a_number_is_taken_with_its_baseline),
-                cmocka_unit_test(placeholders_are_of_the_new_release_and_in_the_baseline_of_the_old),
-                cmocka_unit_test(without_traffic_or_data_nothing_is_concluded),
-                cmocka_unit_test(a_server_that_does_not_answer_is_inconclusive),
-                cmocka_unit_test(a_query_that_is_too_long_is_not_asked),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_answer_with_the_right_status_passes),
+        cmocka_unit_test(the_body_must_hold_the_text_in_its_first_part),
+        cmocka_unit_test(path_and_host_go_out_as_they_are),
+        cmocka_unit_test(the_environment_has_no_say),
+        cmocka_unit_test(no_whole_answer_in_time_fails),
+        cmocka_unit_test(a_closed_port_fails),
+        cmocka_unit_test(what_cannot_be_asked_is_inconclusive_and_what_does_not_run_fails),
+        cmocka_unit_test(a_port_that_takes_connections_passes),
+        cmocka_unit_test(a_published_port_that_drops_connections_fails),
+        cmocka_unit_test(a_port_that_does_not_answer_in_time_fails),
+        cmocka_unit_test(the_exit_code_of_a_command_decides),
+        cmocka_unit_test(a_runtime_without_commands_is_inconclusive),
+        cmocka_unit_test(a_number_is_taken_with_its_baseline),
+        cmocka_unit_test(placeholders_are_of_the_new_release_and_in_the_baseline_of_the_old),
+        cmocka_unit_test(without_traffic_or_data_nothing_is_concluded),
+        cmocka_unit_test(a_server_that_does_not_answer_is_inconclusive),
+        cmocka_unit_test(a_query_that_is_too_long_is_not_asked),
+};
 
-        return cmocka_run_group_tests(tests, start_server, stop_server);
-}
+TEST_GROUP(probe, tests, .setup = start_server, .teardown = stop_server);

@@ -5,6 +5,7 @@
 #include "providers/runtime/docker/pull.h"
 #include "shared/base/limits.h"
 #include "shared/base/reason.h"
+#include "tests/lib/group.h"
 
 struct told {
         int n;
@@ -123,15 +124,13 @@ static void a_registrys_refusal_has_its_code(void **state) {
                 assert_string_equal(pull_error_code(table[i].message), table[i].code);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(recorded_pulls_are_read_in_pieces_of_any_size),
-                cmocka_unit_test(errors_in_the_stream_are_kept),
-                cmocka_unit_test(garbage_stops_the_transfer),
-                cmocka_unit_test(a_line_without_end_is_too_long),
-                cmocka_unit_test(layers_add_up_and_odd_numbers_do_no_harm),
-                cmocka_unit_test(a_registrys_refusal_has_its_code),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(recorded_pulls_are_read_in_pieces_of_any_size),
+        cmocka_unit_test(errors_in_the_stream_are_kept),
+        cmocka_unit_test(garbage_stops_the_transfer),
+        cmocka_unit_test(a_line_without_end_is_too_long),
+        cmocka_unit_test(layers_add_up_and_odd_numbers_do_no_harm),
+        cmocka_unit_test(a_registrys_refusal_has_its_code),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(pull, tests);

@@ -12,6 +12,7 @@
 #include "shared/base/limits.h"
 #include "shared/base/text.h"
 #include "shared/model/micro.h"
+#include "tests/lib/group.h"
 
 /*
  * Filling in
@@ -168,15 +169,13 @@ static void a_long_complaint_is_cut(void **state) {
         assert_int_equal(strlen(found.detail), LIMIT_CHECK_DETAIL_BYTES - 1);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(every_placeholder_is_filled_in),
-                cmocka_unit_test(no_value_ends_the_string_it_stands_in),
-                cmocka_unit_test(a_query_has_a_limit),
-                cmocka_unit_test(a_scalar_and_a_vector_of_one_are_a_number),
-                cmocka_unit_test(everything_else_is_inconclusive_and_says_why),
-                cmocka_unit_test(a_long_complaint_is_cut),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_placeholder_is_filled_in),
+        cmocka_unit_test(no_value_ends_the_string_it_stands_in),
+        cmocka_unit_test(a_query_has_a_limit),
+        cmocka_unit_test(a_scalar_and_a_vector_of_one_are_a_number),
+        cmocka_unit_test(everything_else_is_inconclusive_and_says_why),
+        cmocka_unit_test(a_long_complaint_is_cut),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(query, tests);

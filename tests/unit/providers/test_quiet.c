@@ -4,6 +4,7 @@
 
 #include "providers/runtime/docker/docker_private.h"
 #include "providers/runtime/docker/fingerprint.h"
+#include "tests/lib/group.h"
 
 static struct digest print_of(const json_t *list) {
         struct digest d;
@@ -166,14 +167,10 @@ static void what_does_not_run_is_asked_each_time(void **state) {
         docker_done(&d);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(what_changes_by_itself_is_left_out),
-                cmocka_unit_test(what_matters_is_seen),
-                cmocka_unit_test(only_lists_have_a_fingerprint),
-                cmocka_unit_test(one_run_is_looked_at_closely_once),
-                cmocka_unit_test(what_does_not_run_is_asked_each_time),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_changes_by_itself_is_left_out),   cmocka_unit_test(what_matters_is_seen),
+        cmocka_unit_test(only_lists_have_a_fingerprint),        cmocka_unit_test(one_run_is_looked_at_closely_once),
+        cmocka_unit_test(what_does_not_run_is_asked_each_time),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(quiet, tests);

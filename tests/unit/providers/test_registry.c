@@ -13,6 +13,7 @@
 #include "providers/registry/registry.h"
 #include "shared/base/reason.h"
 #include "shared/net/http.h"
+#include "tests/lib/group.h"
 
 #define OCI_INDEX "application/vnd.oci.image.index.v1+json"
 #define BODY      "{\"schemaVersion\":2,\"mediaType\":\"" OCI_INDEX "\",\"manifests\":[]}"
@@ -94,15 +95,13 @@ static void test_a_manifest_that_calls_itself_something_else_is_refused(void **s
                REASON_IMAGE_DIGEST_MISMATCH);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_the_digest_is_the_one_of_the_bytes),
-                cmocka_unit_test(test_other_bytes_than_were_announced_are_refused),
-                cmocka_unit_test(test_other_bytes_than_were_asked_for_are_refused),
-                cmocka_unit_test(test_every_digest_header_must_agree),
-                cmocka_unit_test(test_what_is_no_manifest_is_refused),
-                cmocka_unit_test(test_a_manifest_that_calls_itself_something_else_is_refused),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_digest_is_the_one_of_the_bytes),
+        cmocka_unit_test(test_other_bytes_than_were_announced_are_refused),
+        cmocka_unit_test(test_other_bytes_than_were_asked_for_are_refused),
+        cmocka_unit_test(test_every_digest_header_must_agree),
+        cmocka_unit_test(test_what_is_no_manifest_is_refused),
+        cmocka_unit_test(test_a_manifest_that_calls_itself_something_else_is_refused),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(registry, tests);

@@ -3,6 +3,7 @@
 #include "providers/runtime/docker/render.h"
 #include "shared/base/text.h"
 #include "shared/data/json.h"
+#include "tests/lib/group.h"
 #include "tests/unit/providers/rendered.h"
 
 static const char *canonical(struct rig *rig, const json_t *value) {
@@ -233,19 +234,18 @@ static void a_workload_has_its_artifact(void **state) {
         assert_string_equal(w.version, "1.2");
 }
 
-int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        const struct CMUnitTest tests[] = {
-                CASE(the_smallest_service),
-                CASE(a_service_with_everything),
-                CASE(the_digest_follows_the_specification_only),
-                CASE(a_changed_file_changes_what_mounts_it_and_nothing_else),
-                CASE(files_of_the_repository_are_not_mounted_for_writing),
-                CASE(our_labels_are_not_for_users),
-                CASE(what_cannot_stand_twice_is_exclusive),
-                CASE(resources_are_what_the_services_use),
-                CASE(a_workload_has_its_artifact),
-        };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+        CASE(the_smallest_service),
+        CASE(a_service_with_everything),
+        CASE(the_digest_follows_the_specification_only),
+        CASE(a_changed_file_changes_what_mounts_it_and_nothing_else),
+        CASE(files_of_the_repository_are_not_mounted_for_writing),
+        CASE(our_labels_are_not_for_users),
+        CASE(what_cannot_stand_twice_is_exclusive),
+        CASE(resources_are_what_the_services_use),
+        CASE(a_workload_has_its_artifact),
+};
+
+TEST_GROUP(render, tests);

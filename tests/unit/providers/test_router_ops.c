@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include "tests/lib/group.h"
 #include "tests/unit/providers/routes.h"
 
 #include <sys/wait.h>
@@ -160,15 +161,13 @@ static void routes_are_checked_before_anything_is_asked(void **state) {
         assert_null(json_object_get(memory_world(r), "counts"));
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(every_vtable_is_whole),
-                cmocka_unit_test(an_incomplete_vtable_is_refused),
-                cmocka_unit_test(settings_that_lack_something_are_refused),
-                cmocka_unit_test(memory_goes_as_scripted),
-                cmocka_unit_test(memory_fails_and_dies_at_its_nth_call),
-                cmocka_unit_test(routes_are_checked_before_anything_is_asked),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_vtable_is_whole),
+        cmocka_unit_test(an_incomplete_vtable_is_refused),
+        cmocka_unit_test(settings_that_lack_something_are_refused),
+        cmocka_unit_test(memory_goes_as_scripted),
+        cmocka_unit_test(memory_fails_and_dies_at_its_nth_call),
+        cmocka_unit_test(routes_are_checked_before_anything_is_asked),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(router_ops, tests);

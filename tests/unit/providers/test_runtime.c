@@ -2,6 +2,7 @@
 
 #include "shared/base/text.h"
 #include "shared/data/json.h"
+#include "tests/lib/group.h"
 #include "tests/lib/rig.h"
 
 static void every_runtime_is_complete_and_found_by_its_name(void **state) {
@@ -66,14 +67,12 @@ static void closing_nothing_is_fine(void **state) {
         runtime_close(NULL);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(every_runtime_is_complete_and_found_by_its_name),
-                cmocka_unit_test(a_runtime_with_a_hole_is_refused_before_it_is_opened),
-                cmocka_unit_test(what_is_optional_may_be_absent),
-                cmocka_unit_test(faults_say_what_was_being_done),
-                cmocka_unit_test(closing_nothing_is_fine),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_runtime_is_complete_and_found_by_its_name),
+        cmocka_unit_test(a_runtime_with_a_hole_is_refused_before_it_is_opened),
+        cmocka_unit_test(what_is_optional_may_be_absent),
+        cmocka_unit_test(faults_say_what_was_being_done),
+        cmocka_unit_test(closing_nothing_is_fine),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(runtime, tests);

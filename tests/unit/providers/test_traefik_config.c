@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include "tests/lib/group.h"
 #include "tests/unit/providers/routes.h"
 
 #include "providers/routers/traefik.h"
@@ -145,15 +146,13 @@ static void what_is_not_ours_is_not_taken(void **state) {
         }
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(files_are_as_reviewed),
-                cmocka_unit_test(a_file_is_its_route),
-                cmocka_unit_test(what_runs_is_compared_with_the_file),
-                cmocka_unit_test(entry_points_are_found_by_address),
-                cmocka_unit_test(what_it_cannot_carry_is_refused),
-                cmocka_unit_test(what_is_not_ours_is_not_taken),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_are_as_reviewed),
+        cmocka_unit_test(a_file_is_its_route),
+        cmocka_unit_test(what_runs_is_compared_with_the_file),
+        cmocka_unit_test(entry_points_are_found_by_address),
+        cmocka_unit_test(what_it_cannot_carry_is_refused),
+        cmocka_unit_test(what_is_not_ours_is_not_taken),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(traefik_config, tests);

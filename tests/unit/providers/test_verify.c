@@ -3,6 +3,7 @@
 #include "recorded.h"
 
 #include "providers/runtime/docker/verify.h"
+#include "tests/lib/group.h"
 
 #define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
@@ -77,15 +78,13 @@ static void what_the_engine_holds_decides(void **state) {
         assert_false(verify_inspected(&facts, classic));
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(both_stores_prove_a_pinned_index),
-                cmocka_unit_test(neither_store_proves_another_digest_or_repository),
-                cmocka_unit_test(nothing_is_proven_by_an_answer_that_is_not_one),
-                cmocka_unit_test(short_and_long_names_are_the_same_reference),
-                cmocka_unit_test(a_container_is_judged_by_what_is_known),
-                cmocka_unit_test(what_the_engine_holds_decides),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(both_stores_prove_a_pinned_index),
+        cmocka_unit_test(neither_store_proves_another_digest_or_repository),
+        cmocka_unit_test(nothing_is_proven_by_an_answer_that_is_not_one),
+        cmocka_unit_test(short_and_long_names_are_the_same_reference),
+        cmocka_unit_test(a_container_is_judged_by_what_is_known),
+        cmocka_unit_test(what_the_engine_holds_decides),
+};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_GROUP(verify, tests);

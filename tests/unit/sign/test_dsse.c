@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include "tests/lib/group.h"
 #include "tests/unit/sign/support.h"
 
 #include "shared/sign/dsse.h"
@@ -156,14 +157,12 @@ static void security_keys_sign_no_envelopes(void **state) {
 
 #define test(name) cmocka_unit_test_setup_teardown(name, make_arena, drop_arena)
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                test(the_specifications_pae_is_reproduced), test(the_vectors_envelope_is_written_to_the_byte),
-                test(the_vectors_envelope_verifies),        test(payload_and_type_are_both_signed),
-                test(only_the_signature_decides),           test(both_base64_alphabets_are_read),
-                test(malformed_envelopes_are_refused),      test(payloads_may_hold_any_bytes),
-                test(security_keys_sign_no_envelopes),
-        };
+static const struct CMUnitTest tests[] = {
+        test(the_specifications_pae_is_reproduced), test(the_vectors_envelope_is_written_to_the_byte),
+        test(the_vectors_envelope_verifies),        test(payload_and_type_are_both_signed),
+        test(only_the_signature_decides),           test(both_base64_alphabets_are_read),
+        test(malformed_envelopes_are_refused),      test(payloads_may_hold_any_bytes),
+        test(security_keys_sign_no_envelopes),
+};
 
-        return cmocka_run_group_tests_name("dsse", tests, NULL, NULL);
-}
+TEST_GROUP(dsse, tests);

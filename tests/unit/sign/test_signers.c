@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include "tests/lib/group.h"
 #include "tests/unit/sign/support.h"
 
 #include <time.h>
@@ -234,6 +235,8 @@ static const struct bad_row bad_rows[] = {
         { "\"alice\"bob " KEY_01, 1, 8 },
         { KEY_01, 1, 13 },
         { "\xc3\xa4lice wrong " KEY_01, 1, 7 },
+        { "bob " KEY_01 "\nren\xe9@example " KEY_01, 2, 1 },
+        { "\"alice,ren\xe9\" " KEY_01, 1, 2 },
 };
 
 static void any_malformed_line_refuses_the_file_at_its_place(void **state) {
@@ -366,28 +369,26 @@ static void ssh_keygen_agrees(void **state) {
 
 #define test(name) cmocka_unit_test_setup_teardown(name, make_arena, drop_arena)
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                test(lines_comments_and_blanks_are_read),
-                test(an_empty_file_is_valid_and_knows_nobody),
-                test(the_first_line_that_fits_wins),
-                test(the_reason_for_a_refusal_is_told_apart),
-                test(namespaces_are_pattern_lists),
-                test(times_are_inclusive_to_the_second),
-                test(times_have_three_forms),
-                test(times_without_z_are_local_standard_time),
-                test(all_times_must_lie_inside),
-                test(principals_are_persons_before_patterns),
-                test(a_line_that_negates_its_own_principals_matches_nobody),
-                test(certificate_authorities_and_other_keys_match_nothing),
-                test(keys_are_known_whatever_their_lines_allow),
-                test(a_security_key_is_not_the_plain_key_of_the_same_bytes),
-                test(any_malformed_line_refuses_the_file_at_its_place),
-                test(a_broken_narrow_line_does_not_fall_through_to_a_broad_one),
-                test(a_nul_byte_and_too_much_are_refused),
-                test(ten_thousand_lines_are_looked_up_quickly),
-                test(ssh_keygen_agrees),
-        };
+static const struct CMUnitTest tests[] = {
+        test(lines_comments_and_blanks_are_read),
+        test(an_empty_file_is_valid_and_knows_nobody),
+        test(the_first_line_that_fits_wins),
+        test(the_reason_for_a_refusal_is_told_apart),
+        test(namespaces_are_pattern_lists),
+        test(times_are_inclusive_to_the_second),
+        test(times_have_three_forms),
+        test(times_without_z_are_local_standard_time),
+        test(all_times_must_lie_inside),
+        test(principals_are_persons_before_patterns),
+        test(a_line_that_negates_its_own_principals_matches_nobody),
+        test(certificate_authorities_and_other_keys_match_nothing),
+        test(keys_are_known_whatever_their_lines_allow),
+        test(a_security_key_is_not_the_plain_key_of_the_same_bytes),
+        test(any_malformed_line_refuses_the_file_at_its_place),
+        test(a_broken_narrow_line_does_not_fall_through_to_a_broad_one),
+        test(a_nul_byte_and_too_much_are_refused),
+        test(ten_thousand_lines_are_looked_up_quickly),
+        test(ssh_keygen_agrees),
+};
 
-        return cmocka_run_group_tests_name("signers", tests, NULL, NULL);
-}
+TEST_GROUP(signers, tests);

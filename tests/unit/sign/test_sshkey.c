@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include "tests/lib/group.h"
 #include "tests/unit/sign/support.h"
 
 #include "shared/base/reason.h"
@@ -198,21 +199,19 @@ static void we_read_what_ssh_keygen_writes(void **state) {
         assert_refused(sshkey_private_read(locked.data, locked.size, &k, &fault), NULL);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(lines_are_read_as_the_vectors_say),
-                cmocka_unit_test(security_keys_keep_their_application),
-                cmocka_unit_test(a_written_line_is_the_line_that_was_read),
-                cmocka_unit_test(malformed_lines_are_refused),
-                cmocka_unit_test(other_key_types_are_refused_by_name),
-                cmocka_unit_test(generated_keys_differ_and_sign),
-                cmocka_unit_test(private_keys_are_read_as_written),
-                cmocka_unit_test(private_keys_with_a_wrong_byte_are_refused),
-                cmocka_unit_test(refusals_of_private_keys_do_not_show_them),
-                cmocka_unit_test(wiping_leaves_no_secret),
-                cmocka_unit_test(ssh_keygen_reads_what_we_write),
-                cmocka_unit_test(we_read_what_ssh_keygen_writes),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lines_are_read_as_the_vectors_say),
+        cmocka_unit_test(security_keys_keep_their_application),
+        cmocka_unit_test(a_written_line_is_the_line_that_was_read),
+        cmocka_unit_test(malformed_lines_are_refused),
+        cmocka_unit_test(other_key_types_are_refused_by_name),
+        cmocka_unit_test(generated_keys_differ_and_sign),
+        cmocka_unit_test(private_keys_are_read_as_written),
+        cmocka_unit_test(private_keys_with_a_wrong_byte_are_refused),
+        cmocka_unit_test(refusals_of_private_keys_do_not_show_them),
+        cmocka_unit_test(wiping_leaves_no_secret),
+        cmocka_unit_test(ssh_keygen_reads_what_we_write),
+        cmocka_unit_test(we_read_what_ssh_keygen_writes),
+};
 
-        return cmocka_run_group_tests_name("sshkey", tests, NULL, NULL);
-}
+TEST_GROUP(sshkey, tests);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include "tests/lib/group.h"
 #include "tests/unit/sign/support.h"
 
 #include "shared/base/reason.h"
@@ -307,25 +308,23 @@ static void ssh_keygen_verifies_what_we_sign(void **state) {
         assert_int_not_equal(run_tool(argv, NULL, "hullo\n", 6, NULL), 0);
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(the_vectors_verify),
-                cmocka_unit_test(security_key_signatures_give_their_flags),
-                cmocka_unit_test(security_key_signatures_verify_with_any_flags),
-                cmocka_unit_test(a_message_in_parts_is_the_message),
-                cmocka_unit_test(other_messages_namespaces_and_keys_do_not_verify),
-                cmocka_unit_test(a_renamed_namespace_does_not_verify),
-                cmocka_unit_test(lines_of_any_width_and_no_final_line_end_are_fine),
-                cmocka_unit_test(armour_that_is_not_ours_is_refused),
-                cmocka_unit_test(carriage_returns_are_refused),
-                cmocka_unit_test(base64_with_left_over_bits_is_refused),
-                cmocka_unit_test(other_kinds_of_signatures_are_named),
-                cmocka_unit_test(blobs_are_read_to_the_last_byte),
-                cmocka_unit_test(an_all_zero_signature_does_not_verify),
-                cmocka_unit_test(we_sign_to_the_byte_as_the_vector),
-                cmocka_unit_test(we_sign_to_the_byte_as_ssh_keygen),
-                cmocka_unit_test(ssh_keygen_verifies_what_we_sign),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_vectors_verify),
+        cmocka_unit_test(security_key_signatures_give_their_flags),
+        cmocka_unit_test(security_key_signatures_verify_with_any_flags),
+        cmocka_unit_test(a_message_in_parts_is_the_message),
+        cmocka_unit_test(other_messages_namespaces_and_keys_do_not_verify),
+        cmocka_unit_test(a_renamed_namespace_does_not_verify),
+        cmocka_unit_test(lines_of_any_width_and_no_final_line_end_are_fine),
+        cmocka_unit_test(armour_that_is_not_ours_is_refused),
+        cmocka_unit_test(carriage_returns_are_refused),
+        cmocka_unit_test(base64_with_left_over_bits_is_refused),
+        cmocka_unit_test(other_kinds_of_signatures_are_named),
+        cmocka_unit_test(blobs_are_read_to_the_last_byte),
+        cmocka_unit_test(an_all_zero_signature_does_not_verify),
+        cmocka_unit_test(we_sign_to_the_byte_as_the_vector),
+        cmocka_unit_test(we_sign_to_the_byte_as_ssh_keygen),
+        cmocka_unit_test(ssh_keygen_verifies_what_we_sign),
+};
 
-        return cmocka_run_group_tests_name("sshsig", tests, NULL, NULL);
-}
+TEST_GROUP(sshsig, tests);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include "tests/lib/group.h"
 #include "tests/unit/sign/support.h"
 
 #include "shared/base/text.h"
@@ -67,13 +68,11 @@ static void unknown_fields_are_ignored(void **state) {
         assert_fine(statement_parse("record", text, strlen(text), KIND, &back, &fault));
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(a_statement_is_written_in_canonical_order),
-                cmocka_unit_test(what_was_written_is_read_back),
-                cmocka_unit_test(other_statements_are_refused),
-                cmocka_unit_test(unknown_fields_are_ignored),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_statement_is_written_in_canonical_order),
+        cmocka_unit_test(what_was_written_is_read_back),
+        cmocka_unit_test(other_statements_are_refused),
+        cmocka_unit_test(unknown_fields_are_ignored),
+};
 
-        return cmocka_run_group_tests_name("statement", tests, NULL, NULL);
-}
+TEST_GROUP(statement, tests);

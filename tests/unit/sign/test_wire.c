@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include "tests/lib/group.h"
 #include "tests/unit/sign/support.h"
 
 #include <errno.h>
@@ -47,13 +48,11 @@ static void text_has_no_control_characters(void **state) {
         assert_false(wire_copy_text(&nul, buf, 5));
 }
 
-int main(void) {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(strings_are_taken_whole_or_not_at_all),
-                cmocka_unit_test(lengths_near_the_end_of_the_range_do_not_wrap),
-                cmocka_unit_test(fixed_strings_have_their_size),
-                cmocka_unit_test(text_has_no_control_characters),
-        };
+static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(strings_are_taken_whole_or_not_at_all),
+        cmocka_unit_test(lengths_near_the_end_of_the_range_do_not_wrap),
+        cmocka_unit_test(fixed_strings_have_their_size),
+        cmocka_unit_test(text_has_no_control_characters),
+};
 
-        return cmocka_run_group_tests_name("wire", tests, NULL, NULL);
-}
+TEST_GROUP(wire, tests);
