@@ -17,7 +17,7 @@ static struct exclusive_reason claims_name(const struct compose_service *s, stru
         if (!s->container_name.text)
                 return (struct exclusive_reason){ .claim = CLAIM_NOTHING };
         return (struct exclusive_reason){ CLAIM_NAME, s->container_name.at,
-                                arena_printf(a, "it has the container_name %s", s->container_name.text) };
+                                          arena_printf(a, "it has the container_name %s", s->container_name.text) };
 }
 
 static struct exclusive_reason claims_network(const struct compose_service *s, struct arena *a) {
@@ -32,8 +32,8 @@ static struct exclusive_reason claims_port(const struct compose_service *s, stru
         for (size_t i = 0; i < s->ports.n; i++)
                 if (port_is_fixed(&ports[i]))
                         return (struct exclusive_reason){ CLAIM_PORT, ports[i].at,
-                                                arena_printf(a, "it publishes port %lld of the host",
-                                                             (long long)ports[i].published) };
+                                                          arena_printf(a, "it publishes port %lld of the host",
+                                                                       (long long)ports[i].published) };
         return (struct exclusive_reason){ .claim = CLAIM_NOTHING };
 }
 
@@ -43,10 +43,10 @@ static struct exclusive_reason claims_data(const struct compose_service *s, stru
         for (size_t i = 0; i < s->mounts.n; i++)
                 if (mount_is_written(&mounts[i]))
                         return (struct exclusive_reason){ CLAIM_DATA, mounts[i].at,
-                                                arena_printf(a, "it writes to the %s %s",
-                                                             mounts[i].type == MOUNT_VOLUME ? "volume"
-                                                                                            : "host's folder",
-                                                             mounts[i].source) };
+                                                          arena_printf(a, "it writes to the %s %s",
+                                                                       mounts[i].type == MOUNT_VOLUME ? "volume"
+                                                                                                      : "host's folder",
+                                                                       mounts[i].source) };
         return (struct exclusive_reason){ .claim = CLAIM_NOTHING };
 }
 
@@ -62,12 +62,13 @@ static struct exclusive_reason claims_address(const struct compose_service *s, s
 
                 if (address->text)
                         return (struct exclusive_reason){ CLAIM_ADDRESS, address->at,
-                                                arena_printf(a, "it has the fixed address %s on the network %s",
-                                                             address->text, n->network) };
+                                                          arena_printf(a,
+                                                                       "it has the fixed address %s on the network %s",
+                                                                       address->text, n->network) };
         }
         if (mac && node_is_scalar(mac) && mac->type != NODE_NULL)
                 return (struct exclusive_reason){ CLAIM_ADDRESS, mac->at,
-                                        arena_printf(a, "it has the fixed address %s", mac->text) };
+                                                  arena_printf(a, "it has the fixed address %s", mac->text) };
         return (struct exclusive_reason){ .claim = CLAIM_NOTHING };
 }
 
