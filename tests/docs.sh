@@ -92,7 +92,7 @@ compose_fits() {
 
 refusals_fit() {
         local keys documented
-        keys=$(sed -n '/of_service\[\]/,/};/p' "$source/shared/model/compose_refuse.c" | grep -oE '^ *\{ "[a-z_]+"' | grep -oE '[a-z_]+' | sort)
+        keys=$(sed -n '/of_service\[\]/,/};/p' "$source/shared/compose/refuse.c" | grep -oE '^ *\{ "[a-z_]+"' | grep -oE '[a-z_]+' | sort)
         documented=$(sed -n '/^## Refused$/,/^## /p' "$source/docs/compose-support.md" |
                 sed -n 's/^| \(`[^|]*`\) |.*/\1/p' | grep -oE '[a-z_]+' | sort -u)
         diff - <(echo "$documented") <<<"$keys"

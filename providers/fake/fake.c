@@ -90,11 +90,11 @@ static int fake_spec(const struct compose *c, const struct compose_service *s, j
         return *ret ? 0 : fault_set_oom(reterr);
 }
 
-static int fake_render(struct runtime *rt, const struct compose *compose, const struct release *release,
-                       const char *release_id, struct arena *a, struct workload *ret, struct fault *reterr) {
+static int fake_render(struct runtime *rt, const struct compose *compose, const char *version, const char *release_id,
+                       struct arena *a, struct workload *ret, struct fault *reterr) {
         static const struct outline_runtime fake = { .name = "fake", .spec_of = fake_spec };
 
-        return outline_render(&fake, fake_of(rt)->settings, compose, release, release_id, a, ret, reterr);
+        return outline_render(&fake, fake_of(rt)->settings, compose, version, release_id, a, ret, reterr);
 }
 
 static int fake_observe(struct runtime *rt, const struct workload *wanted, size_t n_wanted, struct arena *a,

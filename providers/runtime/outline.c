@@ -6,8 +6,8 @@
 
 #include "shared/base/text.h"
 #include "shared/data/digest.h"
-#include "shared/model/exclusive.h"
-#include "shared/model/lockfile.h"
+#include "shared/compose/exclusive.h"
+#include "shared/compose/lockfile.h"
 
 static struct struct_list outline_depends(const struct compose_service *s, struct arena *a) {
         const struct compose_depend *from = s->depends_on.items;
@@ -22,15 +22,13 @@ static struct struct_list outline_depends(const struct compose_service *s, struc
         return (struct struct_list){ .items = to, .n = s->depends_on.n };
 }
 
-static struct workload_service outline_service(const struct compose_service *s, const struct app *app,
-                                               struct arena *a) {
-        const char *why = exclusive_why(s, a);
+static struct workload_service outline_service(const struct compose_service *s, struct arena *a) {
+        const char *why = exclusive_find(s, a).why;
 
         return (struct workload_service){
                 .name = s->name.text,
                 .image = s->pinned,
                 .replicas = s->replicas,
-                .role = app ? app_role(app, s->name.text) : ROLE_PRIMARY,
                 .depends_on = outline_depends(s, a),
                 .health_checked = s->healthcheck && !s->healthcheck->disable && s->healthcheck->test.n > 0,
                 .exclusive = why != NULL,
@@ -64,16 +62,15 @@ static int outline_artifact(const struct runtime_settings *settings, const struc
 }
 
 static int outline_make(const struct runtime_settings *settings, const char *runtime, const struct compose *compose,
-                        const struct release *release, const char *release_id, struct arena *a, struct workload *ret,
+                        const char *version, const char *release_id, struct arena *a, struct workload *ret,
                         struct fault *reterr) {
         const struct compose_service *from = compose->services.items;
         struct workload_service *to = arena_array(a, compose->services.n, sizeof(*to));
         struct workload w = {
                 .app = compose->app,
                 .release = release_id,
-                .version = release->version.text,
+                .version = version,
                 .runtime = runtime,
-                .traffic = release->of ? release->of->traffic : NULL,
                 .services = { .items = to, .n = compose->services.n },
         };
         int r;
@@ -82,7 +79,7 @@ static int outline_make(const struct runtime_settings *settings, const char *run
                 if (!from[i].pinned)
                         return fault_set(reterr, FAULT_INTERNAL, EINVAL, "service '%s' has no pinned image",
                                          from[i].name.text);
-                to[i] = outline_service(&from[i], release->of, a);
+                to[i] = outline_service(&from[i], a);
         }
         r = outline_artifact(settings, compose, &w, a, reterr);
         if (r < 0)
@@ -114,10 +111,10 @@ static int outline_specs(const struct outline_runtime *runtime, const struct com
 }
 
 int outline_render(const struct outline_runtime *runtime, const struct runtime_settings *settings,
-                   const struct compose *compose, const struct release *release, const char *release_id,
-                   struct arena *a, struct workload *ret, struct fault *reterr) {
+                   const struct compose *compose, const char *version, const char *release_id, struct arena *a,
+                   struct workload *ret, struct fault *reterr) {
         struct workload w;
-        int r = outline_make(settings, runtime->name, compose, release, release_id, a, &w, reterr);
+        int r = outline_make(settings, runtime->name, compose, version, release_id, a, &w, reterr);
 
         if (r == 0)
                 r = outline_specs(runtime, compose, a, &w, reterr);

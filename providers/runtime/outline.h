@@ -16,12 +16,12 @@ struct outline_runtime {
 };
 
 /*
- * Every image is pinned (compose_pin). @release->of gives the roles; NULL: all are primaries. Borrows from @compose and
- * @settings; the rest lives in @a. The services of @ret are those of @compose, in the same order.
+ * Every image is pinned (compose_pin). All services are primaries: the caller knows their roles and the router. Borrows
+ * from @compose and @settings; the rest lives in @a. The services of @ret are those of @compose, in the same order.
  */
 int outline_render(const struct outline_runtime *runtime, const struct runtime_settings *settings,
-                   const struct compose *compose, const struct release *release, const char *release_id,
-                   struct arena *a, struct workload *ret, struct fault *reterr);
+                   const struct compose *compose, const char *version, const char *release_id, struct arena *a,
+                   struct workload *ret, struct fault *reterr);
 
 /* The order that an observation promises: app, service, specification, index, id. */
 void outline_sort_instances(struct instance *instances, size_t n);

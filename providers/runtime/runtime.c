@@ -71,9 +71,9 @@ void runtime_close(struct runtime *rt) {
 }
 
 /* Positions speak for themselves: a prefix would stand between them and the sentence. */
-int runtime_render(struct runtime *rt, const struct compose *compose, const struct release *release,
-                   const char *release_id, struct arena *a, struct workload *ret, struct fault *reterr) {
-        return rt->ops->render(rt, compose, release, release_id, a, ret, reterr);
+int runtime_render(struct runtime *rt, const struct compose *compose, const char *version, const char *release_id,
+                   struct arena *a, struct workload *ret, struct fault *reterr) {
+        return rt->ops->render(rt, compose, version, release_id, a, ret, reterr);
 }
 
 int runtime_observe(struct runtime *rt, const struct workload *wanted, size_t n_wanted, struct arena *a,

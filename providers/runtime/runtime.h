@@ -19,8 +19,7 @@
 
 #include "shared/base/cleanup.h"
 #include "shared/base/fault.h"
-#include "shared/model/compose.h"
-#include "shared/model/fleet.h"
+#include "shared/compose/compose.h"
 #include "shared/model/instance.h"
 #include "shared/model/workload.h"
 
@@ -84,10 +83,11 @@ struct runtime_ops {
 
         /*
          * Required. Pure: make the workload of an app from its compose model with every image pinned. Strings and JSON
-         * live as long as @a. A key that this runtime cannot carry out is FAULT_CONFIG at its position.
+         * live as long as @a. @version and @release_id name the release; roles and the router are put in by the caller.
+         * A key that this runtime cannot carry out is FAULT_CONFIG at its position.
          */
-        int (*render)(struct runtime *rt, const struct compose *compose, const struct release *release,
-                      const char *release_id, struct arena *a, struct workload *ret, struct fault *reterr);
+        int (*render)(struct runtime *rt, const struct compose *compose, const char *version, const char *release_id,
+                      struct arena *a, struct workload *ret, struct fault *reterr);
 
         /*
          * Required. Everything that carries our labels for this host. @wanted (n of them) lets it look closer only
@@ -172,8 +172,8 @@ void runtime_close(struct runtime *rt); /* accepts NULL */
 int runtime_clone(struct runtime *rt, struct runtime **ret, struct fault *reterr);
 DEFINE_OWN(struct runtime, runtime_close)
 #define own_runtime own(runtime_close_p)
-int runtime_render(struct runtime *rt, const struct compose *compose, const struct release *release,
-                   const char *release_id, struct arena *a, struct workload *ret, struct fault *reterr);
+int runtime_render(struct runtime *rt, const struct compose *compose, const char *version, const char *release_id,
+                   struct arena *a, struct workload *ret, struct fault *reterr);
 int runtime_observe(struct runtime *rt, const struct workload *wanted, size_t n_wanted, struct arena *a,
                     struct observation *ret, struct fault *reterr);
 int runtime_prepare(struct runtime *rt, const struct workload *w, const struct progress *progress,

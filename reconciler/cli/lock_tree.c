@@ -13,7 +13,7 @@
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 #include "shared/data/yaml.h"
-#include "shared/model/dotenv.h"
+#include "shared/compose/dotenv.h"
 
 #define DEFAULT_FILE "compose.yaml"
 

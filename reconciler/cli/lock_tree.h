@@ -4,7 +4,7 @@
 /* Lock's view of a working tree: which services an app has, and the release that an environment has of it. */
 
 #include "shared/base/buffer.h"
-#include "shared/model/fleet.h"
+#include "shared/fleet/fleet.h"
 
 struct lock_tree {
         /* service: image as the compose file has it, variables replaced; text NULL: none. Sorted by service. */

@@ -50,7 +50,8 @@ static int check_render(struct cli *cli, const struct deployment *d, struct faul
         if (d->app->runtime == APP_FAKE)
                 return 0; /* for tests: it takes everything */
         r = runtime_open(runtime_find(name), &settings, &rt, reterr);
-        return r < 0 ? r : runtime_render(rt, &d->compose, d->release, d->id, cli->arena, &workload, reterr);
+        return r < 0 ? r
+                     : runtime_render(rt, &d->compose, d->release->version.text, d->id, cli->arena, &workload, reterr);
 }
 
 /* One warning for each file. */

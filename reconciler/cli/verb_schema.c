@@ -4,7 +4,7 @@
 
 #include "reconciler/cli/cli.h"
 #include "shared/base/text.h"
-#include "shared/model/fleet.h"
+#include "shared/fleet/fleet.h"
 #include "shared/model/decision_input.h"
 
 /* A name for what has a schema: a document kind, or one of our other files. */

@@ -10,7 +10,7 @@
 
 #include "policies/approval.h"
 #include "shared/model/files.h"
-#include "shared/model/fleet.h"
+#include "shared/fleet/fleet.h"
 
 struct approvals {
         struct struct_list retries; /* struct world_retry */

@@ -8,7 +8,7 @@
 #include "shared/base/limits.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
-#include "shared/model/deployment_clash.h"
+#include "shared/fleet/deployment_clash.h"
 
 #define LIMIT_TREE_ENTRIES (LIMIT_FLEET_DOCUMENTS + 100000)
 

@@ -97,7 +97,8 @@ int pass_render(struct pass *p, struct fault *reterr) {
                 app->wanted = arena_new_of(p->arena, struct workload);
                 r = open_runtime(p, app_runtime_names[d->app->runtime], &app->runtime, reterr);
                 if (r == 0)
-                        r = runtime_render(app->runtime, &d->compose, d->release, d->id, p->arena, app->wanted, reterr);
+                        r = runtime_render(app->runtime, &d->compose, d->release->version.text, d->id, p->arena,
+                                           app->wanted, reterr);
                 if (r < 0)
                         return r;
                 add_roles(d->app, app->wanted);

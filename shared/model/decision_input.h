@@ -9,9 +9,9 @@
  * decision.
  */
 
-#include "shared/model/fleet.h"
 #include "shared/model/instance.h"
 #include "shared/model/rollout.h"
+#include "shared/model/settings.h"
 #include "shared/model/verdict.h"
 #include "shared/model/workload.h"
 

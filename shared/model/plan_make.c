@@ -5,7 +5,8 @@
 #include "shared/base/buffer.h"
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
-#include "shared/model/fleet.h"
+#include "shared/model/plan.h"
+#include "shared/model/settings.h"
 
 static const struct plan_step *find(const struct struct_list *steps, const char *name, size_t *ret_at) {
         const struct plan_step *items = steps->items;

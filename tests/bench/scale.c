@@ -166,7 +166,8 @@ static size_t round_once(const char *dir, struct times *times) {
         for (size_t i = 0; i < desired.n_deployments; i++) {
                 const struct deployment *d = &desired.deployments[i];
 
-                fine(runtime_render(runtime, &d->compose, d->release, d->id, a, &workloads[i], &fault), &fault);
+                fine(runtime_render(runtime, &d->compose, d->release->version.text, d->id, a, &workloads[i], &fault),
+                     &fault);
                 services += workloads[i].services.n;
         }
         stop_clock(times, STAGE_RENDER, began);

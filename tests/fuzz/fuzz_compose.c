@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "shared/data/yaml.h"
-#include "shared/model/lockfile.h"
-#include "shared/model/release.h"
+#include "shared/compose/lockfile.h"
+#include "shared/fleet/release.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "shared/base/limits.h"
-#include "shared/model/dotenv.h"
-#include "shared/model/words.h"
+#include "shared/compose/dotenv.h"
+#include "shared/compose/words.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -21,7 +21,7 @@
 #include "providers/runtime/runtime.h"
 #include "shared/base/arena.h"
 #include "shared/data/yaml.h"
-#include "shared/model/release.h"
+#include "shared/fleet/release.h"
 
 struct rig {
         struct arena *arena;
@@ -88,16 +88,13 @@ static inline int rig_try_compose(struct rig *rig, const char *app, const char *
 static inline int rig_try_workload(struct rig *rig, const char *app, const char *version, const char *text,
                                    struct workload *ret, struct fault *reterr) {
         struct compose *compose = arena_new_of(rig->arena, struct compose);
-        struct release *release = arena_new_of(rig->arena, struct release);
         struct digest id;
         int r = rig_try_compose(rig, app, text, compose, reterr);
 
         if (r < 0)
                 return r;
-        release->app.text = app;
-        release->version.text = version;
         id = release_id(app, version, compose, compose->files);
-        return runtime_render(rig->runtime, compose, release, arena_strdup(rig->arena, id.text), rig->arena, ret,
+        return runtime_render(rig->runtime, compose, version, arena_strdup(rig->arena, id.text), rig->arena, ret,
                               reterr);
 }
 

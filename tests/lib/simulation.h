@@ -19,7 +19,7 @@
 #include "shared/base/reason.h"
 #include "shared/base/text.h"
 #include "shared/data/json.h"
-#include "shared/model/fleet.h"
+#include "shared/model/settings.h"
 
 /* What becomes of the instances of a specification; without one they become healthy at once, and jobs end well. */
 enum fate {

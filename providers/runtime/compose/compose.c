@@ -26,9 +26,9 @@ static int compose_open(const struct runtime_settings *settings, struct runtime 
         return 0;
 }
 
-static int compose_render(struct runtime *rt, const struct compose *compose, const struct release *release,
+static int compose_render(struct runtime *rt, const struct compose *compose, const char *version,
                           const char *release_id, struct arena *a, struct workload *ret, struct fault *reterr) {
-        return locked_render(compose_runtime_of(rt)->docker.settings, compose, release, release_id, a, ret, reterr);
+        return locked_render(compose_runtime_of(rt)->docker.settings, compose, version, release_id, a, ret, reterr);
 }
 
 static int compose_doctor(struct runtime *rt, json_t *out, struct fault *reterr) {

@@ -297,11 +297,11 @@ static int resources_of(const struct compose *c, json_t **ret, struct fault *ret
         return 0;
 }
 
-int locked_render(const struct runtime_settings *settings, const struct compose *compose, const struct release *release,
+int locked_render(const struct runtime_settings *settings, const struct compose *compose, const char *version,
                   const char *release_id, struct arena *a, struct workload *ret, struct fault *reterr) {
         static const struct outline_runtime runtime = { .name = "compose",
                                                         .spec_of = spec_of,
                                                         .resources_of = resources_of };
 
-        return outline_render(&runtime, settings, compose, release, release_id, a, ret, reterr);
+        return outline_render(&runtime, settings, compose, version, release_id, a, ret, reterr);
 }

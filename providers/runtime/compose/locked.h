@@ -24,7 +24,7 @@
 #include "providers/runtime/docker/body.h"
 
 /* The runtime's render(). */
-int locked_render(const struct runtime_settings *settings, const struct compose *compose, const struct release *release,
+int locked_render(const struct runtime_settings *settings, const struct compose *compose, const char *version,
                   const char *release_id, struct arena *a, struct workload *ret, struct fault *reterr);
 
 /*

@@ -70,9 +70,9 @@ static int docker_clone(struct runtime *rt, struct runtime **ret, struct fault *
         return 0;
 }
 
-static int runtime_render_docker(struct runtime *rt, const struct compose *compose, const struct release *release,
+static int runtime_render_docker(struct runtime *rt, const struct compose *compose, const char *version,
                                  const char *release_id, struct arena *a, struct workload *ret, struct fault *reterr) {
-        return docker_render(docker_of(rt)->settings, compose, release, release_id, a, ret, reterr);
+        return docker_render(docker_of(rt)->settings, compose, version, release_id, a, ret, reterr);
 }
 
 int docker_image_id(struct docker *d, const char *pinned, const char **ret_id, struct fault *reterr) {

@@ -235,11 +235,11 @@ int render_service(const struct compose *c, const struct compose_service *s, jso
         return 0;
 }
 
-int docker_render(const struct runtime_settings *settings, const struct compose *compose, const struct release *release,
+int docker_render(const struct runtime_settings *settings, const struct compose *compose, const char *version,
                   const char *release_id, struct arena *a, struct workload *ret, struct fault *reterr) {
         static const struct outline_runtime docker = { .name = "docker",
                                                        .spec_of = render_service,
                                                        .resources_of = render_resources };
 
-        return outline_render(&docker, settings, compose, release, release_id, a, ret, reterr);
+        return outline_render(&docker, settings, compose, version, release_id, a, ret, reterr);
 }

@@ -29,7 +29,7 @@
 #include "providers/runtime/runtime.h"
 
 /* The runtime's render(). */
-int docker_render(const struct runtime_settings *settings, const struct compose *compose, const struct release *release,
+int docker_render(const struct runtime_settings *settings, const struct compose *compose, const char *version,
                   const char *release_id, struct arena *a, struct workload *ret, struct fault *reterr);
 
 /* A service's specification; a new reference. FAULT_CONFIG at the position of what cannot be carried out. */

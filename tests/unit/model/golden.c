@@ -17,7 +17,7 @@
 
 #include "shared/base/file.h"
 #include "shared/base/text.h"
-#include "shared/model/dotenv.h"
+#include "shared/compose/dotenv.h"
 #include "tests/unit/model/support.h"
 
 struct tree {

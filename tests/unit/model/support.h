@@ -14,7 +14,7 @@
 #include "shared/base/buffer.h"
 #include "shared/base/reason.h"
 #include "shared/data/yaml.h"
-#include "shared/model/fleet.h"
+#include "shared/fleet/fleet.h"
 
 #define HEX_A    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define HEX_B    "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"

@@ -2,7 +2,7 @@
 
 /* What a compose file means that docker compose carries out. What is refused in one is in tests/golden/whole-…. */
 
-#include "shared/model/compose_merge.h"
+#include "shared/compose/merge.h"
 #include "tests/lib/group.h"
 #include "tests/unit/model/support.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "shared/model/deployment_clash.h"
+#include "shared/fleet/deployment_clash.h"
 #include "tests/lib/group.h"
 #include "tests/unit/model/support.h"
 

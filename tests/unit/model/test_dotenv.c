@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "shared/model/dotenv.h"
+#include "shared/compose/dotenv.h"
 #include "tests/lib/group.h"
 #include "tests/unit/model/support.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "shared/model/lockfile.h"
+#include "shared/compose/lockfile.h"
 #include "tests/lib/group.h"
 #include "tests/unit/model/support.h"
 

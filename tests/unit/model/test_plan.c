@@ -10,7 +10,7 @@
 #include "shared/base/buffer.h"
 #include "shared/base/text.h"
 #include "shared/data/json.h"
-#include "shared/model/fleet.h"
+#include "shared/fleet/fleet.h"
 #include "tests/lib/group.h"
 
 /* The names of a plan's steps, in order, with spaces between. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "shared/model/words.h"
+#include "shared/compose/words.h"
 #include "tests/lib/group.h"
 #include "tests/unit/model/support.h"
 

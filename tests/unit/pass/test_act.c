@@ -73,8 +73,8 @@ static void spy_close(struct runtime *rt) {
         spy.open--;
         free(rt);
 }
-static int spy_render(struct runtime *rt, const struct compose *c, const struct release *r, const char *id,
-                      struct arena *a, struct workload *ret, struct fault *reterr) {
+static int spy_render(struct runtime *rt, const struct compose *c, const char *version, const char *id, struct arena *a,
+                      struct workload *ret, struct fault *reterr) {
         return 0;
 }
 static int spy_observe(struct runtime *rt, const struct workload *w, size_t n, struct arena *a, struct observation *ret,

@@ -10,7 +10,6 @@
 #include "providers/runtime/docker/docker_private.h"
 #include "shared/base/text.h"
 #include "shared/data/json.h"
-#include "shared/model/fleet.h"
 
 #define RENDERED_BY "compose"
 #include "tests/lib/group.h"
@@ -250,19 +249,18 @@ static void what_docker_compose_says_is_read(void **state) {
         assert_null(program_name_in_use("all is well", rig->arena));
 }
 
-static void roles_and_traffic_come_from_the_app(void **state) {
+static void a_runtime_knows_neither_roles_nor_routers(void **state) {
         struct rig *rig = *state;
-        struct string_pair pair = { .key.text = "job", .value.text = "migration" };
-        struct app app = { .roles = { .items = &pair, .n = 1 } };
-        struct release release = { .app.text = "shop", .version.text = "1", .of = &app };
         struct compose compose;
         struct workload w;
 
         rig_fine(rig_try_compose(rig, "shop", "services: {web: {image: '" IMAGE "'}, job: {image: '" IMAGE "'}}\n",
                                  &compose, &fault));
-        rig_fine(runtime_render(rig->runtime, &compose, &release, "sha256:" HEX, rig->arena, &w, &fault));
-        assert_int_equal(rig_service(&w, "job")->role, ROLE_MIGRATION);
+        rig_fine(runtime_render(rig->runtime, &compose, "1", "sha256:" HEX, rig->arena, &w, &fault));
+        assert_int_equal(rig_service(&w, "job")->role, ROLE_PRIMARY);
         assert_int_equal(rig_service(&w, "web")->role, ROLE_PRIMARY);
+        assert_string_equal(w.version, "1");
+        assert_null(w.traffic);
 }
 
 /* Nothing is installed under these paths. */
@@ -295,7 +293,7 @@ static const struct CMUnitTest tests[] = {
         CASE(the_digest_follows_what_the_container_is_made_of),
         CASE(no_path_of_the_host_is_in_the_specification),
         CASE(what_docker_compose_says_is_read),
-        CASE(roles_and_traffic_come_from_the_app),
+        CASE(a_runtime_knows_neither_roles_nor_routers),
         CASE(without_docker_compose_it_says_how_to_get_it),
 };
 
