@@ -6,7 +6,7 @@
  * ssh-keygen.
  */
 
-#include "reconciler/pass/load.h"
+#include "reconciler/desired/desired.h"
 
 struct approval_draft {
         const char *folder; /* the working tree */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "reconciler/cli/lock_files.h"
+#include "reconciler/desired/tree.h"
 #include "shared/base/file.h"
 #include "shared/base/limits.h"
 #include "shared/base/reason.h"
@@ -20,10 +20,10 @@
 struct reader {
         struct arena *arena;
         const char *environment, *app;
-        int app_fd, environment_fd; /* environment_fd -1: the folder is not there */
+        struct tree *tree; /* the app's folder and the environment's */
 };
 
-/* A file as text in the arena; NULL when it is not there. */
+/* A file as text in the arena; bytes NULL when it is not there. */
 struct text {
         const char *path;
         const char *bytes;
@@ -34,35 +34,21 @@ const char *lock_tree_path(const char *environment, const char *app, struct aren
         return arena_printf(a, "environments/%s/%s.yaml", environment, app);
 }
 
-/* *ret_fd stays -1 when <root>/<top>/<name> is not there. */
-static int open_folder(int root, const char *top, const char *name, int *ret_fd, struct fault *reterr) {
-        own_fault struct fault why = FAULT_INIT;
-        own_fd int parent = -1;
-        int r = dir_open(root, top, &parent, &why);
-
-        if (r == 0)
-                r = dir_open(parent, name, ret_fd, &why);
-        if (r == 0 || r == -ENOENT)
-                return 0;
-        fault_move(reterr, &why);
-        return fault_context(reterr, r, "%s/%s", top, name);
-}
-
-static int read_text(const struct reader *rd, int fd, const char *folder, const char *name, struct text *ret,
+static int read_text(const struct reader *rd, const char *folder, const char *name, struct text *ret,
                      struct fault *reterr) {
-        own_buffer struct buffer bytes = BUFFER_INIT;
-        own_fault struct fault why = FAULT_INIT;
-        int r = fd < 0 ? -ENOENT : file_read(fd, name, LIMIT_DOCUMENT_BYTES, &bytes, &why);
+        size_t i;
+        int r;
 
         *ret = (struct text){ .path = arena_printf(rd->arena, "%s/%s", folder, name) };
-        if (r == -ENOENT)
+        if (!tree_find(rd->tree, ret->path, &i))
                 return 0;
-        if (r < 0) {
-                fault_move(reterr, &why);
-                return fault_context(reterr, r, "%s", ret->path);
-        }
-        ret->bytes = arena_strndup(rd->arena, buffer_str(&bytes), bytes.size);
-        ret->size = bytes.size;
+        if (rd->tree->entries[i].type == DESIRED_SYMLINK)
+                return fault_set(reterr, FAULT_CONFIG, ELOOP, "%s is a symbolic link", ret->path);
+        r = tree_read(rd->tree, i, LIMIT_DOCUMENT_BYTES, reterr);
+        if (r < 0)
+                return r;
+        ret->bytes = rd->tree->entries[i].bytes;
+        ret->size = rd->tree->entries[i].size;
         return 0;
 }
 
@@ -92,15 +78,15 @@ static int read_variables(const struct reader *rd, struct variables *ret, struct
         struct string_map pairs = { 0 };
         struct variables over, under;
         struct text text;
-        int r = read_text(rd, rd->environment_fd, arena_printf(rd->arena, "environments/%s", rd->environment),
-                          "environment.yaml", &text, reterr);
+        int r = read_text(rd, arena_printf(rd->arena, "environments/%s", rd->environment), "environment.yaml", &text,
+                          reterr);
 
         if (r == 0 && text.bytes)
                 r = read_table(rd, &text, &environment_table, &environment, reterr);
         if (r < 0)
                 return r;
         over = variables_of_map(&environment.variables, rd->arena);
-        r = read_text(rd, rd->app_fd, apps, ".env", &text, reterr);
+        r = read_text(rd, apps, ".env", &text, reterr);
         if (r == 0 && text.bytes)
                 r = dotenv_parse(&(struct dotenv_input){ .name = text.path,
                                                          .bytes = text.bytes,
@@ -166,7 +152,7 @@ static int read_services(const struct reader *rd, const struct node *root, const
 static int read_app(const struct reader *rd, const char *folder, struct app *ret, struct fault *reterr) {
         struct app app = { .keep = 0 };
         struct text text;
-        int r = read_text(rd, rd->app_fd, folder, "app.yaml", &text, reterr);
+        int r = read_text(rd, folder, "app.yaml", &text, reterr);
 
         if (r == 0 && text.bytes)
                 r = read_table(rd, &text, &app_table, &app, reterr);
@@ -178,12 +164,35 @@ static int read_app(const struct reader *rd, const char *folder, struct app *ret
         return 0;
 }
 
+/* The YAML files of the app: a compose file may include and extend these. */
+static int read_yaml_files(const struct reader *rd, const char *folder, struct app_files *ret, struct fault *reterr) {
+        const char *prefix = arena_printf(rd->arena, "%s/", folder);
+        struct tree *t = rd->tree;
+        struct desired_entry *files = arena_array(rd->arena, t->n, sizeof(*files));
+        size_t n = 0;
+
+        for (size_t i = entries_begin(t->entries, t->n, prefix); i < t->n && str_after(t->entries[i].path, prefix);
+             i++) {
+                const char *path = t->entries[i].path;
+                int r;
+
+                if (t->entries[i].type == DESIRED_SYMLINK ||
+                    (!str_ends_with(path, ".yaml") && !str_ends_with(path, ".yml")))
+                        continue;
+                r = tree_read(t, i, LIMIT_DOCUMENT_BYTES, reterr);
+                if (r < 0)
+                        return r;
+                files[n++] = t->entries[i];
+        }
+        return app_files_make(folder, files, n, rd->arena, ret, reterr);
+}
+
 /* With docker compose a service may stand in a file that is included. */
 static int put_in_files(const struct reader *rd, const char *folder, const struct variables *variables,
                         const struct node **root, struct fault *reterr) {
         struct app_files files;
         const struct compose_input in = { .app = rd->app, .files = &files, .variables = variables };
-        int r = lock_files_read(rd->app_fd, folder, rd->arena, &files, reterr);
+        int r = read_yaml_files(rd, folder, &files, reterr);
 
         if (r == 0)
                 r = interpolate_node(*root, variables, rd->arena, root, reterr);
@@ -199,7 +208,7 @@ static int read_compose(const struct reader *rd, struct string_map *ret, struct 
         int r = read_app(rd, folder, &app, reterr);
 
         if (r == 0)
-                r = read_text(rd, rd->app_fd, folder, app.file.text, &text, reterr);
+                r = read_text(rd, folder, app.file.text, &text, reterr);
         if (r < 0)
                 return r;
         if (!text.bytes)
@@ -233,7 +242,7 @@ static const char *heading_of(const struct text *text, struct arena *a) {
 static int read_release(const struct reader *rd, struct lock_tree *tree, struct fault *reterr) {
         struct release *release = arena_new_of(rd->arena, struct release);
         struct text text;
-        int r = read_text(rd, rd->environment_fd, arena_printf(rd->arena, "environments/%s", rd->environment),
+        int r = read_text(rd, arena_printf(rd->arena, "environments/%s", rd->environment),
                           arena_printf(rd->arena, "%s.yaml", rd->app), &text, reterr);
 
         tree->heading = "";
@@ -255,33 +264,22 @@ static int read_release(const struct reader *rd, struct lock_tree *tree, struct 
 
 int lock_tree_read(const char *folder, const char *environment, const char *app, struct arena *a, struct lock_tree *ret,
                    struct fault *reterr) {
+        const char *apps = arena_printf(a, "apps/%s", app);
+        const char *const below[] = { apps, arena_printf(a, "environments/%s", environment), NULL };
         struct lock_tree tree = { .release = NULL };
-        own_fd int root = -1;
-        own_fd int app_fd = -1;
-        own_fd int environment_fd = -1;
-        int r = dir_open(AT_FDCWD, folder, &root, reterr);
+        struct reader rd = { .arena = a, .environment = environment, .app = app };
+        const char *prefix = arena_printf(a, "%s/", apps);
+        size_t first;
+        int r = tree_of_folder(folder, below, a, &rd.tree, reterr);
 
-        if (r < 0) {
-                reterr->kind = FAULT_CONFIG;
-                return r;
-        }
-        r = open_folder(root, "apps", app, &app_fd, reterr);
-        if (r == 0)
-                r = open_folder(root, "environments", environment, &environment_fd, reterr);
         if (r < 0)
                 return r;
-        if (app_fd < 0) {
-                r = fault_set_code(reterr, FAULT_CONFIG, REASON_LOAD_REFERENCE, "there is no folder apps/%s", app);
+        first = entries_begin(rd.tree->entries, rd.tree->n, prefix);
+        if (first == rd.tree->n || !str_after(rd.tree->entries[first].path, prefix)) {
+                r = fault_set_code(reterr, FAULT_CONFIG, REASON_LOAD_REFERENCE, "there is no folder %s", apps);
                 fault_hint(reterr, "run it in a working tree of the desired state, or name the tree with --dir");
                 return r;
         }
-        const struct reader rd = {
-                .arena = a,
-                .environment = environment,
-                .app = app,
-                .app_fd = app_fd,
-                .environment_fd = environment_fd,
-        };
         r = read_compose(&rd, &tree.services, reterr);
         if (r == 0)
                 r = read_release(&rd, &tree, reterr);

@@ -5,7 +5,7 @@
 
 #include "providers/runtime/runtime.h"
 #include "reconciler/cli/cli.h"
-#include "reconciler/pass/load.h"
+#include "reconciler/desired/desired.h"
 #include "shared/base/clock.h"
 #include "shared/base/file.h"
 #include "shared/base/limits.h"
@@ -108,7 +108,7 @@ static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct f
         int r = check_signers(folder, cli->arena, reterr);
 
         if (r == 0)
-                r = load_tree(folder, &rules, cli->arena, &tree, reterr);
+                r = desired_load_folder(folder, &rules, cli->arena, &tree, reterr);
         for (size_t i = 0; r == 0 && i < tree.fleet.n_releases; i++)
                 r = check_render(cli, &tree.deployments[i], reterr);
         if (r < 0)

@@ -81,7 +81,7 @@ static int run(struct cli *cli, const struct verb *verb, int *ret_exit, struct f
             (strchr(draft.principal, '/') || !*draft.principal || strlen(draft.principal) > LIMIT_PRINCIPAL_BYTES))
                 r = fault_set(reterr, FAULT_CONFIG, 0, "--as is a principal of trust/allowed_signers");
         if (r == 0)
-                r = load_tree(draft.folder, &rules, cli->arena, &tree, reterr);
+                r = desired_load_folder(draft.folder, &rules, cli->arena, &tree, reterr);
         if (r == 0)
                 r = approval_find_release(&tree, cli_arguments()->positional[0], cli_option("env"), &draft.deployment,
                                           reterr);

@@ -9,7 +9,7 @@
 #include "reconciler/state/failed.h"
 #include "reconciler/ledger/ledger.h"
 #include "reconciler/pass/act.h"
-#include "reconciler/pass/load.h"
+#include "reconciler/desired/desired.h"
 #include "reconciler/pass/pass.h"
 #include "reconciler/core/status.h"
 

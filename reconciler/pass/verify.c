@@ -158,7 +158,7 @@ static int load_commit(struct pass *p, const char *hex, struct fault *reterr) {
         if (object_id_parse(hex, &id) < 0)
                 return fault_set_code(reterr, FAULT_TRANSIENT, REASON_STATE_CORRUPT,
                                       "accepted.json holds no commit id");
-        r = load(p->mirror, &id, p->config->host.text, &rules, p->arena, &p->desired, reterr);
+        r = desired_load_commit(p->mirror, &id, p->config->host.text, &rules, p->arena, &p->desired, reterr);
         return r < 0 ? r : pass_render(p, reterr);
 }
 

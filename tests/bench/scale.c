@@ -16,7 +16,7 @@
 #include "policies/gate.h"
 #include "providers/runtime/runtime.h"
 #include "reconciler/core/decide.h"
-#include "reconciler/pass/load.h"
+#include "reconciler/desired/desired.h"
 #include "shared/base/clock.h"
 #include "shared/base/text.h"
 
@@ -157,7 +157,7 @@ static size_t round_once(const char *dir, struct times *times) {
         fine(mirror_open(dir, "desired.git", &m, NULL, &fault), &fault);
         fine(mirror_ref(m, "refs/heads/main", &tip, &fault), &fault);
         began = clock_monotonic_ns();
-        fine(load(m, &tip, HOST, &rules, a, &desired, &fault), &fault);
+        fine(desired_load_commit(m, &tip, HOST, &rules, a, &desired, &fault), &fault);
         stop_clock(times, STAGE_LOAD, began);
 
         fine(runtime_open(runtime_find("docker"), &settings, &runtime, &fault), &fault);

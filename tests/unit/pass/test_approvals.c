@@ -3,7 +3,7 @@
 #include "tests/lib/group.h"
 #include "tests/unit/sign/support.h"
 
-#include "reconciler/pass/approvals.h"
+#include "reconciler/desired/approvals.h"
 #include "shared/sign/sshsig.h"
 
 #define NOW_MS INT64_C(1800000000000)

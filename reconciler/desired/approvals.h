@@ -34,9 +34,6 @@ void approvals_judge(const struct fleet *fleet, const struct deployment *d, cons
                      size_t n, const struct approval_signers *signers, const struct approval_rules *rules,
                      struct arena *a, struct approvals *ret);
 
-/* The first of @n entries, sorted by path, that does not stand before @prefix. */
-size_t entries_begin(const struct desired_entry *entries, size_t n, const char *prefix);
-
 /*
  * Files under approvals/ that no host will ever look at: not of an environment and an app that there are, or misnamed.
  * Appends to @refused (struct world_refused_retry).

@@ -1,29 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "reconciler/pass/approvals.h"
+#include "reconciler/desired/approvals.h"
 
 #include <stdlib.h>
 
+#include "reconciler/desired/tree.h"
 #include "shared/base/limits.h"
 #include "shared/base/text.h"
 
 const char *approvals_folder(const struct deployment *d, struct arena *a) {
         return arena_printf(a, "approvals/%s/%s/%s/", d->release->environment, d->release->app.text,
                             str_after(d->id, "sha256:"));
-}
-
-size_t entries_begin(const struct desired_entry *entries, size_t n, const char *prefix) {
-        size_t low = 0, high = n;
-
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-
-                if (strcmp(entries[middle].path, prefix) < 0)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return low;
 }
 
 /* One folder that is being judged. */
