@@ -160,6 +160,15 @@ static const char *value_known(struct scene *c) {
 static const char *value_retried(struct scene *c) {
         return number(c, (int64_t)c->s.app.rollout.retried.n);
 }
+/* As many of each specification run as at the last power cut. */
+static const char *value_as_before_the_cut(struct scene *c) {
+        const struct scene_running *running = c->cut.items;
+
+        for (size_t i = 0; i < c->cut.n; i++)
+                if (scene_running(c, running[i].spec) != running[i].n)
+                        return "no";
+        return c->cut.n > 0 ? "yes" : "none";
+}
 static const char *value_breaker(struct scene *c) {
         return breaker_state_names[c->s.app.rollout.breaker.state];
 }
@@ -315,18 +324,24 @@ static const struct {
         const char *key;
         const char *(*value)(struct scene *c);
 } keys[] = {
-        { "actions", value_actions },   { "breaker", value_breaker }, { "commands", value_commands },
-        { "cookies", value_cookies },   { "crashes", value_crashes }, { "did", value_did },
-        { "drained", value_drained },   { "drift", value_drift },     { "drifts", value_drifts },
-        { "due", value_due },           { "elapsed", value_elapsed }, { "event", value_event },
-        { "exactly", value_exactly },   { "facts", value_facts },     { "failure", value_failure },
-        { "known", value_known },       { "moves", value_moves },     { "phase", value_phase },
-        { "poisoned", value_poisoned }, { "repairs", value_repairs }, { "replays", value_replays },
-        { "retried", value_retried },   { "route", value_route },     { "routers", value_routers },
-        { "score", value_score },       { "settled", value_settled }, { "settled_version", value_settled_version },
-        { "share", value_share },       { "state", value_state },     { "target", value_target },
-        { "text", value_text },         { "trouble", value_trouble }, { "version", value_version },
-        { "waits", value_waits },       { "wakes", value_wakes },
+        { "actions", value_actions }, { "as-before-the-cut", value_as_before_the_cut },
+        { "breaker", value_breaker }, { "commands", value_commands },
+        { "cookies", value_cookies }, { "crashes", value_crashes },
+        { "did", value_did },         { "drained", value_drained },
+        { "drift", value_drift },     { "drifts", value_drifts },
+        { "due", value_due },         { "elapsed", value_elapsed },
+        { "event", value_event },     { "exactly", value_exactly },
+        { "facts", value_facts },     { "failure", value_failure },
+        { "known", value_known },     { "moves", value_moves },
+        { "phase", value_phase },     { "poisoned", value_poisoned },
+        { "repairs", value_repairs }, { "replays", value_replays },
+        { "retried", value_retried }, { "route", value_route },
+        { "routers", value_routers }, { "score", value_score },
+        { "settled", value_settled }, { "settled_version", value_settled_version },
+        { "share", value_share },     { "state", value_state },
+        { "target", value_target },   { "text", value_text },
+        { "trouble", value_trouble }, { "version", value_version },
+        { "waits", value_waits },     { "wakes", value_wakes },
 };
 
 static const struct {

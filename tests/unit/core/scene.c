@@ -411,13 +411,47 @@ static void play_copy(struct scene *c, struct line *l) {
                 };
 }
 
-/* All that ran, and what was stopped shortly before, ended with the engine. */
+int64_t scene_running(const struct scene *c, const char *spec) {
+        const struct instance *items = c->s.instances.items;
+        int64_t n = 0;
+
+        for (size_t i = 0; i < c->s.instances.n; i++)
+                n += str_eq(items[i].spec, spec) &&
+                     (items[i].state == INSTANCE_RUNNING || items[i].state == INSTANCE_RESTARTING);
+        return n;
+}
+
+static void remember_running(struct scene *c) {
+        const struct instance *items = c->s.instances.items;
+
+        c->cut = (struct struct_list){ .items = NULL };
+        for (size_t i = 0; i < c->s.instances.n; i++) {
+                struct scene_running *running;
+
+                if (i > 0 && str_eq(items[i].spec, items[i - 1].spec))
+                        continue;
+                running = arena_push(c->s.arena, &c->cut.items, &c->cut.n, sizeof(*running));
+                *running = (struct scene_running){ .spec = items[i].spec, .n = scene_running(c, items[i].spec) };
+        }
+}
+
+/* All that ran, and what was stopped shortly before, ended with the engine. The first that ran of @spare is up again. */
 static void play_power_cut(struct scene *c, struct line *l) {
+        const char *spare = line_option(l, "spare"), *state = line_option(l, "state");
+        int spared = state ? line_choice(l, state, instance_state_names, INSTANCE_STATE_MAX_) : INSTANCE_EXITED;
+
+        remember_running(c);
         for (size_t n = 0; n < c->s.instances.n; n++) {
                 struct instance *i = AT(c->s.instances, struct instance, n);
 
                 if (i->state != INSTANCE_RUNNING && i->state != INSTANCE_EXITED)
                         continue;
+                if (spare && spared != INSTANCE_EXITED && i->state == INSTANCE_RUNNING &&
+                    pattern_matches(spare, scene_instance(c, i))) {
+                        i->state = (enum instance_state)spared;
+                        spare = NULL;
+                        continue;
+                }
                 i->state = INSTANCE_EXITED;
                 i->lost = true;
                 i->endpoints.n = 0;

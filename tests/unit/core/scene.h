@@ -29,6 +29,12 @@ struct scene_fault {
         int64_t times; /* this many times; -1: always */
 };
 
+/* So many instances of a specification were up. */
+struct scene_running {
+        const char *spec;
+        int64_t n;
+};
+
 struct scene {
         struct simulation s;
         struct line *line; /* that is carried out */
@@ -48,6 +54,7 @@ struct scene {
         int64_t drain_ms;       /* what serves is let go of for so long before it stops; 0: not watched */
         int drained;            /* so many were */
         int events[EVENT_MAX_]; /* at the mark */
+        struct struct_list cut; /* struct scene_running: at the last power cut */
 };
 
 struct workload *scene_release(struct scene *c, const char *name);
@@ -56,6 +63,9 @@ const char *scene_instance(struct scene *c, const struct instance *i);
 const char *scene_action(struct scene *c, const struct action *action);
 /* Release number of an id; "none". */
 const char *scene_release_name(struct scene *c, const char *release);
+
+/* How many instances of a specification run or are restarted by the engine. */
+int64_t scene_running(const struct scene *c, const char *spec);
 
 void scene_done(struct scene *c);
 /* Carry out a line. */
