@@ -157,30 +157,44 @@ int compose_resolve(const struct compose_context *x, struct fault *reterr) {
         return r < 0 ? r : compose_order(x->compose, x->arena, reterr);
 }
 
+/* @root as the tables read it. */
+static int prepare(const struct node *root, const struct compose_input *in, struct arena *a, struct compose *compose,
+                   const struct node **ret, struct fault *reterr) {
+        bool other = in->keys & COMPOSE_KEYS_OTHER;
+        int r = other ? 0 : compose_refuse(root, in->keys, reterr);
+
+        if (r == 0)
+                r = interpolate_node(root, in->variables, a, &compose->root, reterr);
+        if (r == 0 && in->keys & COMPOSE_KEYS_FILES)
+                r = compose_flatten(compose->root, in, a, &compose->root, reterr);
+        if (r < 0)
+                return r;
+        *ret = compose->root;
+        return other ? compose_leave_other(compose->root, in->variables, a, ret, reterr) : 0;
+}
+
 int compose_read(const struct node *root, const struct compose_input *in, struct arena *a, struct compose *ret,
                  struct fault *reterr) {
         struct compose_draft draft;
         struct compose compose = { .app = in->app, .files = in->files };
         struct compose_context x = { .in = in, .draft = &draft, .compose = &compose, .arena = a };
+        const struct node *plain;
         int r;
 
         if (root->type == NODE_NULL)
                 return fault_set_code_at(reterr, &root->at, REASON_LOAD_INVALID, "the compose file is empty");
-        r = compose_refuse(root, reterr);
-        if (r < 0)
-                return r;
-        r = interpolate_node(root, in->variables, a, &compose.root, reterr);
-        if (r < 0)
-                return r;
-        r = table_read(&compose_draft_table, compose.root, &draft, a, reterr);
+        r = prepare(root, in, a, &compose, &plain, reterr);
+        if (r == 0)
+                r = table_read(&compose_draft_table, plain, &draft, a, reterr);
         if (r < 0)
                 return r;
         compose.project = draft.name ? draft.name : in->app;
         r = compose_resolve(&x, reterr);
-        if (r < 0)
-                return r;
-        *ret = compose;
-        return 0;
+        if (r == 0 && in->keys & COMPOSE_KEYS_OTHER)
+                r = compose_keep_other(&compose, reterr);
+        if (r == 0)
+                *ret = compose;
+        return r;
 }
 
 /*

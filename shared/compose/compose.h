@@ -223,30 +223,35 @@ struct compose {
         struct struct_list networks;
         struct struct_list volumes;    /* struct compose_volume that a service uses, sorted by key */
         const struct app_files *files; /* borrowed */
-        /* the whole file, interpolated; of compose_read_whole() with what it includes */
+        /* the whole file, interpolated; with COMPOSE_KEYS_FILES the files that it includes stand in it */
         const struct node *root;
+};
+
+/* Which keys of the specification a runtime takes beyond those that the tables read. */
+enum compose_keys {
+        COMPOSE_KEYS_FILES = 1, /* `include` and `extends` of files of the app: they are put in */
+        COMPOSE_KEYS_OTHER = 2, /* all others: they stay in each service's node, for the runtime to carry out */
+        COMPOSE_KEYS_ALL = COMPOSE_KEYS_FILES | COMPOSE_KEYS_OTHER,
 };
 
 struct compose_input {
         const char *app;
         const struct app_files *files;
         const struct variables *variables;
+        unsigned keys; /* enum compose_keys */
 };
 
-/* Read @root. FAULT_CONFIG with the position and code LOAD_INVALID, LOAD_REFERENCE or LOAD_LIMIT. */
+/*
+ * Read @root. FAULT_CONFIG with the position and code LOAD_INVALID, LOAD_REFERENCE or LOAD_LIMIT.
+ *
+ * A key that neither the tables nor in->keys take is refused. With COMPOSE_KEYS_OTHER a service whose profile is not in
+ * the variable COMPOSE_PROFILES has no replicas, and the model holds only the keys that are decided about or are ours
+ * to bring: images, order, replicas, ports, names, mounts, environment, configs, secrets, networks, health. Refused at
+ * their position then: remote files and files outside of the app, builds, and keys that would end with another
+ * container's replacement.
+ */
 int compose_read(const struct node *root, const struct compose_input *in, struct arena *a, struct compose *ret,
                  struct fault *reterr);
-
-/*
- * The same for a file that docker compose carries out (`runtime: compose`): every key of the specification is taken,
- * `include` and `extends` of files of the app are put in, and a service whose profile is not in the variable
- * COMPOSE_PROFILES has no replicas. The model holds what is decided about and what is ours to bring: images, order,
- * replicas, ports, names, mounts, environment, configs, secrets, networks, health; all else stands in each service's
- * node. Refused at their position: what is remote or outside of the app's files, builds, and what would end with
- * another container's replacement.
- */
-int compose_read_whole(const struct node *root, const struct compose_input *in, struct arena *a, struct compose *ret,
-                       struct fault *reterr);
 
 /*
  * @root, interpolated, with the files of the app that it includes and extends put in; the first thing that the above

@@ -193,14 +193,19 @@ const char *compose_map_get(const struct string_map *map, const char *key);
  * Keys of the specification that are not carried out (refuse.c), with their reasons. Walked before the tables
  * read, so that such a key is told apart from a misspelt one.
  */
-int compose_refuse(const struct node *root, struct fault *reterr);
+int compose_refuse(const struct node *root, unsigned keys, struct fault *reterr);
 
 /*
- * The whole specification (whole.c)
+ * Keys that are left to the runtime, COMPOSE_KEYS_OTHER (other.c)
  */
 
 /* Keys that docker compose itself would carry out, but not beside what Tallyman does (refuse.c). */
 int compose_refuse_whole(const struct node *root, struct fault *reterr);
+/* @root without them, as the tables read it; refuses those that not even docker compose carries out here. */
+int compose_leave_other(const struct node *root, const struct variables *variables, struct arena *a,
+                        const struct node **ret, struct fault *reterr);
+/* After the resolution: each service gets all its keys back in its node; services that are needed must run. */
+int compose_keep_other(struct compose *c, struct fault *reterr);
 /* A service's key that the specification has and the docker runtime does not carry out. */
 bool compose_is_refused(const char *key);
 

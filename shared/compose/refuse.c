@@ -12,6 +12,7 @@
 struct refusal {
         const char *key;
         const char *hint; /* NULL: the one that fits all */
+        unsigned keys;    /* enum compose_keys: not refused for a runtime that takes these; 0: always refused */
 };
 
 static const char use_compose[] =
@@ -19,7 +20,7 @@ static const char use_compose[] =
         "whole file to docker compose";
 
 static const struct refusal of_document[] = {
-        { "include", NULL },
+        { "include", NULL, COMPOSE_KEYS_FILES },
         { "models", NULL },
         { .key = NULL },
 };
@@ -36,7 +37,7 @@ static const struct refusal of_service[] = {
         { "cpu_rt_runtime", NULL },
         { "credential_spec", NULL },
         { "develop", NULL },
-        { "extends", "write the service out, or use a YAML anchor and a merge key" },
+        { "extends", "write the service out, or use a YAML anchor and a merge key", COMPOSE_KEYS_FILES },
         { "external_links", "put both containers on one network" },
         { "gpus", NULL },
         { "isolation", NULL },
@@ -109,12 +110,13 @@ bool compose_is_refused(const char *key) {
         return false;
 }
 
-static int refuse_for(const char *runtime, const struct node *map, const struct refusal *table, struct fault *reterr) {
+static int refuse_for(const char *runtime, const struct node *map, const struct refusal *table, unsigned keys,
+                      struct fault *reterr) {
         if (!map || map->type != NODE_MAP)
                 return 0;
         for (size_t i = 0; i < map->n; i++)
                 for (const struct refusal *f = table; f->key; f++)
-                        if (str_eq(map->entries[i].key, f->key)) {
+                        if (!(f->keys & keys) && str_eq(map->entries[i].key, f->key)) {
                                 int r = fault_set_code_at(reterr, &map->entries[i].at, REASON_LOAD_INVALID,
                                                           "'%s' is not carried out by the %s runtime", f->key, runtime);
 
@@ -125,7 +127,7 @@ static int refuse_for(const char *runtime, const struct node *map, const struct 
 }
 
 static int refuse_keys(const struct node *map, const struct refusal *table, struct fault *reterr) {
-        return refuse_for("docker", map, table, reterr);
+        return refuse_for("docker", map, table, 0, reterr);
 }
 
 /* The values of a map, or the items of a list: @n of them; a scalar has none. */
@@ -152,7 +154,7 @@ static int refuse_in_mounts(const struct node *mounts, struct fault *reterr) {
         return r;
 }
 
-static int refuse_in_service(const struct node *service, struct fault *reterr) {
+static int refuse_in_service(const struct node *service, unsigned keys, struct fault *reterr) {
         const struct node *deploy = node_get(service, "deploy"), *resources = node_get(deploy, "resources");
         const struct {
                 const struct node *node;
@@ -166,13 +168,13 @@ static int refuse_in_service(const struct node *service, struct fault *reterr) {
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < sizeof(places) / sizeof(places[0]); i++)
-                r = refuse_keys(places[i].node, places[i].table, reterr);
+                r = refuse_for("docker", places[i].node, places[i].table, keys, reterr);
         if (r == 0)
                 r = refuse_in_all(node_get(service, "networks"), of_attachment, reterr);
         return r < 0 ? r : refuse_in_mounts(node_get(service, "volumes"), reterr);
 }
 
-int compose_refuse(const struct node *root, struct fault *reterr) {
+int compose_refuse(const struct node *root, unsigned keys, struct fault *reterr) {
         const struct {
                 const char *key;
                 const struct refusal *table;
@@ -182,10 +184,10 @@ int compose_refuse(const struct node *root, struct fault *reterr) {
                 { "secrets", of_secret },
         };
         const struct node *services = node_get(root, "services");
-        int r = refuse_keys(root, of_document, reterr);
+        int r = refuse_for("docker", root, of_document, keys, reterr);
 
         for (size_t i = 0; r == 0 && services && services->type == NODE_MAP && i < services->n; i++)
-                r = refuse_in_service(services->entries[i].value, reterr);
+                r = refuse_in_service(services->entries[i].value, keys, reterr);
         for (size_t i = 0; r == 0 && i < sizeof(maps) / sizeof(maps[0]); i++)
                 r = refuse_in_all(node_get(root, maps[i].key), maps[i].table, reterr);
         return r;
@@ -284,12 +286,12 @@ int compose_refuse_whole(const struct node *root, struct fault *reterr) {
                 { "configs", whole_content },
                 { "secrets", whole_secret },
         };
-        int r = refuse_for("compose", root, whole_document, reterr);
+        int r = refuse_for("compose", root, whole_document, 0, reterr);
 
         for (size_t i = 0; r == 0 && services && services->type == NODE_MAP && i < services->n; i++) {
                 const struct node *service = services->entries[i].value;
 
-                r = refuse_for("compose", service, whole_service, reterr);
+                r = refuse_for("compose", service, whole_service, 0, reterr);
                 if (r == 0)
                         r = refuse_borrowed(service, reterr);
                 if (r == 0)
@@ -299,7 +301,7 @@ int compose_refuse_whole(const struct node *root, struct fault *reterr) {
                 const struct node *map = node_get(root, maps[m].key);
 
                 for (size_t i = 0; r == 0 && map && map->type == NODE_MAP && i < map->n; i++)
-                        r = refuse_for("compose", map->entries[i].value, maps[m].table, reterr);
+                        r = refuse_for("compose", map->entries[i].value, maps[m].table, 0, reterr);
         }
         return r < 0 ? r : refuse_volumes_whole(node_get(root, "volumes"), reterr);
 }

@@ -36,7 +36,12 @@ static int read_variables(const struct environment *e, const struct app_files *f
 
 static int read_compose(const struct app *app, const struct app_files *files, const struct variables *variables,
                         struct arena *a, struct compose *ret, struct fault *reterr) {
-        struct compose_input in = { .app = app->app.text, .files = files, .variables = variables };
+        struct compose_input in = {
+                .app = app->app.text,
+                .files = files,
+                .variables = variables,
+                .keys = app->runtime == APP_COMPOSE ? COMPOSE_KEYS_ALL : 0,
+        };
         const struct app_file *file = app_files_find(files, app->file.text);
         const struct node *root;
         int r;
@@ -47,8 +52,7 @@ static int read_compose(const struct app *app, const struct app_files *files, co
         r = yaml_parse(arena_printf(a, "%s/%s", files->folder, file->path), file->bytes, file->size, a, &root, reterr);
         if (r < 0)
                 return r;
-        return app->runtime == APP_COMPOSE ? compose_read_whole(root, &in, a, ret, reterr)
-                                           : compose_read(root, &in, a, ret, reterr);
+        return compose_read(root, &in, a, ret, reterr);
 }
 
 int fleet_resolve(const struct fleet *f, const struct release *release, struct arena *a, struct deployment *ret,

@@ -49,14 +49,11 @@ static void lock(struct compose *c, const struct app_files *files, struct arena 
                 assert(fault.code && strcmp(fault.code, "LOAD_LIMIT") == 0);
 }
 
-typedef int (*reader)(const struct node *root, const struct compose_input *in, struct arena *a, struct compose *ret,
-                      struct fault *reterr);
-
-static void read_and_lock(reader read, const struct node *root, const struct compose_input *in, struct arena *a) {
+static void read_and_lock(const struct node *root, const struct compose_input *in, struct arena *a) {
         own_fault struct fault fault = FAULT_INIT;
         struct compose c;
 
-        if (read(root, in, a, &c, &fault) == 0)
+        if (compose_read(root, in, a, &c, &fault) == 0)
                 lock(&c, in->files, a);
         else
                 assert(fault.kind == FAULT_CONFIG && fault.code && fault.line > 0);
@@ -79,7 +76,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         assert(app_files_make("apps/shop", entries, 3, a, &files, &fault) == 0);
         if (yaml_parse("compose.yaml", data, size, a, &root, &fault) < 0)
                 return 0;
-        read_and_lock(compose_read, root, &in, a);
-        read_and_lock(compose_read_whole, root, &in, a);
+        read_and_lock(root, &in, a);
+        in.keys = COMPOSE_KEYS_ALL;
+        read_and_lock(root, &in, a);
         return 0;
 }

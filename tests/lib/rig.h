@@ -71,7 +71,11 @@ static inline void rig_file(struct rig *rig, const char *path, const char *text)
 static inline int rig_try_compose(struct rig *rig, const char *app, const char *text, struct compose *ret,
                                   struct fault *reterr) {
         struct app_files *files = arena_new_of(rig->arena, struct app_files);
-        const struct compose_input in = { .app = app, .files = files, .variables = NULL };
+        const struct compose_input in = {
+                .app = app,
+                .files = files,
+                .keys = strcmp(rig->runtime->ops->name, "compose") == 0 ? COMPOSE_KEYS_ALL : 0,
+        };
         const struct node *root;
         int r;
 
@@ -79,9 +83,7 @@ static inline int rig_try_compose(struct rig *rig, const char *app, const char *
         if (r == 0)
                 r = yaml_parse("apps/shop/compose.yaml", text, strlen(text), rig->arena, &root, reterr);
         if (r == 0)
-                r = (strcmp(rig->runtime->ops->name, "compose") == 0 ? compose_read_whole : compose_read)(root, &in,
-                                                                                                          rig->arena,
-                                                                                                          ret, reterr);
+                r = compose_read(root, &in, rig->arena, ret, reterr);
         return r < 0 ? r : compose_pin(ret, NULL, rig->arena, reterr);
 }
 

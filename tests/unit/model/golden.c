@@ -75,9 +75,9 @@ static int read_app(const struct tree *tree, bool whole, struct arena *a, struct
         in.files = &files;
         file = app_files_find(&files, "compose.yaml");
         r = yaml_parse("apps/shop/compose.yaml", file->bytes, file->size, a, &root, reterr);
+        in.keys = whole ? COMPOSE_KEYS_ALL : 0;
         if (r == 0)
-                r = whole ? compose_read_whole(root, &in, a, &compose, reterr)
-                          : compose_read(root, &in, a, &compose, reterr);
+                r = compose_read(root, &in, a, &compose, reterr);
         return r < 0 ? r : compose_pin(&compose, NULL, a, reterr);
 }
 

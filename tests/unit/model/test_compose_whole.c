@@ -35,11 +35,11 @@ static int read_with(const char *yaml, const char *profiles, struct arena *a, st
         struct variable items[] = { { "COMPOSE_PROFILES", profiles }, { "GIVEN", "g" } };
         struct variables *variables = arena_new_of(a, struct variables);
         struct app_files *files = arena_new_of(a, struct app_files);
-        struct compose_input in = { .app = "shop", .files = files, .variables = variables };
+        struct compose_input in = { .app = "shop", .files = files, .variables = variables, .keys = COMPOSE_KEYS_ALL };
 
         *variables = variables_make(items, 2, a);
         assert_int_equal(app_files_make("apps/shop", entries, 4, a, files, reterr), 0);
-        return compose_read_whole(parse_yaml(yaml, a), &in, a, ret, reterr);
+        return compose_read(parse_yaml(yaml, a), &in, a, ret, reterr);
 }
 
 static void read_ok(const char *yaml, const char *profiles, struct arena *a, struct compose *ret) {
@@ -191,7 +191,8 @@ static void the_same_file_means_the_same_to_both_readers(void **state) {
         (void)state;
         assert_int_equal(app_files_make("apps/shop", entries, 2, a, &files, &fault), 0);
         assert_int_equal(compose_read(parse_yaml(yaml, a), &in, a, &strict, &fault), 0);
-        assert_int_equal(compose_read_whole(parse_yaml(yaml, a), &in, a, &whole, &fault), 0);
+        in.keys = COMPOSE_KEYS_ALL;
+        assert_int_equal(compose_read(parse_yaml(yaml, a), &in, a, &whole, &fault), 0);
         assert_int_equal(strict.services.n, whole.services.n);
         for (size_t i = 0; i < strict.services.n; i++) {
                 x = (const struct compose_service *)strict.services.items + i;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Whole: a compose file that docker compose carries out
+ * Other keys: of a compose file that docker compose carries out (COMPOSE_KEYS_OTHER)
  *
- * The strict tables read what we decide about and bring ourselves. So the file is flattened, and what the tables would
- * not know is left out before they read it: it stays in each service's node, which is what docker compose is given. A
+ * The strict tables read what we decide about and bring ourselves. So the keys that the tables would
+ * not know are left out before they read it: they stay in each service's node, which docker compose is given. A
  * key that nobody knows is docker compose's to refuse, unless it is nearly one that we know.
  */
 
@@ -348,41 +348,20 @@ static void keep_nodes(struct compose *c) {
                 services[i].node = node_get(from, services[i].name.text);
 }
 
-int compose_read_whole(const struct node *root, const struct compose_input *in, struct arena *a, struct compose *ret,
-                       struct fault *reterr) {
-        struct compose compose = { .app = in->app, .files = in->files };
-        struct compose_draft draft;
-        struct compose_context x = { .in = in, .draft = &draft, .compose = &compose, .arena = a };
-        const struct node *services, *plain;
-        int r;
+int compose_leave_other(const struct node *root, const struct variables *variables, struct arena *a,
+                        const struct node **ret, struct fault *reterr) {
+        const struct node *services = node_get(root, "services");
+        int r = compose_refuse_whole(root, reterr);
 
-        if (root->type == NODE_NULL)
-                return fault_set_code_at(reterr, &root->at, REASON_LOAD_INVALID, "the compose file is empty");
-        r = interpolate_node(root, in->variables, a, &compose.root, reterr);
-        if (r == 0)
-                r = compose_flatten(compose.root, in, a, &compose.root, reterr);
-        if (r == 0)
-                r = compose_refuse_whole(compose.root, reterr);
-        if (r < 0)
-                return r;
-        services = node_get(compose.root, "services");
         for (size_t i = 0; r == 0 && services && services->type == NODE_MAP && i < services->n; i++)
                 r = check_keys(services->entries[i].value, a, reterr);
-        if (r < 0)
-                return r;
-        plain = filter_map(compose.root, keep_document, a);
-        plain = adjust(compose.root, plain, variables_get(in->variables, "COMPOSE_PROFILES"), a);
-        r = table_read(&compose_draft_table, plain, &draft, a, reterr);
-        if (r < 0)
-                return r;
-        compose.project = draft.name ? draft.name : in->app;
-        r = compose_resolve(&x, reterr);
-        if (r < 0)
-                return r;
-        keep_nodes(&compose);
-        r = check_profiles(&compose, reterr);
-        if (r < 0)
-                return r;
-        *ret = compose;
-        return 0;
+        if (r == 0)
+                *ret = adjust(root, filter_map(root, keep_document, a), variables_get(variables, "COMPOSE_PROFILES"),
+                              a);
+        return r;
+}
+
+int compose_keep_other(struct compose *c, struct fault *reterr) {
+        keep_nodes(c);
+        return check_profiles(c, reterr);
 }
