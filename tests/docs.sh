@@ -190,7 +190,7 @@ fleet_page_fits() {
         local kind key
         for kind in Fleet Host Environment App Release; do
                 for key in $("$tally" schema "$kind" | jq -r '.properties | keys[]' | grep -vxE 'apiVersion|kind'); do
-                        sed -n "/^# ${kind^^}\$/,/^# /p" "$source/docs/man/tally-fleet.5.scd" | grep -qE "\*$key(\*|\.)" ||
+                        sed -n "/^# ${kind^^}\$/,/^# /p" "$source/docs/man/tally-fleet.5.scd" | grep -E "\*$key(\*|\.)" >/dev/null ||
                                 { echo "$kind: $key"; return 1; }
                 done
         done

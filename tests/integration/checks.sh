@@ -72,7 +72,7 @@ prometheus_start() {
                 for ((i = 0; i < 600; i++)); do
                         engine_running "$prometheus_pid" || break
                         # There once it has scraped.
-                        if curl -sS --max-time 5 "http://127.0.0.1:$port/api/v1/query?query=requests" 2>/dev/null | grep -q sha256:idle; then
+                        if curl -sS --max-time 5 "http://127.0.0.1:$port/api/v1/query?query=requests" 2>/dev/null | grep sha256:idle >/dev/null; then
                                 TEST_PROMETHEUS=http://127.0.0.1:$port
                                 return 0
                         fi

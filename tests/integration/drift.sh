@@ -39,7 +39,7 @@ repaired() {
         expect_text "$1"
         expect 0 tally pass
         [[ " $(record_kinds) " == *' drift '* ]] || fail "no drift record but: $(record_kinds)"
-        records "select(.record.recordType == \"drift\") | .record.drift[]?.code" | tail -n 3 | grep -qx "$1" || fail "no record of $1"
+        records "select(.record.recordType == \"drift\") | .record.drift[]?.code" | tail -n 3 | grep -x "$1" >/dev/null || fail "no record of $1"
         status_is .state converged
         status_is '[.apps[].drift[]] | length' 0
         instance_of shop web >/dev/null

@@ -418,7 +418,7 @@ forgotten() {
         [ "$code" != 200 ] || fail "$1: the router still has it"
         case $router in
         nginx | haproxy) same '' "$(find "$RIG/router/tally.d" -name 'tally_shop*')" "$1: files" ;;
-        caddy) ! curl -sS --unix-socket "$RIG/router/caddy.sock" -H 'Host;' http://x/config/ | grep -q tally_shop || fail "$1: Caddy's configuration" ;;
+        caddy) ! curl -sS --unix-socket "$RIG/router/caddy.sock" -H 'Host;' http://x/config/ | grep tally_shop >/dev/null || fail "$1: Caddy's configuration" ;;
         esac
         same null "$(jq -c .router "$FLEET/state/rollouts/shop.json" 2>/dev/null || echo null)" "$1: the router that is remembered"
 }

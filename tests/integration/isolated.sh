@@ -39,7 +39,7 @@ same "$before" "$(links)" 'interfaces after engine_stop'
 proved 'an engine of a test beside docker0 leaves it as it is'
 
 # As contrib/demo does it.
-"$here/lib/isolate" bash -euc '. "$1/lib/engine.sh"; engine_start "$TMPDIR/engine"; ip -o link show type bridge | grep -q tally-; ! ip link show docker0 2>/dev/null' \
+"$here/lib/isolate" bash -euc '. "$1/lib/engine.sh"; engine_start "$TMPDIR/engine"; ip -o link show type bridge | grep tally- >/dev/null; ! ip link show docker0 2>/dev/null' \
         - "$here"
 same "$before" "$(links)" 'interfaces after an isolated engine that nobody stopped'
 proved 'an engine in namespaces of its own does not see docker0'

@@ -58,7 +58,7 @@ bad() {
         [[ $at != *:*:* ]] || grep -q '^ *^$' <<<"$OUT" || fail "$what: no caret"
         fleet_commit "$what"
         refused "$code" "$what" 2
-        status_get .desired.refusal.message | grep -qF "$at" || fail "$what: the refusal does not say where"
+        status_get .desired.refusal.message | grep -F "$at" >/dev/null || fail "$what: the refusal does not say where"
         work reset -q --hard "$good"
         force
 }

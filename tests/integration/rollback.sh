@@ -117,7 +117,7 @@ proved 'what a release that was taken back printed can still be read, on the hos
 same "$(jq -j '.outputs[-1].text' "$FLEET/state/failed-shop.json" | sha256sum | cut -d ' ' -f 1)" \
         "$(records 'select(.record.output) | .record.output[-1].sha256' | tail -n 1)" 'the digest of the output on record'
 ! ledger_git grep -q s3cret-k3y tally/web1 || fail 'the output is in the ledger'
-! ledger_git log --format=%B tally/web1 | grep -q s3cret-k3y || fail 'the output is in a commit message'
+! ledger_git log --format=%B tally/web1 | grep s3cret-k3y >/dev/null || fail 'the output is in a commit message'
 proved 'the ledger has a digest of it and not a word'
 
 taken_back 5 "$no_command" ROLLOUT_START_FAILED 'a release whose program does not exist is taken back'

@@ -97,8 +97,8 @@ proved 'once the password is mended the same release deploys; nothing is in argu
 web=$(instance_of shop web)
 same supersecret-of-the-app "$(inside "$web" /run/secrets/token)" 'the secret in the container'
 same 'level = 3' "$(inside "$web" /etc/settings)" 'the config in the container'
-inspect "$web" '.Config.Env[]' | grep -qx 'COLOR=green' || fail "COLOR is not in the environment"
-inspect "$web" '.Config.Env[]' | grep -qx 'QUOTED=with space' || fail "QUOTED is not in the environment"
+inspect "$web" '.Config.Env[]' | grep -x 'COLOR=green' >/dev/null || fail "COLOR is not in the environment"
+inspect "$web" '.Config.Env[]' | grep -x 'QUOTED=with space' >/dev/null || fail "QUOTED is not in the environment"
 same 400 "$(stat -Lc %a "/proc/$(inspect "$web" .State.Pid)/root/run/secrets/token")" 'mode of the secret'
 proved 'secret, config and env_file are in the container as declared'
 

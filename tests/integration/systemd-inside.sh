@@ -156,10 +156,10 @@ echo "· the journal has fields"
 wait_for 5 "the start" has_entries $started 1
 wait_for 5 "the failure" has_entries $pass_failed 1
 for field in TALLY_EXIT:1 TALLY_FAILURES:1 TALLY_NEXT: PRIORITY:4 SYSLOG_IDENTIFIER:tallyd; do
-        entries $pass_failed | tr -d '" ' | grep -qF "$field" || fail "no $field in: $(entries $pass_failed)"
+        entries $pass_failed | tr -d '" ' | grep -F "$field" >/dev/null || fail "no $field in: $(entries $pass_failed)"
 done
 journalctl --update-catalog
-journalctl --no-pager -x --unit=tallyd.service MESSAGE_ID=$pass_failed | grep -q 'A pass failed with exit code 1' ||
+journalctl --no-pager -x --unit=tallyd.service MESSAGE_ID=$pass_failed | grep 'A pass failed with exit code 1' >/dev/null ||
         fail "the catalog does not explain it"
 
 echo "· reload runs a pass"
@@ -180,7 +180,7 @@ wait_for 5 "a pass" has_starts $((n + 1))
 systemctl stop tallyd.service
 is_state inactive || fail "$(show ActiveState)"
 [ "$(show Result) $(show ExecMainStatus)" = "success 0" ] || fail "$(show Result) $(show ExecMainStatus)"
-tail -1 $log | grep -q '^say status=done' || fail "the worker was not let end"
+tail -1 $log | grep '^say status=done' >/dev/null || fail "the worker was not let end"
 wait_for 5 "the stop" has_entries $stopped 1
 [ ! -e /run/tally ] || fail "/run/tally is left behind"
 ! has_entries $pass_lost 1 || fail "a worker was lost"
@@ -210,8 +210,8 @@ echo "· and one that fails says why in the journal, and how it ended"
 mv /srv/fleet.git /srv/away.git
 systemctl reload tallyd.service
 wait_for 20 "the failure" has_entries $pass_failed $((had + 1))
-entries $pass_failed | tail -n 1 | tr -d '" ' | grep -q 'TALLY_EXIT:[1-9]' || fail "no exit code in $(entries $pass_failed | tail -n 1)"
-journalctl --no-pager --unit=tallyd.service --output=cat | grep -q '/srv/fleet.git' || fail "it does not say why"
+entries $pass_failed | tail -n 1 | tr -d '" ' | grep 'TALLY_EXIT:[1-9]' >/dev/null || fail "no exit code in $(entries $pass_failed | tail -n 1)"
+journalctl --no-pager --unit=tallyd.service --output=cat | grep '/srv/fleet.git' >/dev/null || fail "it does not say why"
 ! has_entries $pass_lost 1 || fail "a worker was lost"
 mv /srv/away.git /srv/fleet.git
 [ "$(show MainPID)" = "$pid" ] || fail "it is another process"

@@ -288,7 +288,7 @@ start_case "usage"
 status=0
 "$tallyd" --limit soon 2>"$dir/stderr" || status=$?
 [ $status -eq 2 ] || fail "a bad option ends with $status"
-"$tallyd" --help | grep -q -- '--run-dir' || fail "--help"
-"$tallyd" --version | grep -q '^tallyd [0-9]' || fail "--version"
+"$tallyd" --help | grep -- '--run-dir' >/dev/null || fail "--help"
+"$tallyd" --version | grep '^tallyd [0-9]' >/dev/null || fail "--version"
 
 echo "ok"

@@ -66,7 +66,7 @@ engine_pid() {
         [ -s "$file" ] || return 1
         pid=$(cat "$file")
         [ -r "/proc/$pid/cmdline" ] || return 1
-        tr '\0' ' ' <"/proc/$pid/cmdline" | grep -qF -- "$word" || return 1
+        tr '\0' ' ' <"/proc/$pid/cmdline" | grep -F -- "$word" >/dev/null || return 1
         echo "$pid"
 }
 
@@ -230,7 +230,7 @@ engine_shims() {
         local file
         # One grep over all first: a machine has many processes.
         for file in $(grep -lsaF -- "$1/exec/containerd/" /proc/[0-9]*/cmdline); do
-                if tr '\0' ' ' 2>/dev/null <"$file" | grep -qF -- "-address $1/exec/containerd/"; then
+                if tr '\0' ' ' 2>/dev/null <"$file" | grep -F -- "-address $1/exec/containerd/" >/dev/null; then
                         file=${file%/cmdline}
                         echo "${file#/proc/}"
                 fi
