@@ -2,16 +2,16 @@
 #pragma once
 
 /*
- * Begin: whether a rollout of the declared release may begin, and its first moment. Pure.
+ * Begin: whether a rollout of the declared release may begin, and its first state. Pure.
  */
 
 #include "reconciler/core/context.h"
 
-/* Another release than this one, the one under way or the settled one, is declared, and the gates allow it. */
+/* The declared release is another than @than (the release under way, or the current one), and the gates allow it. */
 bool begin_is_due(const struct rollout_context *ctx, const char *than);
 
-/* The declared release failed, and may be tried once more: a signed retry names it. */
+/* The declared release failed before, and a signed retry allows one more rollout of it. */
 bool begin_is_due_again(const struct rollout_context *ctx);
 
-/* The rollout of the declared release, from its beginning. */
+/* Begin the rollout of the declared release. */
 void begin(struct rollout_context *ctx);

@@ -2,18 +2,18 @@
 #pragma once
 
 /*
- * Look: one look at one app by the rollout's machine. Pure.
+ * Context: one decision about one app, as the files of this folder share it. Pure; private to the folder.
  *
- * A look has the app as the world shows it and writes three things: the actions that are due, the rollout's next state,
- * and what to tell. Used by the files of this folder and nobody else.
+ * It holds the app as the decision input shows it, and receives three results: the actions that are due, the rollout's
+ * next state, and the text that status shows.
  */
 
 #include "reconciler/core/drift.h"
 #include "shared/model/decision_input.h"
 
-/* How soon to look again while instances start or health is awaited. */
+/* The time to the next decision while instances start or health is awaited. */
 #define CONTEXT_POLL_MS 200
-/* … and while something only has to hold. */
+/* The same while health or a route only has to last. */
 #define CONTEXT_HOLD_MS 5000
 
 struct rollout_context {
@@ -23,22 +23,22 @@ struct rollout_context {
         struct struct_list *actions; /* of the whole decision */
         struct decision_app *out;
         struct rollout *next;          /* &out->rollout */
-        const struct workload *goal;   /* what the current phase works towards; NULL: nothing */
+        const struct workload *goal;   /* the workload that the phase works towards; NULL: none */
         struct workload_index *index;  /* of goal and the app's instances; NULL without goal */
         const struct traffic *traffic; /* the router that carries the app's requests; NULL: none */
-        bool *previous;                /* beside app->instances: it ran when the rollout began */
-        bool *retiring;                /* beside app->instances: what is to stop, and so gets no more requests */
-        bool *stopped;                 /* beside app->instances: an action of this look stops it */
-        bool *admitted;                /* beside app->instances: new instances that are proven enough to get requests */
-        const char *code, *text;       /* why the stage or check that is looked at failed */
-        bool lets_go;                  /* a repair waits until the router let go of what is to be made anew */
-        bool folded;                   /* the facts of the checks were taken in */
-        bool acts;                     /* an action was added */
+        bool *previous;                /* for each of app->instances: it ran when the rollout began */
+        bool *retiring;                /* for each of app->instances: it is to stop and gets no more requests */
+        bool *stopped;                 /* for each of app->instances: an action of this decision stops it */
+        bool *admitted;                /* for each of app->instances: it is new and proven, so it may get requests */
+        const char *code, *text;       /* why the stage or check failed that is judged now */
+        bool lets_go; /* a repair waits until the router has left the instance that is to be recreated */
+        bool folded;  /* the facts of the checks are part of the rollout's state */
+        bool acts;    /* an action was added */
 };
 
 void context_init(struct rollout_context *ctx);
 
-/* Set the goal and index it. */
+/* Set the workload to work towards, and index it. */
 void context_set_goal(struct rollout_context *ctx, const struct workload *goal);
 
 /*
@@ -49,36 +49,36 @@ struct action *context_add_action(struct rollout_context *ctx, enum action_kind 
                                   const struct workload_service *service, int64_t index,
                                   const struct instance *instance, const char *reason, const char *why);
 
-/* Say what is waited for and when to look again: @in_ms from now, 0 at the next poll. The earliest wish wins. */
+/* Wait for @what; the next decision is due in @in_ms, 0: at the next poll. The earliest of several waits counts. */
 void context_wait(struct rollout_context *ctx, const char *what, int64_t in_ms);
 
 /*
- * Say that nothing is due for @due_ms, while what must hold is watched: a look in between that finds the engine as it
- * was left needs no more than that.
+ * Wait for @what to last for @due_ms. Nothing is due before; a pass in between that finds the engine unchanged ends
+ * early.
  */
 void context_hold(struct rollout_context *ctx, const char *what, int64_t due_ms);
 
-/* The place of @i among the app's instances. */
+/* The index of @i in app->instances. */
 size_t context_index_of(const struct rollout_context *ctx, const struct instance *i);
 
 /* Whether the rollout found @i running when it began. */
 bool context_is_previous(const struct rollout_context *ctx, const struct instance *i);
 
-/* Whether drift of this code was found in this look. */
+/* Whether this decision found drift of this code. */
 bool context_has_drift(const struct rollout_context *ctx, const char *code);
 
-/* A move of the machine; resets what belongs to the phase that is left. */
+/* Enter a phase; resets the state that belongs to the phase before. */
 void context_enter_phase(struct rollout_context *ctx, enum phase phase);
 
-/* The release under way failed: it is poisoned, and on_failure says what follows. */
+/* Fail the release under way: it is poisoned, and on_failure decides about the next phase. */
 void context_fail(struct rollout_context *ctx, const char *code, const char *text);
 
-/* What failed is tried again after a while; a clock that was set back does not make the while any longer. */
+/* True while the back-off after a failed action lasts. A clock that was set back does not prolong it. */
 bool context_waits_to_retry(struct rollout_context *ctx, const char *what);
-/* The same for changes of the route, which nothing else has to wait for. */
+/* The same for changes of the route, which have a back-off of their own. */
 bool context_waits_to_route(struct rollout_context *ctx);
 
-/* Nothing holds without a break any more: the clock jumped, or nobody looked. */
+/* Start all times anew that health, checks and waits must last: the clock jumped, or no pass ran for too long. */
 void context_reset_holds(struct rollout *r);
 
 /* 1 s, 2 s, 4 s … up to 5 minutes. */

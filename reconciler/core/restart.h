@@ -2,13 +2,12 @@
 #pragma once
 
 /*
- * Revive: what ended with its engine in the middle of a rollout, old or new, runs on. Pure.
+ * Restart: instances that ended with their engine in the middle of a rollout run again, previous and new ones. Pure.
  *
- * An engine that was killed ends, when it comes up, what still runs, and leaves most of it stopped. That says nothing
- * about a release.
+ * After an engine crash, containers are reported as exited. This is not a release failure: restart them.
  */
 
 #include "reconciler/core/context.h"
 
-/* Start again what should run as far as the plan has come. False: there is nothing of that kind. */
+/* Start the instances again that run at this point of the plan. False: none ended with its engine. */
 bool restart_interrupted(struct rollout_context *ctx);

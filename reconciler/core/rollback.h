@@ -2,12 +2,13 @@
 #pragma once
 
 /*
- * Revert: the instances that served before take over again. Pure; needs neither registry nor network.
+ * Rollback: the previous instances take over again. Pure; needs neither registry nor network.
  *
- * Where a service can run twice, its old instances are up before its new ones stop, and the router has let go of those.
+ * Where a service can run twice, its previous instances are up before its new ones stop, and the router has left the
+ * new ones before.
  */
 
 #include "reconciler/core/context.h"
 
-/* Add what is due; true when the app is as it was before the rollout began. */
+/* Add the actions that are due. True when the app is as it was before the rollout began. */
 bool rollback(struct rollout_context *ctx);

@@ -2,49 +2,49 @@
 #pragma once
 
 /*
- * Split: who gets an app's requests. Pure.
+ * Traffic: which instances get an app's requests. Pure.
  *
- * The route of the moment follows from the instances: those that are healthy, are not about to stop, and, when they are
- * new, were proven. It is made anew at every look and compared with what the router has in force, so a crash or
- * somebody's hand in between needs no memory of what was asked for. An instance is stopped only after the route let go
- * of it, and a while later.
+ * The route follows from the instances: it leads to those that are healthy, are not about to stop, and, when they are
+ * new, were proven. Each decision computes it and compares it with the route that the router has in force. So no memory
+ * is needed of the route that a crash or a person changed. An instance is stopped only after the route has left it, and
+ * after `drain`.
  */
 
 #include "reconciler/core/context.h"
 
 /*
- * Whether @i, which is to stop, may do so now: no route leads to it, and what it was asked before is answered. Marks it
- * as retiring; says what is waited for when it may not.
+ * Mark @i as retiring. True when it may stop now: no route leads to it, and `drain` has passed since. False sets the
+ * text of the wait.
  */
 bool traffic_releases(struct rollout_context *ctx, const struct instance *i);
 
 /*
- * Write down which route is in force. One that is not the one before was put there by somebody, or by a pass that was
- * killed before it could write that down: whom it let go is let go as of now. Not where such a route is a drift that is
- * still to be told (split_drift).
+ * Remember which route is in force. A route other than the last one that we applied was put there by a person or by an
+ * interrupted pass: the instances that it left are drained from now on. Not where such a route is drift that
+ * traffic_drift() still has to report.
  */
 void traffic_notice(struct rollout_context *ctx);
 
-/* Put the route into force that follows from this look, when another one is. */
+/* Add the action that puts the route of this decision into force, when another route is. */
 void traffic_apply(struct rollout_context *ctx);
 
 /*
- * The same while something else is waited for, and nothing was decided about the instances: only when the route leads
- * to somebody who does not run.
+ * The same while the rollout waits and decides nothing about instances: only when the route leads to an instance that
+ * does not run.
  */
 void traffic_repair(struct rollout_context *ctx);
 
 /*
- * The route that follows from this look is in force, or there is no router, or nobody it could lead to. Says what is
- * waited for when an instance cannot be reached.
+ * True when the route of this decision is in force, when there is no router, or when no instance could be a target.
+ * Sets the text of the wait when an instance cannot be reached.
  */
 bool traffic_is_applied(struct rollout_context *ctx);
 
-/* The app's router has nothing of it any more. True when it is so already, and nothing is to be done. */
+/* Take the app out of its router. True when the router has nothing of it any more. */
 bool traffic_end(struct rollout_context *ctx);
 
 /*
- * A settled app whose router does not do what it was told: a drift, added to the look's; otherwise the route is only
- * followed (a restarted instance has another port).
+ * For an app at rest: a route in force that we did not apply is drift, and is added to the decision's. Otherwise the
+ * route only follows the instances (a restarted instance has another port).
  */
 void traffic_drift(struct rollout_context *ctx);
