@@ -376,8 +376,14 @@ int remote_fetch(struct mirror *m, const struct remote_settings *settings, const
                 r = check_local_remote(&job, reterr);
         if (r >= 0)
                 r = mirror_check(m, reterr);
-        if (r >= 0)
+        if (r >= 0) {
                 r = job_run(&job, "fetching from", &outcome, reterr);
+                if (r < 0 && reterr->kind == FAULT_CONFIG && !reterr->code) {
+                        /* The settings were fine before the first byte: the server answers with a tip that is no commit. */
+                        reterr->kind = FAULT_DENIED;
+                        reterr->code = REASON_TRUST_BAD_OBJECT;
+                }
+        }
         if (r >= 0)
                 r = mirror_refresh(m, reterr);
         if (r >= 0)

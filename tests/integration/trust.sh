@@ -417,6 +417,27 @@ expect 2 another_host "$RIG/root"
 proved 'an empty root of trust is a fault of the configuration'
 
 #
+# A tip that is no commit: no configuration is wrong, and what runs is looked after
+#
+
+before=$(status_get .desired.accepted)
+for object in blob tree; do
+        back_to "$good"
+        expect 0 tally pass
+        case $object in
+        blob) wrong=$(echo x | remote_git hash-object -w --stdin) ;;
+        tree) wrong=$(remote_git rev-parse "$good^{tree}") ;;
+        esac
+        echo "$wrong" >"$FLEET/fleet.git/refs/heads/main"
+        fake_set '.instances[0].state = "exited"'
+        expect 4 tally pass
+        same "$before" "$(status_get .desired.accepted)" "a $object: the accepted commit"
+        same running "$(fake '.instances[0].state')" "a $object: the instance that had stopped"
+        proved "a tip that is a $object is refused, and drift is repaired meanwhile"
+        echo "$good" >"$FLEET/fleet.git/refs/heads/main"
+done
+
+#
 # Amnesia: the state is lost, and the server shows something older
 #
 
