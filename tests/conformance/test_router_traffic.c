@@ -240,8 +240,9 @@ static void an_operators_own_server_uses_the_group(void **state) {
 static void a_dead_target_is_passed_over(void **state) {
         struct decision_input *w = *state;
         struct route route = route_to(w, 50, 2, 1);
+        int64_t begun;
         struct tally t;
-        int lost = 0;
+        int lost = 0, seconds;
 
         apply(w, &route);
         backend_stop(&w->a[1]);
@@ -252,12 +253,15 @@ static void a_dead_target_is_passed_over(void **state) {
         backend_stop(&w->b[0]);
         t = count(w, 300, NULL, NULL);
         assert_int_equal(t.a[0], 300);
+        begun = clock_monotonic_ns();
         for (int i = 0; i < 50; i++)
                 lost += ask_router(w->listen, "POST", "/", NULL, NULL).status != 200;
+        seconds = (int)((clock_monotonic_ns() - begun) / 1000000000);
         /*
-         * Debian's Caddy cannot send a body to a second target: the first of a second that meets the dead one is lost.
+         * Debian's Caddy cannot send a body to a second target. It remembers for a second that a target is dead, so each
+         * of the two dead ones costs one request of a second. How many seconds the requests take depends on the machine.
          */
-        expect_between(lost, 0, w->kind == ROUTER_CADDY ? 3 : 0);
+        expect_between(lost, 0, w->kind == ROUTER_CADDY ? 2 * (seconds + 1) + 1 : 0);
 }
 
 /* A published port without anybody behind it: what is safe to repeat is answered by somebody else. */
