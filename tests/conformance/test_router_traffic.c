@@ -218,6 +218,8 @@ static void an_operators_own_server_uses_the_group(void **state) {
         apply(w, &route);
         refer_to_group(w);
         w->listen = w->operator_port;
+        for (int i = 0; i < 200 && ask_router(w->listen, "GET", "/", NULL, NULL).status != 200; i++)
+                clock_sleep_ms(50); /* the reload that opens this port is asynchronous */
         for (int i = 0; i < 200; i++) {
                 struct reply r = ask_router(w->listen, "GET", "/", NULL, NULL);
 
