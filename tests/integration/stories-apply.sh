@@ -32,7 +32,7 @@ where() {
 #
 
 fleet_app shop "api=$one" "db=$one" "web=$one"
-app_settings shop
+app_settings shop 'rollout: {min_healthy_time: 2s, healthy_deadline: 60s, progress_deadline: 60s}'
 fleet_release shop 1 "api=$one" "db=$one" "web=$fails"
 fleet_commit 'shop 1'
 expect 5 tally sync --timeout 120s
